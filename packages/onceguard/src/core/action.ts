@@ -1,0 +1,228 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Duration } from "./duration.ts";
+import { durationMs } from "./duration.ts";
+import { OnceguardError } from "./errors.ts";
+import type { Classify } from "./failure.ts";
+import type { JsonValue } from "./json.ts";
+import { RISK_TIERS, type RiskTier, tierDemands } from "./policy.ts";
+import type { Capability } from "./receipt.ts";
+import type { KeySource } from "./request-id.ts";
+import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
+
+/** What `execute` and `probe` are told about the request besides its payload. */
+export interface EffectContext {
+  readonly tenant: string;
+  readonly requestId: string;
+  /** Send this downstream wherever the other side takes one: at most 36 characters, the same on every attempt. */
+  readonly idempotencyKey: string;
+  /** Fires when the claim is lost, the attempt times out, or the guard shuts down. Pass it on. */
+  readonly signal: AbortSignal;
+  /** From 1. */
+  readonly attemptNumber: number;
+  readonly fencingToken: number;
+  readonly recordId: string | null;
+  readonly runId: string | null;
+}
+
+/** What the outside world says when it is asked whether the effect happened. */
+export type ProbeAnswer<Result> =
+  | { readonly answer: "happened"; readonly result?: Result }
+  | { readonly answer: "did_not_happen" }
+  | { readonly answer: "cannot_tell" };
+
+/** A Standard Schema: zod, valibot, arktype and others. */
+export type Schema<Input = unknown, Output = unknown> = StandardSchemaV1<Input, Output>;
+
+/** What `defineAction` takes. */
+export interface ActionOptions<Name extends string, Input, Payload, Result> {
+  /** Letters, digits, `_`, `-`, `.`, `:`, `/`; part of the identity of every request. */
+  readonly name: Name;
+  /** Default `irreversible`. */
+  readonly riskTier?: RiskTier;
+  /** Validates and shapes the payload; mandatory for `irreversible`. What it returns is what is hashed and executed. */
+  readonly input?: Schema<Input, Payload>;
+  /** The business record touched, such as `order:A1`. */
+  readonly record?: (payload: Payload) => string;
+  /** The business key: fields (`orderId`, `customer.id`, `items[].sku`) that name the intended effect. Never prose. */
+  readonly keyFields?: readonly string[];
+  /** The business key by code, where fields are not enough. */
+  readonly key?: (payload: Payload) => readonly (string | number | boolean)[];
+  /** Fields that hold prose: not in the fingerprint, and drift in them is recorded. */
+  readonly volatile?: readonly string[];
+  /** The other side dedupes by idempotency key, for this long after the first send. `margin` (default 10 %) is kept clear. */
+  readonly downstreamKey?: { readonly lifetime: Duration; readonly margin?: Duration };
+  /** Asks the outside world whether the effect happened. Must be read-only. */
+  readonly probe?: (payload: Payload, context: EffectContext) => Promise<ProbeAnswer<Result>> | ProbeAnswer<Result>;
+  /** How far the probe's reads lag behind writes; "did not happen" counts only this long after the attempt. Default 0. */
+  readonly settleDelay?: Duration;
+  /** Longest time for one attempt; past it the outcome is in doubt. Default 60 s. `probe` has the same limit. */
+  readonly timeout?: Duration;
+  readonly retry?: { readonly maxAttempts?: number; readonly maxElapsed?: Duration; readonly base?: Duration; readonly cap?: Duration };
+  /** HTTP statuses by which this action's other side says "not done", beyond the defaults (see failure.ts). */
+  readonly noEffectOn?: readonly number[];
+  /** Tells what an error of this action means; undefined leaves it to the built-in classifier. */
+  readonly classify?: Classify;
+  /** Makes the one effect. What it returns is the result, kept as JSON. */
+  readonly execute: (payload: Payload, context: EffectContext) => Promise<Result> | Result;
+}
+
+/** A checked action with all defaults filled in; made by `defineAction`. */
+export interface ActionDefinition<Name extends string = string, Input = unknown, Payload = unknown, Result = unknown> {
+  readonly name: Name;
+  readonly riskTier: RiskTier;
+  readonly input: Schema<Input, Payload> | null;
+  readonly record: ((payload: Payload) => string) | null;
+  readonly keyFields: readonly string[] | null;
+  readonly key: ((payload: Payload) => readonly (string | number | boolean)[]) | null;
+  readonly volatile: readonly string[];
+  readonly downstreamKey: { readonly lifetimeMs: number; readonly marginMs: number } | null;
+  readonly probe: ((payload: Payload, context: EffectContext) => Promise<ProbeAnswer<Result>> | ProbeAnswer<Result>) | null;
+  readonly settleDelayMs: number;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly noEffectOn: readonly number[];
+  readonly classify: Classify | undefined;
+  readonly execute: (payload: Payload, context: EffectContext) => Promise<Result> | Result;
+}
+
+/** Any action, whatever its payload and result. */
+// biome-ignore lint/suspicious/noExplicitAny: the payload stands in a parameter position, where unknown fits nothing
+export type AnyAction = ActionDefinition<string, any, any, any>;
+
+export const DEFAULT_TIMEOUT_MS = 60_000;
+
+/**
+ * Checks an action once, where it is defined, so that a call can only fail for what the call itself says.
+ *
+ * @throws OnceguardError `invalid_action` | `schema_required` | `invalid_option`
+ */
+export function defineAction<const Name extends string, Result, Input = unknown, Payload = Input>(
+  options: ActionOptions<Name, Input, Payload, Result>,
+): ActionDefinition<Name, Input, Payload, Result> {
+  const { name, riskTier = "irreversible", input, key, keyFields } = options;
+  if (typeof name !== "string" || !/^[\w.:/-]{1,128}$/.test(name)) {
+    invalid(name, "its name must be 1 to 128 letters, digits or _ - . : /");
+  }
+  if (!RISK_TIERS.includes(riskTier)) invalid(name, `riskTier must be one of ${RISK_TIERS.join(", ")}`);
+  if (typeof options.execute !== "function") invalid(name, "execute must be a function");
+  if (key && keyFields) invalid(name, "give either key or keyFields, not both");
+  if (keyFields?.length === 0) invalid(name, "keyFields is empty; name the fields that tell one effect from another");
+  const overlap = keyFields?.find((field) => options.volatile?.includes(field));
+  if (overlap) invalid(name, `"${overlap}" is in keyFields and in volatile; prose never identifies an effect`);
+  if (tierDemands(riskTier).schema && !input) {
+    throw new OnceguardError(
+      "schema_required",
+      `Action "${name}" is irreversible and has no input schema. Give one (zod, valibot, arktype), or a lower riskTier.`,
+      { action: name },
+    );
+  }
+  if (input && typeof input["~standard"]?.validate !== "function") {
+    invalid(name, "input must be a Standard Schema (zod 3.24+, valibot 1+, arktype 2+)");
+  }
+  return {
+    name,
+    riskTier,
+    input: input ?? null,
+    record: options.record ?? null,
+    keyFields: keyFields ?? null,
+    key: key ?? null,
+    volatile: options.volatile ?? [],
+    downstreamKey: downstreamKey(options.downstreamKey, name),
+    probe: options.probe ?? null,
+    settleDelayMs: durationMs(options.settleDelay ?? 0, `${name}.settleDelay`),
+    timeoutMs: durationMs(options.timeout ?? DEFAULT_TIMEOUT_MS, `${name}.timeout`),
+    retry: retryPolicy(options.retry, name),
+    noEffectOn: options.noEffectOn ?? [],
+    classify: options.classify,
+    execute: options.execute,
+  };
+}
+
+function invalid(name: unknown, problem: string): never {
+  throw new OnceguardError("invalid_action", `Action ${JSON.stringify(name)}: ${problem}.`, { action: name, problem });
+}
+
+function downstreamKey(
+  options: { readonly lifetime: Duration; readonly margin?: Duration } | undefined,
+  name: string,
+): ActionDefinition["downstreamKey"] {
+  if (!options) return null;
+  const lifetimeMs = durationMs(options.lifetime, `${name}.downstreamKey.lifetime`);
+  const marginMs = durationMs(options.margin ?? lifetimeMs / 10, `${name}.downstreamKey.margin`);
+  if (marginMs >= lifetimeMs) invalid(name, "downstreamKey.margin must be shorter than its lifetime");
+  return { lifetimeMs, marginMs };
+}
+
+function retryPolicy(options: ActionOptions<string, unknown, unknown, unknown>["retry"], name: string): RetryPolicy {
+  const maxAttempts = options?.maxAttempts ?? DEFAULT_RETRY.maxAttempts;
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
+    invalid(name, "retry.maxAttempts must be a whole number from 1");
+  }
+  return {
+    maxAttempts,
+    maxElapsedMs: durationMs(options?.maxElapsed ?? DEFAULT_RETRY.maxElapsedMs, `${name}.retry.maxElapsed`),
+    baseMs: durationMs(options?.base ?? DEFAULT_RETRY.baseMs, `${name}.retry.base`),
+    capMs: durationMs(options?.cap ?? DEFAULT_RETRY.capMs, `${name}.retry.cap`),
+  };
+}
+
+export function capabilityOf(definition: AnyAction): Capability {
+  if (definition.probe) return definition.downstreamKey ? "probe_and_downstream_key" : "probe";
+  return definition.downstreamKey ? "downstream_key" : "none";
+}
+
+/** What an action promises, in exactly the words of semantics.md section 2. */
+export function promiseOf(riskTier: RiskTier, capability: Capability): string {
+  if (riskTier === "safe") return "may repeat";
+  switch (capability) {
+    case "none":
+      return "at most once; a crash becomes a question";
+    case "probe":
+      return "effectively once; at most once if the probe never answers";
+    case "downstream_key":
+      return "effectively once inside the key's lifetime; at most once after it";
+    case "probe_and_downstream_key":
+      return "effectively once; at most once after the key's lifetime if the probe never answers";
+  }
+}
+
+/** What a caller asks for, as it came. */
+export interface Proposal {
+  readonly definition: AnyAction;
+  readonly input: unknown;
+  readonly context: CallContext;
+}
+
+/** Who asks, and on whose behalf. */
+export interface CallContext {
+  /** From the verified caller, never from the payload. Default `default`. */
+  readonly tenant?: string;
+  /** Names the intended effect, where the action has no business key. */
+  readonly requestId?: string;
+  /** The caller's agent run. */
+  readonly runId?: string;
+  /** Who acts, for the action log. */
+  readonly actor?: string;
+  /** The host's own ids: the scope (thread, workflow) and the call in it. A lower rung of the identity ladder. */
+  readonly host?: { readonly scope: string; readonly callId?: string };
+  /** Longest wait for a settled answer, in this call. Default: the guard's `wait`. */
+  readonly wait?: Duration;
+  /** Detaches this caller. An effect that was already sent finishes and is recorded. */
+  readonly signal?: AbortSignal;
+}
+
+/** Validated and identified: ready to be claimed. */
+export interface Action {
+  readonly definition: AnyAction;
+  readonly tenant: string;
+  readonly requestId: string;
+  readonly explicitId: string | null;
+  readonly keySource: KeySource;
+  readonly recordId: string | null;
+  readonly fingerprint: string;
+  /** The validated payload, and its canonical text from which every attempt gets a copy of its own. */
+  readonly payload: JsonValue;
+  readonly canonical: string;
+  readonly runId: string | null;
+  readonly actor: string | null;
+}

@@ -1,0 +1,12 @@
+import type { Sha256 } from "./ports.ts";
+import { lengthPrefixed } from "./request-id.ts";
+
+/**
+ * The request's identity as sent downstream: a UUID (RFC 9562 version 8) made from (tenant, requestId, generation).
+ * 36 characters, so every provider takes it. An unknown outcome keeps the generation, and so the key.
+ */
+export function idempotencyKey(sha256: Sha256, tenant: string, requestId: string, generation: number): string {
+  const hex = sha256(lengthPrefixed(["onceguard/idempotency-key/v1", tenant, requestId, String(generation)]));
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

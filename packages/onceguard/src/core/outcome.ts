@@ -1,0 +1,178 @@
+import type { Failure, Route } from "./failure.ts";
+import { isLapsed, type Receipt, resultOf } from "./receipt.ts";
+
+/**
+ * What a caller sees (semantics.md section 5): one value, a union on `status`. Uncertain outcomes are values like all
+ * others; `execute` throws only for misuse.
+ */
+export type Outcome<Result = unknown> =
+  | Success<Result>
+  | InDoubt<Result>
+  | Failed
+  | InReview
+  | Waiting
+  | Refused
+  | Unavailable;
+
+interface Identified {
+  readonly requestId: string;
+  /** What the store knows. Null where nothing was stored: a `safe` action, a refusal, an unreachable store. */
+  readonly receipt: Receipt | null;
+}
+
+export interface Success<Result> extends Identified {
+  /** `executed` by this call, or `replayed` from the receipt of an earlier one. */
+  readonly status: "executed" | "replayed";
+  /** The effect's result, as JSON carries it. Undefined when `omitted` says why it was not kept. */
+  readonly result: Result;
+  /** `too_large`, `not_json`, or `retention`: it happened, and its result is not stored. */
+  readonly omitted?: string;
+}
+
+/** It may have happened. Do not do it again: ask `receipt(requestId)` later, or have it reconciled. */
+export interface InDoubt<Result> extends Identified {
+  readonly status: "in_doubt";
+  /** Since when, in ms since the epoch by the store's clock; null when the store could not be asked. */
+  readonly since: number | null;
+  readonly failure: Failure | null;
+  readonly next: string;
+  readonly retryAfterMs: number;
+  /** The effect answered, and only its recording is open (the store went away in between). */
+  readonly result?: Result;
+}
+
+/** It certainly did not happen. The same answer on every replay; `reopen` is explicit. */
+export interface Failed extends Identified {
+  readonly status: "failed";
+  readonly failure: Failure;
+}
+
+/** A person decides. */
+export interface InReview extends Identified {
+  readonly status: "review";
+  readonly reason: string;
+  readonly route: Route | null;
+  readonly failure: Failure | null;
+  readonly next: string;
+}
+
+/** Ask again later with the same request id: another caller runs it, a retry is due later, or it waits for approval. */
+export interface Waiting extends Identified {
+  readonly status: "in_progress" | "retry_later" | "held";
+  readonly retryAfterMs: number;
+  readonly next: string;
+}
+
+/** Nothing was sent, and asking again gives the same answer. */
+export interface Refused extends Identified {
+  /** `mismatch`: this id stands for another payload or action. `expired`: retention has passed, it never runs again. */
+  readonly status: "mismatch" | "denied" | "expired" | "skipped" | "halted";
+  readonly reason: string;
+}
+
+/** The store could not be reached before the claim: nothing was sent. */
+export interface Unavailable extends Identified {
+  readonly status: "unavailable";
+  readonly dispatched: false;
+  readonly reason: string;
+  readonly retryAfterMs: number;
+}
+
+export type Status = Outcome["status"];
+
+/** HTTP status codes of the outcomes, for every surface that speaks HTTP. */
+export const HTTP_STATUS: Readonly<Record<Status, number>> = {
+  executed: 200,
+  replayed: 200,
+  skipped: 200,
+  in_doubt: 202,
+  review: 202,
+  held: 202,
+  denied: 403,
+  in_progress: 409,
+  expired: 410,
+  mismatch: 422,
+  failed: 422,
+  halted: 423,
+  retry_later: 503,
+  unavailable: 503,
+};
+
+/** In words that a person or a model can act on. */
+const NEXT = {
+  in_doubt: "It may have happened. Do not call again: ask for the receipt, or run reconcile; a person may have to decide.",
+  review: "Waits for a person's decision (review). Do not call again.",
+  in_progress: "Another caller is executing it. Ask again with the same request id.",
+  retry_later: "It has not happened; a retry is scheduled. Ask again with the same request id.",
+  held: "Waits for approval. Ask again with the same request id.",
+} as const;
+
+/** How soon it makes sense to ask again when nothing better is known, in ms. */
+const ASK_AGAIN_MS = 1_000;
+
+/** The answer that a stored record gives to a caller. `executed` only for the caller whose call it was. */
+export function outcomeOf<Result>(receipt: Receipt, status: "executed" | "replayed" = "replayed"): Outcome<Result> {
+  const identified = { requestId: receipt.requestId, receipt };
+  const dueInMs = receipt.dueAt === null ? ASK_AGAIN_MS : Math.max(0, receipt.dueAt - receipt.readAt);
+  switch (receipt.state) {
+    case "succeeded":
+    case "compensating":
+    case "compensated":
+      return { ...identified, status, ...storedResult<Result>(receipt) };
+    case "failed":
+      return { ...identified, status: "failed", failure: receipt.failure ?? SAID_NOT_HAPPENED };
+    case "running":
+      // A lapsed lease is an open question, whoever has not yet written it down.
+      return isLapsed(receipt)
+        ? { ...identified, status: "in_doubt", since: receipt.dueAt, failure: null, next: NEXT.in_doubt, retryAfterMs: 0 }
+        : { ...identified, status: "in_progress", retryAfterMs: Math.min(dueInMs, ASK_AGAIN_MS), next: NEXT.in_progress };
+    case "retry_wait":
+      return { ...identified, status: "retry_later", retryAfterMs: dueInMs, next: NEXT.retry_later };
+    case "in_doubt":
+      return {
+        ...identified,
+        status: "in_doubt",
+        since: receipt.attemptEndedAt,
+        failure: receipt.failure,
+        next: NEXT.in_doubt,
+        retryAfterMs: Math.max(dueInMs, ASK_AGAIN_MS),
+      };
+    case "review":
+      return {
+        ...identified,
+        status: "review",
+        reason: receipt.reason ?? "unknown",
+        route: receipt.route,
+        failure: receipt.failure,
+        next: NEXT.review,
+      };
+    case "held":
+      return { ...identified, status: "held", retryAfterMs: ASK_AGAIN_MS, next: NEXT.held };
+    case "denied":
+      return { ...identified, status: "denied", reason: receipt.reason ?? "denied" };
+    case "expired":
+      return { ...identified, status: "expired", reason: "retention has passed; it never executes again" };
+  }
+}
+
+const SAID_NOT_HAPPENED: Failure = {
+  certainty: "definite",
+  tier: null,
+  code: "did_not_happen",
+  message: "It did not happen.",
+};
+
+function storedResult<Result>(receipt: Receipt): { result: Result; omitted?: string } {
+  const result = resultOf(receipt) as Result;
+  return receipt.result && "omitted" in receipt.result ? { result, omitted: receipt.result.omitted } : { result };
+}
+
+/** The id already stands for something else. Carries no stored data: the caller may not be its owner. */
+export function mismatch(requestId: string): Refused {
+  return {
+    status: "mismatch",
+    requestId,
+    receipt: null,
+    reason: "this request id was used with another payload or action; a new intent needs a new id",
+  };
+}

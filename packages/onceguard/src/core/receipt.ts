@@ -1,0 +1,111 @@
+import type { Failure, Route } from "./failure.ts";
+import type { RiskTier } from "./policy.ts";
+import type { KeySource } from "./request-id.ts";
+
+/** Where a request stands (semantics.md section 4). */
+export type State =
+  | "held"
+  | "running"
+  | "retry_wait"
+  | "in_doubt"
+  | "review"
+  | "succeeded"
+  | "failed"
+  | "denied"
+  | "compensating"
+  | "compensated"
+  | "expired";
+
+export const STATES: readonly State[] = [
+  "held",
+  "running",
+  "retry_wait",
+  "in_doubt",
+  "review",
+  "succeeded",
+  "failed",
+  "denied",
+  "compensating",
+  "compensated",
+  "expired",
+];
+
+const TERMINAL: ReadonlySet<State> = new Set(["succeeded", "failed", "denied", "compensated", "expired"]);
+
+/** Nothing more is sent for a request in a terminal state, unless a person reopens it. */
+export function isTerminal(state: State): boolean {
+  return TERMINAL.has(state);
+}
+
+/** How the guard knows that a request succeeded. */
+export type Evidence = "effect" | "probe" | "late" | "person";
+
+/**
+ * What settles an unknown outcome of an action without a person (semantics.md section 2). Stored with the request, so
+ * that a process which does not have the action's code still knows what to promise.
+ */
+export type Capability = "none" | "probe" | "downstream_key" | "probe_and_downstream_key";
+
+/** A result as stored: its JSON text, or why there is none. */
+export type StoredResult = { readonly json: string } | { readonly omitted: string };
+
+/**
+ * What the store durably knows of one request, as read at `readAt`. A value: every change makes a new one with the next
+ * `version`. All times are milliseconds since the epoch by the store's clock.
+ */
+export interface Receipt {
+  readonly tenant: string;
+  readonly requestId: string;
+  /** The id the caller gave, where a business key took precedence over it. */
+  readonly explicitId: string | null;
+  readonly action: string;
+  readonly recordId: string | null;
+  readonly riskTier: RiskTier;
+  readonly capability: Capability;
+  readonly keySource: KeySource;
+  readonly fingerprint: string;
+  /** Canonical JSON of the validated payload; null once retention has passed. */
+  readonly payload: string | null;
+  readonly runId: string | null;
+  readonly actor: string | null;
+
+  readonly state: State;
+  /** Evidence contradicts this record: a person must look. */
+  readonly conflict: boolean;
+  /** Sticky: an attempt may have had its effect and nothing has settled yet whether it did. */
+  readonly mayHaveApplied: boolean;
+  /** +1 per claim; every write must carry the current one. */
+  readonly fencingToken: number;
+  /** Changes the idempotency key sent downstream; rises only when it is known that nothing happened. */
+  readonly generation: number;
+  /** Tries so far, from 1. */
+  readonly attemptNumber: number;
+  /** +1 per transition; what a reviewer's decision is bound to. */
+  readonly version: number;
+  readonly result: StoredResult | null;
+  readonly failure: Failure | null;
+  readonly evidence: Evidence | null;
+  /** Why it is in review, held, denied: `retries_exhausted`, `uncertain`, ... or a person's words. */
+  readonly reason: string | null;
+  readonly route: Route | null;
+
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** When the current generation's key could first have been sent. */
+  readonly generationAt: number;
+  /** When the last attempt ended, as far as known; a probe's settle delay counts from here. */
+  readonly attemptEndedAt: number | null;
+  /** running: the lease ends. retry_wait, in_doubt: the next step is due. review: since when. Otherwise null. */
+  readonly dueAt: number | null;
+  readonly readAt: number;
+}
+
+/** The lease of a running request has passed, by the store's clock. */
+export function isLapsed(receipt: Receipt): boolean {
+  return receipt.state === "running" && receipt.dueAt !== null && receipt.dueAt <= receipt.readAt;
+}
+
+/** The stored result as a value; undefined when there is none. */
+export function resultOf(receipt: Receipt): unknown {
+  return receipt.result && "json" in receipt.result ? JSON.parse(receipt.result.json) : undefined;
+}

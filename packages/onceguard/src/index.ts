@@ -1,0 +1,39 @@
+export type {
+  ActionDefinition,
+  ActionOptions,
+  AnyAction,
+  CallContext,
+  EffectContext,
+  ProbeAnswer,
+  Schema,
+} from "./core/action.ts";
+export { capabilityOf, defineAction, promiseOf } from "./core/action.ts";
+export type { Duration } from "./core/duration.ts";
+export type { ErrorCode } from "./core/errors.ts";
+export { docsUrl, OnceguardError } from "./core/errors.ts";
+export type { Certainty, Classify, Failure, FailureTier, Route } from "./core/failure.ts";
+export { classifyFailure, effectError } from "./core/failure.ts";
+export type { JsonObject, JsonValue } from "./core/json.ts";
+export type {
+  Failed,
+  InDoubt,
+  InReview,
+  Outcome,
+  Refused,
+  Status,
+  Success,
+  Unavailable,
+  Waiting,
+} from "./core/outcome.ts";
+export { HTTP_STATUS } from "./core/outcome.ts";
+export type { PolicyQuestion, RiskTier } from "./core/policy.ts";
+export type { Clock, LogEntry, Randomness, ReceiptQuery, Store, StoreInfo } from "./core/ports.ts";
+export type { Capability, Evidence, Receipt, State, StoredResult } from "./core/receipt.ts";
+export type { KeySource } from "./core/request-id.ts";
+export type { JsonLimits } from "./core/strict-json.ts";
+export type { Guard, GuardOptions, InlineCall } from "./pipeline/create-guard.ts";
+export { createGuard } from "./pipeline/create-guard.ts";
+export type { Reconciliation } from "./pipeline/reconcile.ts";
+export type { Decision } from "./pipeline/review.ts";
+export type { GuardPolicy } from "./pipeline/runtime.ts";
+export { unwrap } from "./pipeline/unwrap.ts";

@@ -1,0 +1,10 @@
+import { createHmac, hash } from "node:crypto";
+import type { Hmac, Sha256 } from "../core/ports.ts";
+
+export const sha256: Sha256 = (text) => hash("sha256", text, "hex");
+
+/** HMAC-SHA-256 under a key derived for one tenant from the store's secret. */
+export function tenantHmac(secret: string, tenant: string): Hmac {
+  const key = createHmac("sha256", secret).update(`onceguard/tenant/v1:${tenant}`).digest();
+  return (text) => createHmac("sha256", key).update(text).digest("hex");
+}

@@ -1,0 +1,78 @@
+import type { Action, AnyAction, CallContext } from "../core/action.ts";
+import { canonicalJson } from "../core/canonical-json.ts";
+import { OnceguardError } from "../core/errors.ts";
+import { fingerprint, withoutFields } from "../core/fingerprint.ts";
+import { tierDemands } from "../core/policy.ts";
+import type { Hmac } from "../core/ports.ts";
+import { checkRequestId, deriveRequestId, type KeySource, keyPart, keyParts } from "../core/request-id.ts";
+import { sha256 } from "./digest.ts";
+import type { ValidPayload } from "./propose.ts";
+
+export const DEFAULT_TENANT = "default";
+
+/**
+ * Identify: the validated payload gets its request id, by the best rung of the identity ladder that there is, and its
+ * fingerprint.
+ *
+ * @throws OnceguardError `missing_identity` | `missing_key_field` | `invalid_request_id`
+ */
+export function identify(definition: AnyAction, valid: ValidPayload, context: CallContext, hmac: Hmac): Action {
+  const tenant = tenantOf(context);
+  const explicit = context.requestId === undefined ? null : checkRequestId(context.requestId);
+  const { keySource, parts } = ladder(definition, valid, context, explicit);
+  if (!tierDemands(definition.riskTier).identity.includes(keySource)) {
+    throw new OnceguardError(
+      "missing_identity",
+      `Action "${definition.name}" is ${definition.riskTier} and nothing names the intended effect. Give it keyFields, or pass a requestId that stays the same when the caller retries.`,
+      { action: definition.name, riskTier: definition.riskTier },
+    );
+  }
+  const requestId =
+    keySource === "explicit" && explicit !== null
+      ? explicit
+      : deriveRequestId(sha256, tenant, definition.name, parts);
+  return {
+    definition,
+    tenant,
+    requestId,
+    explicitId: explicit !== null && explicit !== requestId ? explicit : null,
+    keySource,
+    recordId: definition.record ? String(definition.record(valid.payload)) : null,
+    fingerprint: fingerprint(hmac, definition.name, valid.payload, definition.volatile),
+    payload: valid.payload,
+    canonical: valid.canonical,
+    runId: context.runId ?? null,
+    actor: context.actor ?? null,
+  };
+}
+
+export function tenantOf(context: CallContext): string {
+  return context.tenant ?? DEFAULT_TENANT;
+}
+
+/** Business key > explicit request id > host scope and call id > content. */
+function ladder(
+  definition: AnyAction,
+  valid: ValidPayload,
+  context: CallContext,
+  explicit: string | null,
+): { keySource: KeySource; parts: readonly string[] } {
+  const { key, keyFields, name } = definition;
+  if (keyFields) return { keySource: "business_key", parts: keyParts(name, valid.payload, keyFields) };
+  if (key) return { keySource: "business_key", parts: ownKey(name, key(valid.payload)) };
+  if (explicit !== null) return { keySource: "explicit", parts: [] };
+  const { host } = context;
+  if (host?.callId) return { keySource: "host_call", parts: ["host_call", host.scope, host.callId] };
+  const content = canonicalJson(withoutFields(valid.payload, definition.volatile));
+  return { keySource: "content", parts: ["content", host?.scope ?? "", content] };
+}
+
+function ownKey(action: string, parts: readonly (string | number | boolean)[]): readonly string[] {
+  const bad = !Array.isArray(parts) || parts.length === 0 || parts.some((part) => part === "" || part == null);
+  if (!bad) return parts.map(keyPart);
+  throw new OnceguardError(
+    "missing_key_field",
+    `The key function of action "${action}" gave no complete key; return the values that name the intended effect.`,
+    { action },
+  );
+}

@@ -1,0 +1,231 @@
+import type { Action } from "../core/action.ts";
+import { mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
+import type { Claim } from "../core/ports.ts";
+import { isLapsed, isTerminal, type Receipt } from "../core/receipt.ts";
+import { claim } from "./claim.ts";
+import { type Attempt, execute } from "./execute.ts";
+import { isUnavailable, persist } from "./persist.ts";
+import { recordLate, recordReceipt } from "./record-receipt.ts";
+import { isMismatch, replay } from "./replay.ts";
+import { flightKey, inBackground, type Runtime } from "./runtime.ts";
+import { step } from "./settle.ts";
+
+const FIRST_POLL_MS = 2;
+const LONGEST_POLL_MS = 100;
+
+/** One caller's patience: until when it waits for a settled answer, and the signal by which it leaves. */
+export interface Patience {
+  readonly until: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Claim, execute, record, replay for one identified action. Duplicates in this process join the call that is already
+ * under way; duplicates elsewhere meet in the store.
+ */
+export async function perform(runtime: Runtime, action: Action, patience: Patience): Promise<Outcome> {
+  const key = flightKey(action.tenant, action.requestId);
+  for (;;) {
+    if (patience.signal?.aborted) return cancelled(action);
+    if (runtime.closing.aborted) return unavailable(runtime, action, "the guard is closed");
+    const other = runtime.inFlight.get(key);
+    if (!other) break;
+    if (other.fingerprint !== action.fingerprint || other.action !== action.definition.name) {
+      return mismatch(action.requestId);
+    }
+    const outcome = await patiently(runtime, patience, other.outcome);
+    if (outcome === null) return inProgress(action);
+    // The call we joined may have given up waiting before we do: then it is our turn to look.
+    if (isSettled(outcome) || runtime.clock.monotonicMs() >= patience.until) return asReplay(outcome);
+  }
+  const outcome = lead(runtime, action, patience).finally(() => runtime.inFlight.delete(key));
+  runtime.inFlight.set(key, { action: action.definition.name, fingerprint: action.fingerprint, outcome });
+  if (!patience.signal) return outcome;
+  // A caller who leaves after the dispatch is detached; the effect finishes and is recorded.
+  inBackground(runtime, outcome);
+  return (await patiently(runtime, { until: Number.POSITIVE_INFINITY, signal: patience.signal }, outcome)) ?? inProgress(action);
+}
+
+/** The call that works for all its duplicates. */
+async function lead(runtime: Runtime, action: Action, patience: Patience): Promise<Outcome> {
+  let receipt: Receipt;
+  let ours = false;
+  try {
+    const askedAt = runtime.clock.monotonicMs();
+    const answer = await claim(runtime, action);
+    if (answer.kind === "exists") {
+      if (isMismatch(answer.receipt, action)) return mismatch(action.requestId);
+      receipt = answer.receipt;
+    } else {
+      ours = true;
+      const attempted = await attempt(runtime, answer.claim, action, askedAt);
+      if ("status" in attempted) return attempted;
+      receipt = attempted;
+    }
+  } catch (error) {
+    if (isUnavailable(error)) return unavailable(runtime, action, error.message);
+    throw error;
+  }
+  try {
+    return await follow(runtime, action, patience, receipt, ours);
+  } catch (error) {
+    // The record exists: the last thing known of it is the honest answer while the store is away.
+    if (isUnavailable(error)) return outcomeOf(receipt);
+    throw error;
+  }
+}
+
+/** Follows the record until it is settled, taking each step that comes due, for as long as the caller has patience. */
+async function follow(
+  runtime: Runtime,
+  action: Action,
+  patience: Patience,
+  first: Receipt,
+  attempted: boolean,
+): Promise<Outcome> {
+  let receipt = first;
+  let ours = attempted;
+  for (let poll = FIRST_POLL_MS; ; ) {
+    if (isTerminal(receipt.state)) {
+      return ours && receipt.state === "succeeded" ? outcomeOf(receipt, "executed") : replay(runtime, receipt, action);
+    }
+    const askedAt = runtime.clock.monotonicMs();
+    const waitMs = untilDue(receipt, poll);
+    if (waitMs === null) return outcomeOf(receipt);
+    if (waitMs <= 0) {
+      const taken = await step(runtime, receipt, action.definition, false);
+      if (taken.claim) {
+        ours = true;
+        const result = await attempt(runtime, taken.claim, action, askedAt);
+        if ("status" in result) return result;
+        receipt = result;
+        continue;
+      }
+      if (taken.moved) {
+        receipt = taken.receipt;
+        continue;
+      }
+    }
+    const pause = Math.max(waitMs, poll);
+    if (askedAt + pause > patience.until || runtime.closing.aborted) return outcomeOf(receipt);
+    poll = Math.min(poll * 2, LONGEST_POLL_MS);
+    await runtime.clock.sleep(pause, runtime.closing);
+    receipt = (await runtime.store.find(action.tenant, action.requestId)) ?? receipt;
+  }
+}
+
+/**
+ * How long until this record's next step: 0 when it is due, null when nobody but a person or late evidence can move it.
+ * A record that somebody else is running is looked at again after `poll`.
+ */
+function untilDue(receipt: Receipt, poll: number): number | null {
+  switch (receipt.state) {
+    case "running":
+      return isLapsed(receipt) ? 0 : poll;
+    case "retry_wait":
+      return Math.max(0, (receipt.dueAt ?? 0) - receipt.readAt);
+    case "in_doubt":
+      return receipt.capability === "none" ? null : Math.max(0, (receipt.dueAt ?? 0) - receipt.readAt);
+    default:
+      return null;
+  }
+}
+
+/** Executes and records. The outcome `in_doubt` when the effect answered and the store did not take the answer. */
+export async function attempt(
+  runtime: Runtime,
+  granted: Claim,
+  action: Action,
+  askedAt: number,
+): Promise<Receipt | Outcome> {
+  const made = await execute(runtime, granted, action.definition, askedAt);
+  const recorded = recordReceipt(runtime, granted, action.definition, made);
+  if (made.kind === "interrupted") inBackground(runtime, keepLate(runtime, granted, action, made.late, recorded));
+  try {
+    return await recorded;
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    return unrecorded(granted, made);
+  }
+}
+
+/** What the effect answers after its time is evidence all the same. */
+async function keepLate(
+  runtime: Runtime,
+  granted: Claim,
+  action: Action,
+  late: Promise<Attempt>,
+  recorded: Promise<Receipt>,
+): Promise<void> {
+  const { tenant, requestId } = granted.receipt;
+  const answered = await late;
+  await recorded.catch(() => undefined); // first the doubt, then what settles it
+  const current = await persist(runtime, runtime.graceMs, () => runtime.store.find(tenant, requestId));
+  if (current) await recordLate(runtime, granted, current, answered, action.definition);
+}
+
+function unrecorded(granted: Claim, made: Attempt): Outcome {
+  const { receipt } = granted;
+  return {
+    status: "in_doubt",
+    requestId: receipt.requestId,
+    receipt,
+    since: null,
+    failure: made.kind === "failure" ? made.failure : null,
+    next: "The effect was dispatched and the store could not record its outcome. Do not call again: ask for the receipt.",
+    retryAfterMs: 1_000,
+    ...(made.kind === "success" ? { result: made.value } : {}),
+  };
+}
+
+/** Waits for the outcome as long as the caller does; null when the caller's patience ends first. */
+async function patiently(runtime: Runtime, patience: Patience, outcome: Promise<Outcome>): Promise<Outcome | null> {
+  const done = new AbortController();
+  const leave = (): void => done.abort();
+  patience.signal?.addEventListener("abort", leave, { once: true });
+  if (patience.signal?.aborted) done.abort();
+  const left = patience.until - runtime.clock.monotonicMs();
+  const end: Promise<null> =
+    left === Number.POSITIVE_INFINITY
+      ? new Promise((resolve) => done.signal.addEventListener("abort", () => resolve(null), { once: true }))
+      : runtime.clock.sleep(Math.max(0, left), done.signal).then(() => null);
+  try {
+    return await Promise.race([outcome, end]);
+  } finally {
+    patience.signal?.removeEventListener("abort", leave);
+    done.abort();
+  }
+}
+
+function isSettled(outcome: Outcome): boolean {
+  return outcome.status !== "in_doubt" && outcome.status !== "retry_later" && outcome.status !== "in_progress";
+}
+
+function asReplay(outcome: Outcome): Outcome {
+  return outcome.status === "executed" ? { ...outcome, status: "replayed" } : outcome;
+}
+
+function inProgress(action: Action): Outcome {
+  return {
+    status: "in_progress",
+    requestId: action.requestId,
+    receipt: null,
+    retryAfterMs: 1_000,
+    next: "It is being executed. Ask again with the same request id.",
+  };
+}
+
+function cancelled(action: Action): Outcome {
+  return { status: "denied", requestId: action.requestId, receipt: null, reason: "cancelled before it was sent" };
+}
+
+function unavailable(runtime: Runtime, action: Action, reason: string): Outcome {
+  return {
+    status: "unavailable",
+    requestId: action.requestId,
+    receipt: null,
+    dispatched: false,
+    reason,
+    retryAfterMs: runtime.storeTimeoutMs,
+  };
+}

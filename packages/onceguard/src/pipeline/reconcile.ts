@@ -1,0 +1,103 @@
+import type { Action, AnyAction } from "../core/action.ts";
+import { type Outcome, outcomeOf } from "../core/outcome.ts";
+import type { Receipt } from "../core/receipt.ts";
+import { isUnavailable } from "./persist.ts";
+import { attempt } from "./perform.ts";
+import { flightKey, type InFlight, type Runtime } from "./runtime.ts";
+import { step } from "./settle.ts";
+
+/** What one pass over everything due did. */
+export interface Reconciliation {
+  /** Requests whose step was taken, as they then stood. */
+  readonly moved: readonly Receipt[];
+  /** Requests that were due and could not be moved: their action is not registered here, or somebody else has them. */
+  readonly left: readonly Receipt[];
+}
+
+/** Read per query, and settled side by side: a slow provider must not hold up the others. */
+const BATCH = 64;
+
+/**
+ * One pass of the sweeper: takes every step that is due. Any number of processes may run it at the same time, on the
+ * same requests: each step is one compare-and-set.
+ */
+export async function reconcileDue(runtime: Runtime): Promise<Reconciliation> {
+  const moved = new Map<string, Receipt>();
+  const left = new Map<string, Receipt>();
+  for (;;) {
+    const due = await runtime.store.due({ actions: [...runtime.actions.keys()], limit: BATCH });
+    const fresh = due.filter((receipt) => {
+      const key = flightKey(receipt.tenant, receipt.requestId);
+      return !left.has(key) && !runtime.inFlight.has(key) && moved.get(key)?.version !== receipt.version;
+    });
+    if (fresh.length === 0 || runtime.closing.aborted) return { moved: [...moved.values()], left: [...left.values()] };
+    await Promise.all(
+      fresh.map(async (receipt) => {
+        const key = flightKey(receipt.tenant, receipt.requestId);
+        const after = await reconcileOne(runtime, receipt, true);
+        if (after.version > receipt.version) moved.set(key, after);
+        else left.set(key, after);
+      }),
+    );
+  }
+}
+
+/** Takes the steps of one record that are due now; executes where that is the step. */
+export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: boolean): Promise<Receipt> {
+  const key = flightKey(receipt.tenant, receipt.requestId);
+  if (runtime.inFlight.has(key)) return receipt;
+  const work = steps(runtime, receipt, giveUp);
+  const flight: InFlight = {
+    action: receipt.action,
+    fingerprint: receipt.fingerprint,
+    outcome: work.then((after): Outcome => outcomeOf(after)),
+  };
+  flight.outcome.catch(() => undefined); // joined by whoever calls meanwhile; its failure is thrown below
+  runtime.inFlight.set(key, flight);
+  try {
+    return await work;
+  } finally {
+    runtime.inFlight.delete(key);
+  }
+}
+
+async function steps(runtime: Runtime, first: Receipt, giveUp: boolean): Promise<Receipt> {
+  const definition = runtime.actions.get(first.action) ?? null;
+  let receipt = first;
+  for (;;) {
+    const askedAt = runtime.clock.monotonicMs();
+    const taken = await step(runtime, receipt, definition, giveUp);
+    receipt = taken.receipt;
+    if (taken.claim && definition) {
+      const made = await attempt(runtime, taken.claim, actionOf(receipt, definition), askedAt);
+      if ("status" in made) return receipt;
+      receipt = made;
+    }
+    const isDue = receipt.dueAt !== null && receipt.dueAt <= receipt.readAt;
+    if (!taken.moved || !isDue || receipt.state === "review") return receipt;
+  }
+}
+
+/** The action as its record has it: what was validated and identified then is what runs now. */
+function actionOf(receipt: Receipt, definition: AnyAction): Action {
+  const canonical = receipt.payload ?? "null";
+  return { ...receipt, definition, canonical, payload: JSON.parse(canonical) };
+}
+
+/** Runs `reconcileDue` every `everyMs` until the guard closes. A store that is away is asked again next time. */
+export function startSweeper(runtime: Runtime, everyMs: number): () => void {
+  let running = false;
+  return runtime.clock.every(everyMs, () => {
+    if (running || runtime.closing.aborted) return;
+    running = true;
+    const pass = reconcileDue(runtime)
+      .catch((error: unknown) => {
+        if (!isUnavailable(error)) runtime.report(error);
+      })
+      .finally(() => {
+        running = false;
+        runtime.background.delete(pass);
+      });
+    runtime.background.add(pass);
+  });
+}

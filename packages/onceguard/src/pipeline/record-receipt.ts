@@ -1,0 +1,114 @@
+import type { AnyAction } from "../core/action.ts";
+import { type Failure, routeOf } from "../core/failure.ts";
+import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
+import type { Claim } from "../core/ports.ts";
+import type { Receipt, StoredResult } from "../core/receipt.ts";
+import { retryInMs } from "../core/retry.ts";
+import { type Attempt, interruptionFailure } from "./execute.ts";
+import { persist } from "./persist.ts";
+import type { Runtime } from "./runtime.ts";
+
+/**
+ * Record the receipt: what became of the attempt, under its fencing token. A success is never dropped: when the claim
+ * has been taken away meanwhile, it is kept as late evidence.
+ *
+ * @returns the record as it then stands, by whoever wrote it.
+ * @throws OnceguardError `store_unavailable` when the store stayed away for the whole grace period.
+ */
+export async function recordReceipt(
+  runtime: Runtime,
+  claim: Claim,
+  definition: AnyAction,
+  attempt: Attempt,
+): Promise<Receipt> {
+  let receipt = claim.receipt;
+  for (;;) {
+    const change = transition(receipt, eventOf(runtime, receipt, definition, attempt), claim.ownerToken);
+    if (isRefusal(change)) return receipt;
+    const answer = await persist(runtime, runtime.graceMs, () => runtime.store.apply(change));
+    if (answer.kind === "applied") return answer.receipt;
+    if (answer.receipt === null) return receipt; // deleted under our feet by someone with a database console
+    receipt = answer.receipt;
+    const stillOurs = receipt.state === "running" && receipt.fencingToken === claim.receipt.fencingToken;
+    if (!stillOurs) return recordLate(runtime, claim, receipt, attempt, definition);
+  }
+}
+
+function eventOf(runtime: Runtime, receipt: Receipt, definition: AnyAction, attempt: Attempt): LifecycleEvent {
+  switch (attempt.kind) {
+    case "success":
+      return { type: "success", result: storedResult(attempt.value, runtime.maxResultBytes) };
+    case "interrupted":
+      return { type: "indefinite", failure: interruptionFailure(attempt.by), nextInMs: 0 };
+    case "failure":
+      return failureEvent(runtime, receipt, definition, attempt.failure);
+  }
+}
+
+function failureEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction, failure: Failure): LifecycleEvent {
+  const wait = retryInMs(receipt, failure, definition.retry, runtime.randomness.random());
+  if (failure.certainty === "indefinite") {
+    // A probe may ask at once; a re-send waits its backoff, as every attempt does.
+    return { type: "indefinite", failure, nextInMs: definition.probe ? 0 : (wait ?? 0) };
+  }
+  const transient = failure.tier === "transient";
+  return {
+    type: "definite_failure",
+    failure,
+    retryInMs: transient ? wait : null,
+    route: routeOf(failure.tier),
+    reason: transient ? "retries_exhausted" : failure.tier,
+  };
+}
+
+/** The claim is gone: a success becomes late evidence (rows 17 and 18), a failure a line in the log. */
+export async function recordLate(
+  runtime: Runtime,
+  claim: Claim,
+  current: Receipt,
+  attempt: Attempt,
+  definition: AnyAction,
+): Promise<Receipt> {
+  const { tenant, requestId, fencingToken, attemptNumber, generation, actor } = claim.receipt;
+  if (attempt.kind !== "success") {
+    const failure = attempt.kind === "failure" ? attempt.failure : interruptionFailure(attempt.by);
+    await persist(runtime, runtime.graceMs, () =>
+      runtime.store.append({
+        tenant,
+        requestId,
+        event: "late_failure",
+        state: current.state,
+        version: current.version,
+        fencingToken,
+        attemptNumber,
+        actor,
+        detail: JSON.stringify({ failure }),
+      }),
+    );
+    return current;
+  }
+  const result = storedResult(attempt.value, runtime.maxResultBytes);
+  let receipt = current;
+  for (;;) {
+    const sameKey = definition.downstreamKey !== null && receipt.generation === generation;
+    const change = transition(receipt, { type: "late_success", fencingToken, result, sameKey }, runtime.randomness.token());
+    if (isRefusal(change)) return receipt;
+    const answer = await persist(runtime, runtime.graceMs, () => runtime.store.apply(change));
+    if (answer.kind === "applied") return answer.receipt;
+    if (answer.receipt === null) return receipt;
+    receipt = answer.receipt;
+  }
+}
+
+/** A result as JSON carries it; what JSON cannot carry is left out with the reason, and the success still counts. */
+export function storedResult(value: unknown, maxBytes: number): StoredResult | null {
+  if (value === undefined) return null;
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch {
+    json = undefined;
+  }
+  if (json === undefined) return { omitted: "not_json" };
+  return Buffer.byteLength(json) > maxBytes ? { omitted: "too_large" } : { json };
+}

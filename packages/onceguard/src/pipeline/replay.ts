@@ -1,0 +1,39 @@
+import type { Action } from "../core/action.ts";
+import { mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
+import type { Receipt } from "../core/receipt.ts";
+import { type Runtime, inBackground } from "./runtime.ts";
+
+/** The record stands for another intent: another action or payload under this id, or another id for this intent. */
+export function isMismatch(receipt: Receipt, action: Action): boolean {
+  return (
+    receipt.requestId !== action.requestId ||
+    receipt.action !== action.definition.name ||
+    receipt.fingerprint !== action.fingerprint
+  );
+}
+
+/** Replay: the answer from the record, for a call that made no attempt of its own. */
+export function replay<Result>(runtime: Runtime, receipt: Receipt, action: Action): Outcome<Result> {
+  if (isMismatch(receipt, action)) return mismatch(action.requestId);
+  if (receipt.payload !== null && receipt.payload !== action.canonical) recordDrift(runtime, receipt, action);
+  return outcomeOf<Result>(receipt);
+}
+
+/** Same effect, other prose: the mark of a model that planned anew. Recorded, not refused. */
+function recordDrift(runtime: Runtime, receipt: Receipt, action: Action): void {
+  const { tenant, requestId, state, version, fencingToken, attemptNumber } = receipt;
+  inBackground(
+    runtime,
+    runtime.store.append({
+      tenant,
+      requestId,
+      event: "drift",
+      state,
+      version,
+      fencingToken,
+      attemptNumber,
+      actor: action.actor,
+      detail: JSON.stringify({ runId: action.runId, fields: action.definition.volatile }),
+    }),
+  );
+}

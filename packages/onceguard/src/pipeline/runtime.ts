@@ -1,0 +1,62 @@
+import type { AnyAction } from "../core/action.ts";
+import type { Outcome } from "../core/outcome.ts";
+import type { PolicyQuestion, Verdict } from "../core/policy.ts";
+import type { Clock, Hmac, Randomness, Store } from "../core/ports.ts";
+import type { JsonLimits } from "../core/strict-json.ts";
+import type { Leases } from "./leases.ts";
+
+/** Asked before the first claim and again before every retry. Must not have effects of its own. */
+export type GuardPolicy = (question: PolicyQuestion) => Exclude<Verdict, { verdict: "review" }>;
+
+/** A call that this process is working on: duplicates join it instead of asking the store. */
+export interface InFlight {
+  readonly action: string;
+  readonly fingerprint: string;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** What every step of the pipeline is handed. Made once by `createGuard`. */
+export interface Runtime {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly limits: JsonLimits;
+  readonly policy: GuardPolicy | null;
+  /** Registered actions by name; `wrap` adds to them. */
+  readonly actions: Map<string, AnyAction>;
+  readonly leases: Leases;
+  readonly inFlight: Map<string, InFlight>;
+  /** Attempts whose promise has not settled, by request: retries of one request are serial in this process. */
+  readonly pending: Map<string, Promise<unknown>>;
+  /** Opens the store once; afterwards synchronous. */
+  ready(): Promise<void>;
+  hmac(tenant: string): Hmac;
+  readonly leaseMs: number;
+  readonly leaseMarginMs: number;
+  readonly waitMs: number;
+  readonly graceMs: number;
+  readonly storeTimeoutMs: number;
+  readonly maxResultBytes: number;
+  /** Fires when the guard stops taking new work. */
+  readonly closing: AbortSignal;
+  /** Fires when the grace period is over: what still runs is told to stop and recorded as in doubt. */
+  readonly aborting: AbortSignal;
+  /** Work that outlives its caller (late answers, detached attempts); `close` waits for it. */
+  readonly background: Set<Promise<unknown>>;
+  /** For what goes wrong where no caller waits. */
+  report(error: unknown): void;
+}
+
+export function flightKey(tenant: string, requestId: string): string {
+  return `${tenant}\u0000${requestId}`;
+}
+
+/** Lets work go on without its caller; a failure there has nobody to be thrown at, and the store keeps the question. */
+export function inBackground(runtime: Runtime, work: Promise<unknown>): void {
+  const tracked = work
+    .catch(runtime.report)
+    .finally(() => {
+      runtime.background.delete(tracked);
+    });
+  runtime.background.add(tracked);
+}

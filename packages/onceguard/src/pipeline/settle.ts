@@ -1,0 +1,169 @@
+import type { AnyAction, ProbeAnswer } from "../core/action.ts";
+import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
+import type { Claim } from "../core/ports.ts";
+import { isLapsed, type Receipt } from "../core/receipt.ts";
+import { elapsedMs, hasBudget, retryInMs } from "../core/retry.ts";
+import { effectContext, payloadOf } from "./execute.ts";
+import { persist } from "./persist.ts";
+import { storedResult } from "./record-receipt.ts";
+import { flightKey, type Runtime } from "./runtime.ts";
+
+/** One step taken: the record as it now stands, and the claim if the step was to run it again. */
+export interface Step {
+  readonly receipt: Receipt;
+  readonly claim: Claim | null;
+  /** False when there was nothing to do, or somebody else did it first. */
+  readonly moved: boolean;
+}
+
+/**
+ * Takes the next step of a record whose step is due: a passed lease becomes a question, a question is asked, a waiting
+ * retry is claimed. Any number of callers and sweepers may try at once; the store lets one of them through.
+ *
+ * @param giveUp hand what cannot be settled to a person. Sweepers do; a caller leaves the question open, since late
+ *   evidence may still answer it.
+ */
+export async function step(runtime: Runtime, receipt: Receipt, definition: AnyAction | null, giveUp: boolean): Promise<Step> {
+  const event = await nextEvent(runtime, receipt, definition, giveUp);
+  if (event === null) return { receipt, claim: null, moved: false };
+  const change = transition(receipt, event, runtime.randomness.token());
+  if (isRefusal(change)) return { receipt, claim: null, moved: false };
+  const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
+  return answer.kind === "applied"
+    ? { receipt: answer.receipt, claim: answer.claim, moved: true }
+    : { receipt: answer.receipt ?? receipt, claim: null, moved: false };
+}
+
+async function nextEvent(
+  runtime: Runtime,
+  receipt: Receipt,
+  definition: AnyAction | null,
+  giveUp: boolean,
+): Promise<LifecycleEvent | null> {
+  switch (receipt.state) {
+    case "running":
+      return isLapsed(receipt) ? { type: "lapse" } : null;
+    case "retry_wait":
+      return definition && retryEvent(runtime, receipt, definition);
+    case "in_doubt":
+      return reconcileEvent(runtime, receipt, definition, giveUp);
+    default:
+      return null;
+  }
+}
+
+/** Authority is asked again before anything runs again: the world may have changed while it waited. */
+function retryEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
+  if (isPending(runtime, receipt)) return null;
+  if (elapsedMs(receipt) >= definition.retry.maxElapsedMs) {
+    return { type: "give_up", reason: "retries_exhausted", route: "operator" };
+  }
+  const verdict = runtime.policy?.({
+    tenant: receipt.tenant,
+    action: receipt.action,
+    riskTier: receipt.riskTier,
+    payload: payloadOf(receipt) as never,
+    recordId: receipt.recordId,
+    runId: receipt.runId,
+    actor: receipt.actor,
+  });
+  if (verdict && verdict.verdict !== "allow") return { type: "give_up", reason: "policy_denied", route: "operator" };
+  return { type: "retry", leaseMs: runtime.leaseMs };
+}
+
+/** The previous attempt's promise is still open in this process: retries of one request are serial. */
+function isPending(runtime: Runtime, receipt: Receipt): boolean {
+  return runtime.pending.has(flightKey(receipt.tenant, receipt.requestId));
+}
+
+async function reconcileEvent(
+  runtime: Runtime,
+  receipt: Receipt,
+  definition: AnyAction | null,
+  giveUp: boolean,
+): Promise<LifecycleEvent | null> {
+  if (receipt.capability === "none" || !definition) {
+    return giveUp && receipt.capability === "none"
+      ? { type: "give_up", reason: "no_capability", route: "operator" }
+      : null;
+  }
+  if (definition.probe) {
+    const event = await probeEvent(runtime, receipt, definition);
+    if (event.type !== "probe_cannot_tell") return event;
+    const resend = resendEvent(runtime, receipt, definition);
+    if (resend) return resend;
+    const asksOn = receipt.readAt - (receipt.attemptEndedAt ?? receipt.updatedAt) < definition.retry.maxElapsedMs;
+    return asksOn ? event : { type: "give_up", reason: "probe_cannot_tell", route: "operator" };
+  }
+  const resend = resendEvent(runtime, receipt, definition);
+  if (resend) return resend;
+  if (isPending(runtime, receipt)) return { type: "probe_cannot_tell", nextInMs: definition.retry.baseMs };
+  return {
+    type: "give_up",
+    reason: keyIsValid(receipt, definition) ? "retries_exhausted" : "key_expired",
+    route: "operator",
+  };
+}
+
+/** Row 11: the same call again is safe while the other side remembers its key, counted from the first possible send. */
+function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
+  if (!keyIsValid(receipt, definition) || !hasBudget(receipt, definition.retry) || isPending(runtime, receipt)) return null;
+  return { type: "resend", leaseMs: runtime.leaseMs };
+}
+
+function keyIsValid(receipt: Receipt, definition: AnyAction): boolean {
+  const key = definition.downstreamKey;
+  return key !== null && receipt.readAt - receipt.generationAt < key.lifetimeMs - key.marginMs;
+}
+
+/** Rows 12 to 14. "Did not happen" counts only when the probe could have seen the effect of the last attempt. */
+async function probeEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<LifecycleEvent> {
+  const answer = await ask(runtime, receipt, definition);
+  const sinceEnd = receipt.readAt - (receipt.attemptEndedAt ?? receipt.updatedAt);
+  const settledInMs = Math.max(0, definition.settleDelayMs - sinceEnd);
+  switch (answer.answer) {
+    case "happened":
+      return { type: "probe_happened", result: storedResult(answer.result, runtime.maxResultBytes) };
+    case "did_not_happen":
+      if (settledInMs === 0 && !isPending(runtime, receipt)) {
+        return {
+          type: "probe_did_not_happen",
+          retryInMs: retryInMs(receipt, receipt.failure, definition.retry, runtime.randomness.random()),
+        };
+      }
+      return { type: "probe_cannot_tell", nextInMs: Math.max(settledInMs, definition.retry.baseMs) };
+    case "cannot_tell":
+      return { type: "probe_cannot_tell", nextInMs: askAgainInMs(runtime, sinceEnd, definition) };
+  }
+}
+
+async function ask(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<ProbeAnswer<unknown>> {
+  const timeout = new AbortController();
+  const answered = new AbortController();
+  const late = runtime.clock
+    .sleep(definition.timeoutMs, answered.signal)
+    .then((): ProbeAnswer<unknown> => {
+      timeout.abort();
+      return { answer: "cannot_tell" };
+    });
+  try {
+    const answer = Promise.resolve(definition.probe?.(payloadOf(receipt), effectContext(receipt, timeout.signal)));
+    return known(await Promise.race([answer, late]));
+  } catch {
+    return { answer: "cannot_tell" };
+  } finally {
+    answered.abort();
+  }
+}
+
+/** Anything but one of the three words is an answer that cannot be relied on. */
+function known(answer: ProbeAnswer<unknown> | undefined): ProbeAnswer<unknown> {
+  return answer?.answer === "happened" || answer?.answer === "did_not_happen" ? answer : { answer: "cannot_tell" };
+}
+
+/** Waits about as long again as it has waited so far, between the action's first and longest backoff. */
+function askAgainInMs(runtime: Runtime, sinceEndMs: number, definition: AnyAction): number {
+  const { baseMs, capMs } = definition.retry;
+  const spread = 0.5 + runtime.randomness.random() / 2;
+  return Math.round(Math.min(capMs, Math.max(baseMs, sinceEndMs)) * spread);
+}

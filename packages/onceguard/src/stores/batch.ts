@@ -1,0 +1,81 @@
+import { OnceguardError } from "../core/errors.ts";
+
+export interface LaneOptions<Item, Answer> {
+  /** Commits the items together and answers in their order, or throws for all of them. */
+  readonly flush: (items: readonly Item[]) => Promise<readonly Answer[]>;
+  /** Most items in one flush. Default 64: more gains little and makes everybody wait for the slowest row. */
+  readonly maxBatch?: number;
+  /** Most flushes under way. Default 1. */
+  readonly maxInFlight?: number;
+  /** When to look at what has gathered, for a store that flushes synchronously. Default: at once. */
+  readonly schedule?: (look: () => void) => void;
+}
+
+interface Waiting<Item, Answer> {
+  readonly item: Item;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: a lone call goes straight through; while a flush is under way, arrivals gather and share the next one.
+ *
+ * One bad row must not fail its neighbours, so a batch that certainly failed is tried again row by row. A batch whose
+ * outcome is unknown is unknown for each of its rows.
+ */
+export class Lane<Item, Answer> {
+  readonly #options: Required<LaneOptions<Item, Answer>>;
+  readonly #waiting: Waiting<Item, Answer>[] = [];
+  #inFlight = 0;
+  #scheduled = false;
+
+  constructor(options: LaneOptions<Item, Answer>) {
+    this.#options = { maxBatch: 64, maxInFlight: 1, schedule: (look) => look(), ...options };
+  }
+
+  push(item: Item): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject });
+      this.#lookSoon();
+    });
+  }
+
+  /** Resolves when nothing is waiting or under way. */
+  async idle(): Promise<void> {
+    while (this.#inFlight > 0 || this.#waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
+  #lookSoon(): void {
+    if (this.#scheduled || this.#inFlight >= this.#options.maxInFlight) return;
+    this.#scheduled = true;
+    this.#options.schedule(() => {
+      this.#scheduled = false;
+      while (this.#waiting.length > 0 && this.#inFlight < this.#options.maxInFlight) {
+        void this.#flush(this.#waiting.splice(0, this.#options.maxBatch));
+      }
+    });
+  }
+
+  async #flush(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
+    this.#inFlight++;
+    try {
+      await this.#settle(batch);
+    } finally {
+      this.#inFlight--;
+      if (this.#waiting.length > 0) this.#lookSoon();
+    }
+  }
+
+  async #settle(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
+    try {
+      const answers = await this.#options.flush(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, i) => {
+        resolve(answers[i] as Answer);
+      });
+    } catch (error) {
+      const retryAlone = batch.length > 1 && !(error instanceof OnceguardError);
+      if (retryAlone) for (const one of batch) await this.#settle([one]);
+      else for (const { reject } of batch) reject(error);
+    }
+  }
+}
