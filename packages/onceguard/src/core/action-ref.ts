@@ -1,6 +1,6 @@
 import { canonicalJson } from "./canonical-json.ts";
+import type { Sha256 } from "./digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
-import type { Sha256 } from "./ports.ts";
 
 /**
  * SafeAgent's `action_ref` (draft-etcheverry-action-ref, argentum-core docs/spec/action-ref.md), for interop:

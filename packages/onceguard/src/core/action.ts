@@ -57,7 +57,12 @@ export interface ActionOptions<Name extends string, Input, Payload, Result> {
   readonly settleDelay?: Duration;
   /** Longest time for one attempt; past it the outcome is in doubt. Default 60 s. `probe` has the same limit. */
   readonly timeout?: Duration;
-  readonly retry?: { readonly maxAttempts?: number; readonly maxElapsed?: Duration; readonly base?: Duration; readonly cap?: Duration };
+  readonly retry?: {
+    readonly maxAttempts?: number;
+    readonly maxElapsed?: Duration;
+    readonly base?: Duration;
+    readonly cap?: Duration;
+  };
   /** HTTP statuses by which this action's other side says "not done", beyond the defaults (see failure.ts). */
   readonly noEffectOn?: readonly number[];
   /** Tells what an error of this action means; undefined leaves it to the built-in classifier. */
@@ -76,7 +81,9 @@ export interface ActionDefinition<Name extends string = string, Input = unknown,
   readonly key: ((payload: Payload) => readonly (string | number | boolean)[]) | null;
   readonly volatile: readonly string[];
   readonly downstreamKey: { readonly lifetimeMs: number; readonly marginMs: number } | null;
-  readonly probe: ((payload: Payload, context: EffectContext) => Promise<ProbeAnswer<Result>> | ProbeAnswer<Result>) | null;
+  readonly probe:
+    | ((payload: Payload, context: EffectContext) => Promise<ProbeAnswer<Result>> | ProbeAnswer<Result>)
+    | null;
   readonly settleDelayMs: number;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;

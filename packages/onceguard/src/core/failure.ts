@@ -121,9 +121,7 @@ function withRetryAfter(failure: Failure, error: unknown): Failure {
 
 function byNetworkCode(error: unknown): Failure | undefined {
   const code = neverSentCode(error, 0);
-  return code === undefined
-    ? undefined
-    : { certainty: "definite", tier: "transient", code, message: messageOf(error) };
+  return code === undefined ? undefined : { certainty: "definite", tier: "transient", code, message: messageOf(error) };
 }
 
 /** Follows `cause`; of an AggregateError (one per address tried) every member must be never-sent. */

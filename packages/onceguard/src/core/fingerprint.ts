@@ -1,6 +1,6 @@
 import { canonicalJson } from "./canonical-json.ts";
+import type { Hmac } from "./digest.ts";
 import { isJsonObject, type JsonValue } from "./json.ts";
-import type { Hmac } from "./ports.ts";
 import { lengthPrefixed } from "./request-id.ts";
 
 /**

@@ -1,5 +1,5 @@
+import type { ClaimRequest } from "./claim.ts";
 import type { Failure, Route } from "./failure.ts";
-import type { ClaimRequest } from "./ports.ts";
 import type { Evidence, Receipt, State, StoredResult } from "./receipt.ts";
 
 /** What can happen to a request, with what is known at that moment. */
@@ -84,7 +84,10 @@ const ANY: readonly State[] = [
 ];
 
 /** Compares the event's type first, so that `when` sees the event it was written for. */
-function of<T extends EventType>(type: T, test: (receipt: Receipt, event: Extract<LifecycleEvent, { type: T }>) => boolean) {
+function of<T extends EventType>(
+  type: T,
+  test: (receipt: Receipt, event: Extract<LifecycleEvent, { type: T }>) => boolean,
+) {
   return (receipt: Receipt, event: LifecycleEvent): boolean =>
     event.type === type && test(receipt, event as Extract<LifecycleEvent, { type: T }>);
 }
@@ -311,7 +314,13 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
       };
     case "late_success":
       return to === receipt.state
-        ? { ...kept, conflict: contradicts(receipt, event), reason: receipt.reason, route: receipt.route, dueInMs: KEEP_DUE }
+        ? {
+            ...kept,
+            conflict: contradicts(receipt, event),
+            reason: receipt.reason,
+            route: receipt.route,
+            dueInMs: KEEP_DUE,
+          }
         : succeeded(kept, event.result, "late");
     case "compensate":
     case "compensated":
@@ -354,7 +363,8 @@ function contradicts(receipt: Receipt, event: Extract<LifecycleEvent, { type: "l
   if (receipt.conflict) return true;
   if (event.sameKey) return false;
   const sameAttempt = event.fencingToken === receipt.fencingToken;
-  const saysHappened = receipt.state === "succeeded" || receipt.state === "compensating" || receipt.state === "compensated";
+  const saysHappened =
+    receipt.state === "succeeded" || receipt.state === "compensating" || receipt.state === "compensated";
   return !(saysHappened && sameAttempt);
 }
 
@@ -362,7 +372,8 @@ const LEASE_EXPIRED: Failure = {
   certainty: "indefinite",
   tier: "transient",
   code: "lease_expired",
-  message: "The lease ran out before an outcome was recorded: the process that held it died, was paused, or lost the store.",
+  message:
+    "The lease ran out before an outcome was recorded: the process that held it died, was paused, or lost the store.",
 };
 
 const SHUTDOWN: Failure = {

@@ -100,7 +100,8 @@ export const HTTP_STATUS: Readonly<Record<Status, number>> = {
 
 /** In words that a person or a model can act on. */
 const NEXT = {
-  in_doubt: "It may have happened. Do not call again: ask for the receipt, or run reconcile; a person may have to decide.",
+  in_doubt:
+    "It may have happened. Do not call again: ask for the receipt, or run reconcile; a person may have to decide.",
   review: "Waits for a person's decision (review). Do not call again.",
   in_progress: "Another caller is executing it. Ask again with the same request id.",
   retry_later: "It has not happened; a retry is scheduled. Ask again with the same request id.",
@@ -124,8 +125,20 @@ export function outcomeOf<Result>(receipt: Receipt, status: "executed" | "replay
     case "running":
       // A lapsed lease is an open question, whoever has not yet written it down.
       return isLapsed(receipt)
-        ? { ...identified, status: "in_doubt", since: receipt.dueAt, failure: null, next: NEXT.in_doubt, retryAfterMs: 0 }
-        : { ...identified, status: "in_progress", retryAfterMs: Math.min(dueInMs, ASK_AGAIN_MS), next: NEXT.in_progress };
+        ? {
+            ...identified,
+            status: "in_doubt",
+            since: receipt.dueAt,
+            failure: null,
+            next: NEXT.in_doubt,
+            retryAfterMs: 0,
+          }
+        : {
+            ...identified,
+            status: "in_progress",
+            retryAfterMs: Math.min(dueInMs, ASK_AGAIN_MS),
+            next: NEXT.in_progress,
+          };
     case "retry_wait":
       return { ...identified, status: "retry_later", retryAfterMs: dueInMs, next: NEXT.retry_later };
     case "in_doubt":

@@ -10,20 +10,14 @@
  *   in doubt       the effect may have happened
  *   reconcile      settle that: ask (probe), send again under a key that is still valid, or hand it to a person (review)
  */
+import type { Claim, ClaimRequest } from "./claim.ts";
 import type { Transition } from "./lifecycle.ts";
-import type { RiskTier } from "./policy.ts";
-import type { Capability, Receipt, State } from "./receipt.ts";
-import type { KeySource } from "./request-id.ts";
+import type { Receipt, State } from "./receipt.ts";
 
 declare global {
   /** The core knows no platform; this merges with the real AbortSignal of Node and the web. */
   interface AbortSignal {}
 }
-
-/** SHA-256 of UTF-8 text, in lower-case hex. */
-export type Sha256 = (text: string) => string;
-/** HMAC-SHA-256 of UTF-8 text under a fixed key, in lower-case hex. */
-export type Hmac = (text: string) => string;
 
 /** Time in the process. Only ever used for waiting and for local durations; what is stored is timed by the store. */
 export interface Clock {
@@ -39,42 +33,6 @@ export interface Clock {
 export interface Randomness {
   random(): number;
   token(): string;
-}
-
-/** Everything a first claim writes. */
-export interface ClaimRequest {
-  readonly tenant: string;
-  readonly requestId: string;
-  readonly explicitId: string | null;
-  readonly action: string;
-  readonly recordId: string | null;
-  readonly riskTier: RiskTier;
-  readonly capability: Capability;
-  readonly keySource: KeySource;
-  readonly fingerprint: string;
-  readonly payload: string;
-  readonly runId: string | null;
-  readonly actor: string | null;
-  /** Unique per call. A claim whose acknowledgement was lost is asked again with it, and is then still ours. */
-  readonly ownerToken: string;
-  readonly leaseMs: number;
-}
-
-declare const granted: unique symbol;
-
-/**
- * The atomic right to execute one attempt. Only a store makes one (`grantClaim`), and `execute` accepts nothing else,
- * so executing an unclaimed proposal does not compile.
- */
-export interface Claim {
-  readonly [granted]: true;
-  readonly receipt: Receipt;
-  readonly ownerToken: string;
-}
-
-/** For stores only, at the moment their atomic write has succeeded. */
-export function grantClaim(receipt: Receipt, ownerToken: string): Claim {
-  return { receipt, ownerToken } as Claim;
 }
 
 /**

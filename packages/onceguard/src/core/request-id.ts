@@ -1,7 +1,7 @@
 import { canonicalJson } from "./canonical-json.ts";
+import type { Sha256 } from "./digest.ts";
 import { OnceguardError } from "./errors.ts";
-import { type JsonValue, isJsonObject, utf8Length } from "./json.ts";
-import type { Sha256 } from "./ports.ts";
+import { isJsonObject, type JsonValue, utf8Length } from "./json.ts";
 
 /**
  * Where a request id came from, best first (the identity ladder of interfaces.md). `host_call` and `content` are lower

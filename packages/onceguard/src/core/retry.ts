@@ -27,7 +27,12 @@ export function hasBudget(receipt: Receipt, policy: RetryPolicy): boolean {
 }
 
 /** How long to wait before the next attempt; null when the budget is used up. `random` is in [0, 1). */
-export function retryInMs(receipt: Receipt, failure: Failure | null, policy: RetryPolicy, random: number): number | null {
+export function retryInMs(
+  receipt: Receipt,
+  failure: Failure | null,
+  policy: RetryPolicy,
+  random: number,
+): number | null {
   if (!hasBudget(receipt, policy)) return null;
   const { baseMs, capMs } = policy;
   const wait = backoffMs({

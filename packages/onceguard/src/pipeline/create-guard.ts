@@ -72,7 +72,12 @@ export interface InlineCall<Payload, Result> extends CallContext {
   readonly probe?: (payload: Payload, context: EffectContext) => Promise<ProbeAnswer<Result>> | ProbeAnswer<Result>;
   readonly settleDelay?: Duration;
   readonly timeout?: Duration;
-  readonly retry?: { readonly maxAttempts?: number; readonly maxElapsed?: Duration; readonly base?: Duration; readonly cap?: Duration };
+  readonly retry?: {
+    readonly maxAttempts?: number;
+    readonly maxElapsed?: Duration;
+    readonly base?: Duration;
+    readonly cap?: Duration;
+  };
   readonly noEffectOn?: readonly number[];
   readonly classify?: Classify;
 }
@@ -108,7 +113,12 @@ export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction
   resolve(requestId: string, decision: Decision): Promise<Receipt>;
   reopen(
     requestId: string,
-    by: { readonly actor: string; readonly reason: string; readonly expectedVersion?: number; readonly tenant?: string },
+    by: {
+      readonly actor: string;
+      readonly reason: string;
+      readonly expectedVersion?: number;
+      readonly tenant?: string;
+    },
   ): Promise<Receipt>;
   /** Settles one request now, as far as its action allows. */
   reconcile(requestId: string, options?: { readonly tenant?: string }): Promise<Outcome>;
@@ -178,7 +188,10 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     );
   }
 
-  async function reconcile(requestId?: string, at: { readonly tenant?: string } = {}): Promise<Outcome | Reconciliation> {
+  async function reconcile(
+    requestId?: string,
+    at: { readonly tenant?: string } = {},
+  ): Promise<Outcome | Reconciliation> {
     await ready();
     if (requestId === undefined) return reconcileDue(runtime);
     const receipt = await store.find(at.tenant ?? DEFAULT_TENANT, requestId);
@@ -309,7 +322,17 @@ const MAX_CACHED_TENANTS = 10_000;
 
 function inlineAction(call: InlineCall<unknown, unknown>): AnyAction {
   const { action, riskTier = "side_effecting", execute, ...rest } = call;
-  const { requestId: _id, payload: _payload, tenant: _t, runId: _r, actor: _a, host: _h, wait: _w, signal: _s, ...options } = rest;
+  const {
+    requestId: _id,
+    payload: _payload,
+    tenant: _t,
+    runId: _r,
+    actor: _a,
+    host: _h,
+    wait: _w,
+    signal: _s,
+    ...options
+  } = rest;
   return defineAction({ ...options, name: action, riskTier, execute });
 }
 
@@ -337,9 +360,13 @@ function unavailableStore(requestId: string, error: OnceguardError, retryAfterMs
 }
 
 function duplicate(name: string): OnceguardError {
-  return new OnceguardError("duplicate_action", `Two actions are called "${name}". Names identify requests; choose another.`, {
-    action: name,
-  });
+  return new OnceguardError(
+    "duplicate_action",
+    `Two actions are called "${name}". Names identify requests; choose another.`,
+    {
+      action: name,
+    },
+  );
 }
 
 function invalidOption(option: string, value: unknown, expected: string): OnceguardError {
@@ -348,4 +375,3 @@ function invalidOption(option: string, value: unknown, expected: string): Oncegu
     value,
   });
 }
-

@@ -1,5 +1,5 @@
 import { createHmac, hash } from "node:crypto";
-import type { Hmac, Sha256 } from "../core/ports.ts";
+import type { Hmac, Sha256 } from "../core/digest.ts";
 
 export const sha256: Sha256 = (text) => hash("sha256", text, "hex");
 

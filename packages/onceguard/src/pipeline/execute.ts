@@ -1,7 +1,7 @@
 import type { AnyAction, EffectContext } from "../core/action.ts";
+import type { Claim } from "../core/claim.ts";
 import { classifyFailure, type Failure } from "../core/failure.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
-import type { Claim } from "../core/ports.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { sha256 } from "./digest.ts";
 import { flightKey, type Runtime } from "./runtime.ts";

@@ -1,9 +1,9 @@
 import type { Action, AnyAction, CallContext } from "../core/action.ts";
 import { canonicalJson } from "../core/canonical-json.ts";
+import type { Hmac } from "../core/digest.ts";
 import { OnceguardError } from "../core/errors.ts";
 import { fingerprint, withoutFields } from "../core/fingerprint.ts";
 import { tierDemands } from "../core/policy.ts";
-import type { Hmac } from "../core/ports.ts";
 import { checkRequestId, deriveRequestId, type KeySource, keyPart, keyParts } from "../core/request-id.ts";
 import { sha256 } from "./digest.ts";
 import type { ValidPayload } from "./propose.ts";
@@ -28,9 +28,7 @@ export function identify(definition: AnyAction, valid: ValidPayload, context: Ca
     );
   }
   const requestId =
-    keySource === "explicit" && explicit !== null
-      ? explicit
-      : deriveRequestId(sha256, tenant, definition.name, parts);
+    keySource === "explicit" && explicit !== null ? explicit : deriveRequestId(sha256, tenant, definition.name, parts);
   return {
     definition,
     tenant,

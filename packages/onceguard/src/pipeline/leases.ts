@@ -1,4 +1,5 @@
-import type { Claim, Clock, Renewal, Store } from "../core/ports.ts";
+import type { Claim } from "../core/claim.ts";
+import type { Clock, Renewal, Store } from "../core/ports.ts";
 
 interface Held extends Renewal {
   /** Until when, by this process's clock, the lease is certainly ours: counted from before the request was sent. */

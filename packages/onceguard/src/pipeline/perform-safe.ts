@@ -1,7 +1,7 @@
 import type { AnyAction, CallContext } from "../core/action.ts";
+import { backoffMs } from "../core/backoff.ts";
 import { classifyFailure } from "../core/failure.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
-import { backoffMs } from "../core/backoff.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { sha256 } from "./digest.ts";
 import { tenantOf } from "./identify.ts";

@@ -1,6 +1,6 @@
 import type { Action } from "../core/action.ts";
+import type { Claim } from "../core/claim.ts";
 import { mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
-import type { Claim } from "../core/ports.ts";
 import { isLapsed, isTerminal, type Receipt } from "../core/receipt.ts";
 import { claim } from "./claim.ts";
 import { type Attempt, execute } from "./execute.ts";
@@ -43,7 +43,10 @@ export async function perform(runtime: Runtime, action: Action, patience: Patien
   if (!patience.signal) return outcome;
   // A caller who leaves after the dispatch is detached; the effect finishes and is recorded.
   inBackground(runtime, outcome);
-  return (await patiently(runtime, { until: Number.POSITIVE_INFINITY, signal: patience.signal }, outcome)) ?? inProgress(action);
+  return (
+    (await patiently(runtime, { until: Number.POSITIVE_INFINITY, signal: patience.signal }, outcome)) ??
+    inProgress(action)
+  );
 }
 
 /** The call that works for all its duplicates. */

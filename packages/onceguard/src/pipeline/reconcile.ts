@@ -1,8 +1,8 @@
 import type { Action, AnyAction } from "../core/action.ts";
 import { type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { isUnavailable } from "./persist.ts";
 import { attempt } from "./perform.ts";
+import { isUnavailable } from "./persist.ts";
 import { flightKey, type InFlight, type Runtime } from "./runtime.ts";
 import { step } from "./settle.ts";
 

@@ -1,7 +1,7 @@
 import type { AnyAction } from "../core/action.ts";
+import type { Claim } from "../core/claim.ts";
 import { type Failure, routeOf } from "../core/failure.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
-import type { Claim } from "../core/ports.ts";
 import type { Receipt, StoredResult } from "../core/receipt.ts";
 import { retryInMs } from "../core/retry.ts";
 import { type Attempt, interruptionFailure } from "./execute.ts";
@@ -91,7 +91,11 @@ export async function recordLate(
   let receipt = current;
   for (;;) {
     const sameKey = definition.downstreamKey !== null && receipt.generation === generation;
-    const change = transition(receipt, { type: "late_success", fencingToken, result, sameKey }, runtime.randomness.token());
+    const change = transition(
+      receipt,
+      { type: "late_success", fencingToken, result, sameKey },
+      runtime.randomness.token(),
+    );
     if (isRefusal(change)) return receipt;
     const answer = await persist(runtime, runtime.graceMs, () => runtime.store.apply(change));
     if (answer.kind === "applied") return answer.receipt;

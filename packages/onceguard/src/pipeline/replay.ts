@@ -1,7 +1,7 @@
 import type { Action } from "../core/action.ts";
 import { mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { type Runtime, inBackground } from "./runtime.ts";
+import { inBackground, type Runtime } from "./runtime.ts";
 
 /** The record stands for another intent: another action or payload under this id, or another id for this intent. */
 export function isMismatch(receipt: Receipt, action: Action): boolean {

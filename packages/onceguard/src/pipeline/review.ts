@@ -25,7 +25,12 @@ export interface Decision {
  *
  * @throws OnceguardError `receipt_not_found` | `version_conflict` | `not_resolvable` | `missing_reason`
  */
-export async function resolve(runtime: Runtime, tenant: string, requestId: string, decision: Decision): Promise<Receipt> {
+export async function resolve(
+  runtime: Runtime,
+  tenant: string,
+  requestId: string,
+  decision: Decision,
+): Promise<Receipt> {
   requireReason(decision.actor, decision.reason);
   let receipt = await found(runtime, tenant, requestId);
   requireVersion(receipt, decision.expectedVersion);

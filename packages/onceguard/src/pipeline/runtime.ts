@@ -1,7 +1,8 @@
 import type { AnyAction } from "../core/action.ts";
+import type { Hmac } from "../core/digest.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { PolicyQuestion, Verdict } from "../core/policy.ts";
-import type { Clock, Hmac, Randomness, Store } from "../core/ports.ts";
+import type { Clock, Randomness, Store } from "../core/ports.ts";
 import type { JsonLimits } from "../core/strict-json.ts";
 import type { Leases } from "./leases.ts";
 
@@ -53,10 +54,8 @@ export function flightKey(tenant: string, requestId: string): string {
 
 /** Lets work go on without its caller; a failure there has nobody to be thrown at, and the store keeps the question. */
 export function inBackground(runtime: Runtime, work: Promise<unknown>): void {
-  const tracked = work
-    .catch(runtime.report)
-    .finally(() => {
-      runtime.background.delete(tracked);
-    });
+  const tracked = work.catch(runtime.report).finally(() => {
+    runtime.background.delete(tracked);
+  });
   runtime.background.add(tracked);
 }

@@ -1,6 +1,6 @@
 import type { AnyAction, ProbeAnswer } from "../core/action.ts";
+import type { Claim } from "../core/claim.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
-import type { Claim } from "../core/ports.ts";
 import { isLapsed, type Receipt } from "../core/receipt.ts";
 import { elapsedMs, hasBudget, retryInMs } from "../core/retry.ts";
 import { effectContext, payloadOf } from "./execute.ts";
@@ -23,7 +23,12 @@ export interface Step {
  * @param giveUp hand what cannot be settled to a person. Sweepers do; a caller leaves the question open, since late
  *   evidence may still answer it.
  */
-export async function step(runtime: Runtime, receipt: Receipt, definition: AnyAction | null, giveUp: boolean): Promise<Step> {
+export async function step(
+  runtime: Runtime,
+  receipt: Receipt,
+  definition: AnyAction | null,
+  giveUp: boolean,
+): Promise<Step> {
   const event = await nextEvent(runtime, receipt, definition, giveUp);
   if (event === null) return { receipt, claim: null, moved: false };
   const change = transition(receipt, event, runtime.randomness.token());
@@ -107,7 +112,8 @@ async function reconcileEvent(
 
 /** Row 11: the same call again is safe while the other side remembers its key, counted from the first possible send. */
 function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
-  if (!keyIsValid(receipt, definition) || !hasBudget(receipt, definition.retry) || isPending(runtime, receipt)) return null;
+  if (!keyIsValid(receipt, definition) || !hasBudget(receipt, definition.retry) || isPending(runtime, receipt))
+    return null;
   return { type: "resend", leaseMs: runtime.leaseMs };
 }
 
@@ -140,12 +146,10 @@ async function probeEvent(runtime: Runtime, receipt: Receipt, definition: AnyAct
 async function ask(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<ProbeAnswer<unknown>> {
   const timeout = new AbortController();
   const answered = new AbortController();
-  const late = runtime.clock
-    .sleep(definition.timeoutMs, answered.signal)
-    .then((): ProbeAnswer<unknown> => {
-      timeout.abort();
-      return { answer: "cannot_tell" };
-    });
+  const late = runtime.clock.sleep(definition.timeoutMs, answered.signal).then((): ProbeAnswer<unknown> => {
+    timeout.abort();
+    return { answer: "cannot_tell" };
+  });
   try {
     const answer = Promise.resolve(definition.probe?.(payloadOf(receipt), effectContext(receipt, timeout.signal)));
     return known(await Promise.race([answer, late]));

@@ -9,6 +9,13 @@ import type { Outcome } from "../core/outcome.ts";
  */
 export function unwrap<Result>(outcome: Outcome<Result>): Result {
   if (outcome.status === "executed" || outcome.status === "replayed") return outcome.result;
-  const why = "reason" in outcome ? `: ${outcome.reason}` : "failure" in outcome && outcome.failure ? `: ${outcome.failure.message}` : "";
-  throw new OnceguardError("outcome_not_success", `Request "${outcome.requestId}" is ${outcome.status}${why}`, { outcome });
+  const why =
+    "reason" in outcome
+      ? `: ${outcome.reason}`
+      : "failure" in outcome && outcome.failure
+        ? `: ${outcome.failure.message}`
+        : "";
+  throw new OnceguardError("outcome_not_success", `Request "${outcome.requestId}" is ${outcome.status}${why}`, {
+    outcome,
+  });
 }

@@ -25,7 +25,12 @@ export function readMigrations(folder: URL): readonly Migration[] {
     .sort()
     .map((file) => {
       const sql = readFileSync(new URL(file, folder), "utf8");
-      return { number: Number(file.slice(0, 4)), name: file.slice(5, -4), breaking: sql.startsWith("-- breaking"), sql };
+      return {
+        number: Number(file.slice(0, 4)),
+        name: file.slice(5, -4),
+        breaking: sql.startsWith("-- breaking"),
+        sql,
+      };
     });
 }
 

@@ -1,16 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { type ClaimRequest, grantClaim } from "../../core/claim.ts";
 import { advance, firstReceipt, type Transition } from "../../core/lifecycle.ts";
-import {
-  type ApplyAnswer,
-  type ClaimAnswer,
-  type ClaimRequest,
-  grantClaim,
-  type LogEntry,
-  type ReceiptQuery,
-  type Renewal,
-  type Store,
-  type StoreInfo,
-} from "../../core/ports.ts";
+import type { ApplyAnswer, ClaimAnswer, LogEntry, ReceiptQuery, Renewal, Store, StoreInfo } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 
 export interface MemoryStoreOptions {
@@ -158,7 +149,18 @@ class MemoryStore implements Store {
 
   #record(receipt: Receipt, event: string, actor: string | null, detail: string | null): void {
     const { tenant, requestId, state, version, fencingToken, attemptNumber, updatedAt } = receipt;
-    this.#append({ tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail, at: updatedAt });
+    this.#append({
+      tenant,
+      requestId,
+      event,
+      state,
+      version,
+      fencingToken,
+      attemptNumber,
+      actor,
+      detail,
+      at: updatedAt,
+    });
   }
 
   #append(entry: LogEntry): void {

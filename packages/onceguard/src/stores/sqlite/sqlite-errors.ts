@@ -39,9 +39,17 @@ export function storeError(error: unknown, name: string): unknown {
   switch (resultCode(error)) {
     case CORRUPT:
     case NOTADB:
-      return unusable(name, `is damaged, or not an SQLite database (${message}). Restore it from a backup; nothing was executed.`, error);
+      return unusable(
+        name,
+        `is damaged, or not an SQLite database (${message}). Restore it from a backup; nothing was executed.`,
+        error,
+      );
     case READONLY:
-      return unusable(name, `cannot be written (${message}). Check the permissions of the file and its folder, and the disk.`, error);
+      return unusable(
+        name,
+        `cannot be written (${message}). Check the permissions of the file and its folder, and the disk.`,
+        error,
+      );
     case CANTOPEN:
       return unusable(name, `cannot be opened (${message}). The folder must exist and be writable.`, error);
     case undefined:

@@ -1,30 +1,14 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { type ClaimRequest, grantClaim } from "../../core/claim.ts";
 import { OnceguardError } from "../../core/errors.ts";
 import { advance, firstReceipt, KEEP_DUE, type Transition } from "../../core/lifecycle.ts";
-import {
-  type ApplyAnswer,
-  type ClaimAnswer,
-  type ClaimRequest,
-  grantClaim,
-  type LogEntry,
-  type ReceiptQuery,
-  type Renewal,
-  type Store,
-  type StoreInfo,
-} from "../../core/ports.ts";
+import type { ApplyAnswer, ClaimAnswer, LogEntry, ReceiptQuery, Renewal, Store, StoreInfo } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { Lane } from "../batch.ts";
 import { missingMigrations, readMigrations } from "../migrate.ts";
-import {
-  type LogRow,
-  logEntryOf,
-  RECEIPT_COLUMNS,
-  type ReceiptRow,
-  receiptOf,
-  resultColumns,
-} from "../receipt-row.ts";
+import { type LogRow, logEntryOf, RECEIPT_COLUMNS, type ReceiptRow, receiptOf, resultColumns } from "../receipt-row.ts";
 import { isBusy, storeError } from "./sqlite-errors.ts";
 
 type SqlValue = string | number | null;
@@ -103,9 +87,13 @@ class SqliteStore implements Store {
   #open(): StoreInfo {
     const { path, database } = this.#options;
     if (path !== undefined && path !== ":memory:" && !existsSync(dirname(resolve(path)))) {
-      throw new OnceguardError("store_unusable", `The folder of ${path} does not exist. Make it, or name another file.`, {
-        store: this.name,
-      });
+      throw new OnceguardError(
+        "store_unusable",
+        `The folder of ${path} does not exist. Make it, or name another file.`,
+        {
+          store: this.name,
+        },
+      );
     }
     const db = database ?? this.#database ?? new DatabaseSync(path as string);
     this.#database = db; // kept even when what follows is busy: the next try goes on with it
@@ -235,7 +223,9 @@ class SqliteStore implements Store {
         values.push(query.after.createdAt, query.after.requestId);
       }
       const sql = `SELECT ${COLUMNS} FROM onceguard_request ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""} ORDER BY created_at DESC, request_id DESC LIMIT ?`;
-      const rows = this.#opened().prepare(sql).all(...values, query.limit) as ReceiptRow[];
+      const rows = this.#opened()
+        .prepare(sql)
+        .all(...values, query.limit) as ReceiptRow[];
       return rows.map((row) => receiptOf(row, now));
     });
   }
@@ -243,18 +233,7 @@ class SqliteStore implements Store {
   async append(entry: Omit<LogEntry, "at">): Promise<void> {
     const { tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail } = entry;
     await this.#write((now) =>
-      this.#ready().log.run(
-        tenant,
-        requestId,
-        event,
-        state,
-        version,
-        fencingToken,
-        attemptNumber,
-        actor,
-        detail,
-        now,
-      ),
+      this.#ready().log.run(tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail, now),
     );
   }
 
@@ -326,7 +305,10 @@ class SqliteStore implements Store {
 
   #opened(): SqliteDatabase {
     if (this.#database) return this.#database;
-    throw new OnceguardError("store_unavailable", `The store ${this.name} is closed.`, { store: this.name, applied: "no" });
+    throw new OnceguardError("store_unavailable", `The store ${this.name} is closed.`, {
+      store: this.name,
+      applied: "no",
+    });
   }
 
   #ready(): Statements {
@@ -443,7 +425,13 @@ function updateValues(transition: Transition, after: Receipt, now: number): SqlV
   ];
 }
 
-function logValues(receipt: Receipt, event: string, actor: string | null, detail: string | null, at: number): SqlValue[] {
+function logValues(
+  receipt: Receipt,
+  event: string,
+  actor: string | null,
+  detail: string | null,
+  at: number,
+): SqlValue[] {
   const { tenant, requestId, state, version, fencingToken, attemptNumber } = receipt;
   return [tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail, at];
 }

@@ -1,0 +1,39 @@
+import type { RiskTier } from "./policy.ts";
+import type { Capability, Receipt } from "./receipt.ts";
+import type { KeySource } from "./request-id.ts";
+
+/** Everything a first claim writes. */
+export interface ClaimRequest {
+  readonly tenant: string;
+  readonly requestId: string;
+  readonly explicitId: string | null;
+  readonly action: string;
+  readonly recordId: string | null;
+  readonly riskTier: RiskTier;
+  readonly capability: Capability;
+  readonly keySource: KeySource;
+  readonly fingerprint: string;
+  readonly payload: string;
+  readonly runId: string | null;
+  readonly actor: string | null;
+  /** Unique per call. A claim whose acknowledgement was lost is asked again with it, and is then still ours. */
+  readonly ownerToken: string;
+  readonly leaseMs: number;
+}
+
+declare const granted: unique symbol;
+
+/**
+ * The atomic right to execute one attempt. Only a store makes one (`grantClaim`), and `execute` accepts nothing else,
+ * so executing an unclaimed proposal does not compile.
+ */
+export interface Claim {
+  readonly [granted]: true;
+  readonly receipt: Receipt;
+  readonly ownerToken: string;
+}
+
+/** For stores only, at the moment their atomic write has succeeded. */
+export function grantClaim(receipt: Receipt, ownerToken: string): Claim {
+  return { receipt, ownerToken } as Claim;
+}

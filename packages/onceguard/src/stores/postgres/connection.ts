@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { OnceguardError } from "../../core/errors.ts";
+import { isLostStatement, isSerializationFailure, storeError, unavailable } from "./postgres-errors.ts";
+
+/** What the store needs of a pool, by shape: `pg.Pool` and its look-alikes. */
+export interface PostgresPool {
+  query(
+    query: { text: string; values?: unknown[]; name?: string } | string,
+  ): Promise<{ rows: unknown[]; rowCount?: number | null }>;
+  end?(): Promise<void>;
+  on?(event: "error", listener: (error: Error) => void): unknown;
+}
+
+export interface ConnectionOptions {
+  readonly name: string;
+  readonly pool: PostgresPool;
+  readonly prepare: boolean;
+  readonly statementTimeoutMs: number;
+}
+
+/** How often a statement that lost against another one is tried again before the caller hears of it. */
+const SERIALIZATION_TRIES = 10;
+
+/** Runs single statements on a pool, and says what their failures mean. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #names = new Map<string, string>();
+  #prepare: boolean;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#prepare = options.prepare;
+  }
+
+  /** @throws OnceguardError `store_unavailable` | `store_unusable`, or PostgreSQL's own error for the statement. */
+  async query<Row>(text: string, values: unknown[]): Promise<Row[]> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const { rows } = await this.#inTime(this.#options.pool.query(this.#statement(text, values)));
+        return rows as Row[];
+      } catch (error) {
+        if (this.#prepare && isLostStatement(error)) {
+          // A pooler without support for prepared statements: the statement did not run, and plain ones will.
+          this.#prepare = false;
+        } else if (!isSerializationFailure(error) || tries >= SERIALIZATION_TRIES) {
+          throw storeError(error, this.#options.name);
+        } else {
+          await new Promise((again) => setTimeout(again, Math.random() * 2 ** tries));
+        }
+      }
+    }
+  }
+
+  /** Several statements as one implicit transaction (simple protocol, no parameters). */
+  async script(text: string): Promise<void> {
+    try {
+      await this.#options.pool.query(text);
+    } catch (error) {
+      throw storeError(error, this.#options.name);
+    }
+  }
+
+  #statement(text: string, values: unknown[]): { text: string; values: unknown[]; name?: string } {
+    return this.#prepare ? { text, values, name: this.#nameOf(text) } : { text, values };
+  }
+
+  /** The name says which text: two versions of Onceguard behind one pooler never run each other's statements. */
+  #nameOf(text: string): string {
+    const known = this.#names.get(text);
+    if (known) return known;
+    const name = `onceguard_${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+    this.#names.set(text, name);
+    return name;
+  }
+
+  /** A connection that swallows everything must not hold a caller for ever; what it did stays unknown. */
+  async #inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    const { statementTimeoutMs, name } = this.#options;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(unavailable(name, `no answer within ${statementTimeoutMs} ms`, "unknown")),
+        statementTimeoutMs,
+      );
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+      answer.catch(() => undefined);
+    }
+  }
+}
+
+/** A schema name that needs no quoting is all that is allowed; it is part of the statements' text. */
+export function checkedSchema(schema: string): string {
+  if (/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) return `"${schema}"`;
+  throw new OnceguardError(
+    "invalid_option",
+    `schema is ${JSON.stringify(schema)}; use lower-case letters, digits and _.`,
+    {
+      option: "schema",
+    },
+  );
+}

@@ -1,0 +1,84 @@
+import { OnceguardError } from "../../core/errors.ts";
+
+/** PostgreSQL gave up this statement for another one: certainly not applied, and worth asking again at once. */
+const SERIALIZATION: ReadonlySet<string> = new Set(["40001", "40P01"]);
+
+/** A pooler in transaction mode has given us a server connection that does not know our prepared statement. */
+const LOST_STATEMENT: ReadonlySet<string> = new Set(["26000", "42P05", "08P01"]);
+
+/** The address, the account or the rights are wrong: asking again does not help. */
+const UNUSABLE: Readonly<Record<string, string>> = {
+  "28P01": "refuses the password. Check user and password in the store URL.",
+  "28000": "refuses this user. Check the user in the store URL and pg_hba.conf.",
+  "3D000": "has no such database. Create it, or name another one in the store URL.",
+  "42501": "does not give this user the rights it needs: to create the schema once, then to read and write its tables.",
+};
+
+/** Failures while connecting, and refusals before anything ran. */
+const NOT_APPLIED_CODES: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOENT", // a Unix socket that is not there
+  "53300", // too many connections
+  "53400", // configuration limit exceeded
+  "57P03", // cannot connect now: starting up, or in recovery
+  "25006", // a standby, or read only during a failover
+  "53100", // disk full
+  "53200", // out of memory
+  "55P03", // lock not available
+  "57014", // cancelled by statement_timeout
+]);
+
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+export function isSerializationFailure(error: unknown): boolean {
+  return SERIALIZATION.has(sqlState(error) ?? "");
+}
+
+export function isLostStatement(error: unknown): boolean {
+  return LOST_STATEMENT.has(sqlState(error) ?? "");
+}
+
+/**
+ * What an error of a statement means to the guard. An error that PostgreSQL itself reported for the statement (any
+ * other SQLSTATE) comes back as it is: the statement had no effect, and the caller may try its rows one by one.
+ */
+export function storeError(error: unknown, name: string): unknown {
+  if (error instanceof OnceguardError) return error;
+  const code = sqlState(error);
+  const message = messageOf(error);
+  const hint = code === undefined ? undefined : UNUSABLE[code];
+  if (hint !== undefined) {
+    return new OnceguardError(
+      "store_unusable",
+      `The store ${name} ${hint} (${message})`,
+      { store: name, code },
+      { cause: error },
+    );
+  }
+  const answered = code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P|XX)/.test(code);
+  const notApplied = NOT_APPLIED_CODES.has(code ?? "") || /timeout exceeded when trying to connect/.test(message);
+  if (answered && !notApplied) return error;
+  return unavailable(name, message, notApplied ? "no" : "unknown", error);
+}
+
+export function unavailable(name: string, problem: string, applied: "no" | "unknown", cause?: unknown): OnceguardError {
+  return new OnceguardError(
+    "store_unavailable",
+    `The store ${name} cannot be reached: ${problem}`,
+    { store: name, applied },
+    cause === undefined ? {} : { cause },
+  );
+}
+
+/** Node joins the attempts on several addresses in one error without a message of its own. */
+function messageOf(error: unknown): string {
+  const { message, errors } = (error ?? {}) as { message?: string; errors?: { message?: string }[] };
+  return message || errors?.[0]?.message || String(error);
+}

@@ -1,0 +1,349 @@
+import { type ClaimRequest, grantClaim } from "../../core/claim.ts";
+import { OnceguardError } from "../../core/errors.ts";
+import { advance, firstReceipt, KEEP_DUE, type Transition } from "../../core/lifecycle.ts";
+import type { ApplyAnswer, ClaimAnswer, LogEntry, ReceiptQuery, Renewal, Store, StoreInfo } from "../../core/ports.ts";
+import type { Receipt } from "../../core/receipt.ts";
+import { Lane } from "../batch.ts";
+import { type LogRow, logEntryOf, type ReceiptRow, receiptOf, resultColumns } from "../receipt-row.ts";
+import { Connection, checkedSchema, type PostgresPool } from "./connection.ts";
+import { migratePostgres } from "./migrate-postgres.ts";
+import { unavailable } from "./postgres-errors.ts";
+import { listStatement, type Statements, statements } from "./statements.ts";
+
+export type { PostgresPool } from "./connection.ts";
+
+export interface PostgresStoreOptions {
+  /** `postgres://user:password@host/database`; makes a `pg` pool of its own (install `pg`). */
+  readonly url?: string;
+  /** Or your pool, by shape (`pg.Pool`); `close` then leaves it open. */
+  readonly pool?: PostgresPool;
+  /** The schema that holds Onceguard's tables; made if missing. Default `onceguard`. */
+  readonly schema?: string;
+  /** Most connections of the own pool. Default 10. */
+  readonly maxConnections?: number;
+  /** Longest wait for the answer to one statement, in ms. Default 5 000. */
+  readonly statementTimeoutMs?: number;
+  /** Named prepared statements. Switched off by itself behind a pooler that cannot do them. Default true. */
+  readonly prepare?: boolean;
+  /** Most rows in one statement. Default 64. */
+  readonly maxBatch?: number;
+  /** For tests: instead of the database's clock, in ms since the epoch. */
+  readonly clock?: () => number;
+}
+
+/**
+ * Receipts in PostgreSQL, for many machines. Keep `synchronous_commit` on: an acknowledged claim that a crash takes
+ * back is a payment made twice. Concurrent writes of one process share statements and commits.
+ */
+export function postgresStore(options: PostgresStoreOptions): Store {
+  if ((options.url === undefined) === (options.pool === undefined)) {
+    throw new OnceguardError("invalid_option", "postgresStore takes either a url or a pool.", { option: "url" });
+  }
+  return new PostgresStore(options);
+}
+
+class PostgresStore implements Store {
+  readonly name: string;
+  readonly durable = true;
+  readonly #options: PostgresStoreOptions;
+  readonly #schema: string;
+  readonly #sql: Statements;
+  readonly #claims: Lane<ClaimRequest, Receipt | null>;
+  readonly #changes: Lane<Transition, Receipt | null>;
+  readonly #finds: Lane<Key, Found | null>;
+  readonly #appends: Lane<Omit<LogEntry, "at">, undefined>;
+  #opening: Promise<{ info: StoreInfo; connection: Connection; pool: PostgresPool }> | null = null;
+  #connection: Connection | null = null;
+
+  constructor(options: PostgresStoreOptions) {
+    this.#options = options;
+    this.name = options.url === undefined ? "postgres" : withoutSecrets(options.url);
+    this.#schema = checkedSchema(options.schema ?? "onceguard");
+    this.#sql = statements(this.#schema);
+    const maxBatch = options.maxBatch ?? 64;
+    // Two flushes of a kind under way: while one commits, the next is being read. More only makes batches smaller.
+    this.#claims = new Lane({ flush: (batch) => this.#insert(batch), maxBatch, maxInFlight: 2 });
+    this.#changes = new Lane({ flush: (batch) => this.#update(batch), maxBatch, maxInFlight: 2 });
+    this.#finds = new Lane({ flush: (batch) => this.#select(batch), maxBatch, maxInFlight: 2 });
+    this.#appends = new Lane({ flush: (batch) => this.#insertLog(batch), maxBatch, maxInFlight: 1 });
+  }
+
+  async open(): Promise<StoreInfo> {
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = null;
+      throw error;
+    });
+    const { info, connection } = await this.#opening;
+    this.#connection = connection;
+    return info;
+  }
+
+  async #open(): Promise<{ info: StoreInfo; connection: Connection; pool: PostgresPool }> {
+    const pool = this.#options.pool ?? (await ownPool(this.#options, this.name));
+    const connection = new Connection({
+      name: this.name,
+      pool,
+      prepare: this.#options.prepare ?? true,
+      statementTimeoutMs: this.#options.statementTimeoutMs ?? 5_000,
+    });
+    try {
+      const schemaVersion = await migratePostgres(connection, this.#schema, this.name);
+      const [row] = await connection.query<{ secret: string }>(`SELECT secret FROM ${this.#schema}.secret`, []);
+      if (!row) throw unavailable(this.name, "its secret is not there yet", "no");
+      return { info: { secret: row.secret, schemaVersion }, connection, pool };
+    } catch (error) {
+      if (this.#options.pool === undefined) await pool.end?.().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimAnswer> {
+    const { tenant, requestId, explicitId, ownerToken } = request;
+    const created = await this.#claims.push(request);
+    if (created) return { kind: "claimed", claim: grantClaim(created, ownerToken) };
+    // A statement of its own, so that it sees what the conflict was with.
+    const found =
+      (await this.#finds.push({ tenant, id: requestId })) ??
+      (explicitId === null ? null : await this.#finds.push({ tenant, id: explicitId }));
+    if (!found) throw unavailable(this.name, "a claim conflicted with a record that was not there", "no");
+    const alreadyOurs = found.ownerToken === ownerToken && found.receipt.version === 1;
+    return alreadyOurs
+      ? { kind: "claimed", claim: grantClaim(found.receipt, ownerToken) }
+      : { kind: "exists", receipt: found.receipt };
+  }
+
+  async apply(transition: Transition): Promise<ApplyAnswer> {
+    const { from, ownerToken } = transition;
+    const changed = await this.#changes.push(transition);
+    if (changed) return applied(changed, from, ownerToken);
+    const found = await this.#finds.push({ tenant: from.tenant, id: from.requestId });
+    if (!found) return { kind: "stale", receipt: null };
+    const alreadyApplied = found.receipt.version === from.version + 1 && found.ownerToken === ownerToken;
+    return alreadyApplied ? applied(found.receipt, from, ownerToken) : { kind: "stale", receipt: found.receipt };
+  }
+
+  async renew(renewals: readonly Renewal[]): Promise<readonly Renewal[]> {
+    const sorted = renewals.toSorted(byKey);
+    const rows = await this.#query<{ tenant: string; request_id: string }>(this.#sql.renew, [
+      sorted.map((one) => one.tenant),
+      sorted.map((one) => one.requestId),
+      sorted.map((one) => one.fencingToken),
+      sorted.map((one) => one.leaseMs),
+    ]);
+    const renewed = new Set(rows.map((row) => `${row.tenant}\u0000${row.request_id}`));
+    return renewals.filter((one) => !renewed.has(`${one.tenant}\u0000${one.requestId}`));
+  }
+
+  async find(tenant: string, requestId: string): Promise<Receipt | null> {
+    return (await this.#finds.push({ tenant, id: requestId }))?.receipt ?? null;
+  }
+
+  async due(query: { readonly actions: readonly string[]; readonly limit: number }): Promise<readonly Receipt[]> {
+    const rows = await this.#query<ReadRow>(this.#sql.due, [query.actions, query.limit]);
+    return rows.map((row) => receiptOf(row, Number(row.now)));
+  }
+
+  async list(query: ReceiptQuery): Promise<readonly Receipt[]> {
+    const where: string[] = [];
+    const values: unknown[] = [];
+    const parameter = (value: unknown): string => `$${values.push(value) + 1}`; // $1 is the clock
+    if (query.tenant !== undefined) where.push(`r.tenant = ${parameter(query.tenant)}`);
+    if (query.action !== undefined) where.push(`r.action = ${parameter(query.action)}`);
+    if (query.recordId !== undefined) where.push(`r.record_id = ${parameter(query.recordId)}`);
+    if (query.runId !== undefined) where.push(`r.run_id = ${parameter(query.runId)}`);
+    if (query.states !== undefined) where.push(`r.state = ANY (${parameter(query.states)}::text[])`);
+    if (query.after) {
+      const { createdAt, requestId } = query.after;
+      where.push(`(r.created_at, r.request_id) < (${parameter(createdAt)}::bigint, ${parameter(requestId)}::text)`);
+    }
+    const limit = parameter(query.limit);
+    const rows = await this.#query<ReadRow>(listStatement(this.#schema, where, limit), values);
+    return rows.map((row) => receiptOf(row, Number(row.now)));
+  }
+
+  async append(entry: Omit<LogEntry, "at">): Promise<void> {
+    await this.#appends.push(entry);
+  }
+
+  async log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
+    const connection = await this.#connected();
+    const rows = await connection.query<LogRow>(this.#sql.history, [tenant, requestId]);
+    return rows.map(logEntryOf);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#claims.idle(), this.#changes.idle(), this.#finds.idle(), this.#appends.idle()]);
+    const opened = await this.#opening?.catch(() => null);
+    this.#opening = null;
+    this.#connection = null;
+    if (opened && this.#options.pool === undefined) await opened.pool.end?.();
+  }
+
+  /** The batch's new records, null where the request was already there. */
+  async #insert(batch: readonly ClaimRequest[]): Promise<(Receipt | null)[]> {
+    const sorted = batch.toSorted(byKey);
+    const column = <Value>(of: (request: ClaimRequest) => Value): Value[] => sorted.map(of);
+    const rows = await this.#query<{ owner_token: string; now: string }>(this.#sql.claim, [
+      column((one) => one.tenant),
+      column((one) => one.requestId),
+      column((one) => one.explicitId),
+      column((one) => one.action),
+      column((one) => one.recordId),
+      column((one) => one.riskTier),
+      column((one) => one.capability),
+      column((one) => one.keySource),
+      column((one) => one.fingerprint),
+      column((one) => one.payload),
+      column((one) => one.runId),
+      column((one) => one.actor),
+      column((one) => one.ownerToken),
+      column((one) => one.leaseMs),
+    ]);
+    const nowOf = new Map(rows.map((row) => [row.owner_token, Number(row.now)]));
+    return batch.map((request) => {
+      const now = nowOf.get(request.ownerToken);
+      return now === undefined ? null : firstReceipt(request, now);
+    });
+  }
+
+  /** The batch's changed records, null where the record was no longer as the transition expects it. */
+  async #update(batch: readonly Transition[]): Promise<(Receipt | null)[]> {
+    const order = batch.map((_, n) => n).sort((a, b) => byKey(batch[a]?.from as Receipt, batch[b]?.from as Receipt));
+    const column = <Value>(of: (transition: Transition, n: number) => Value): Value[] =>
+      order.map((n) => of(batch[n] as Transition, n));
+    const rows = await this.#query<{ n: number; now: string; due_at: string | null }>(this.#sql.apply, [
+      column(({ from }) => from.tenant),
+      column(({ from }) => from.requestId),
+      column(({ from }) => from.version),
+      column(({ from }) => from.state),
+      column(({ from }) => from.fencingToken),
+      column((one) => one.requiresLapse),
+      column(({ next }) => next.state),
+      column(({ next }) => next.conflict),
+      column(({ next }) => next.mayHaveApplied),
+      column(({ next }) => next.fencingToken),
+      column(({ next }) => next.generation),
+      column(({ next }) => next.attemptNumber),
+      column((one) => one.ownerToken),
+      column(({ next }) => resultColumns(next.result).json),
+      column(({ next }) => resultColumns(next.result).omitted),
+      column(({ next }) => next.failure && JSON.stringify(next.failure)),
+      column(({ next }) => next.evidence),
+      column(({ next }) => next.reason),
+      column(({ next }) => next.route),
+      column(({ next }) => next.dueInMs === KEEP_DUE),
+      column(({ next }) => (next.dueInMs === null ? null : Math.round(next.dueInMs))),
+      column(({ next }) => next.startsGeneration),
+      column(({ next }) => next.endsAttempt),
+      column((one) => one.event),
+      column((one) => one.actor),
+      column((one) => one.detail),
+      column((_, n) => n),
+    ]);
+    const changed: (Receipt | null)[] = batch.map(() => null);
+    for (const row of rows) {
+      const receipt = advance(batch[row.n] as Transition, Number(row.now));
+      changed[row.n] = { ...receipt, dueAt: row.due_at === null ? null : Number(row.due_at) };
+    }
+    return changed;
+  }
+
+  async #select(batch: readonly Key[]): Promise<(Found | null)[]> {
+    const rows = await this.#query<ReadRow & { n: string }>(this.#sql.find, [
+      batch.map((key) => key.tenant),
+      batch.map((key) => key.id),
+    ]);
+    const found: (Found | null)[] = batch.map(() => null);
+    for (const row of rows) {
+      found[Number(row.n) - 1] = { receipt: receiptOf(row, Number(row.now)), ownerToken: row.owner_token };
+    }
+    return found;
+  }
+
+  async #insertLog(batch: readonly Omit<LogEntry, "at">[]): Promise<undefined[]> {
+    await this.#query(this.#sql.append, [
+      batch.map((one) => one.tenant),
+      batch.map((one) => one.requestId),
+      batch.map((one) => one.event),
+      batch.map((one) => one.state),
+      batch.map((one) => one.version),
+      batch.map((one) => one.fencingToken),
+      batch.map((one) => one.attemptNumber),
+      batch.map((one) => one.actor),
+      batch.map((one) => one.detail),
+    ]);
+    return batch.map(() => undefined);
+  }
+
+  /** With the clock in front, as every statement but `history` takes it. */
+  async #query<Row>(text: string, values: unknown[]): Promise<Row[]> {
+    const connection = this.#connection ?? (await this.#connected());
+    return connection.query<Row>(text, [this.#options.clock?.() ?? null, ...values]);
+  }
+
+  async #connected(): Promise<Connection> {
+    await this.open();
+    return this.#connection as Connection;
+  }
+}
+
+interface Key {
+  readonly tenant: string;
+  readonly id: string;
+}
+
+interface Found {
+  readonly receipt: Receipt;
+  readonly ownerToken: string;
+}
+
+type ReadRow = ReceiptRow & { readonly now: string };
+
+function applied(receipt: Receipt, from: Receipt, ownerToken: string): ApplyAnswer {
+  const claimed = receipt.state === "running" && receipt.fencingToken > from.fencingToken;
+  return { kind: "applied", receipt, claim: claimed ? grantClaim(receipt, ownerToken) : null };
+}
+
+/** One order for all batches: two of them never wait for each other crosswise. */
+function byKey(
+  a: { readonly tenant: string; readonly requestId: string },
+  b: { readonly tenant: string; readonly requestId: string },
+): number {
+  if (a.requestId !== b.requestId) return a.requestId < b.requestId ? -1 : 1;
+  return a.tenant < b.tenant ? -1 : a.tenant > b.tenant ? 1 : 0;
+}
+
+async function ownPool(options: PostgresStoreOptions, name: string): Promise<PostgresPool> {
+  let pg: typeof import("pg");
+  try {
+    pg = await import("pg");
+  } catch (cause) {
+    throw new OnceguardError(
+      "store_unusable",
+      "A postgres:// store needs the pg driver, which Onceguard does not bring along. Run: npm install pg",
+      { store: name },
+      { cause },
+    );
+  }
+  const pool = new pg.default.Pool({
+    connectionString: options.url,
+    max: options.maxConnections ?? 10,
+    connectionTimeoutMillis: 2_000,
+    // A connection that swallows its statement is given up for good, not put back.
+    query_timeout: (options.statementTimeoutMs ?? 5_000) + 500,
+    keepAlive: true,
+    application_name: "onceguard",
+  });
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on("error", () => undefined);
+  return pool as unknown as PostgresPool;
+}
+
+function withoutSecrets(url: string): string {
+  try {
+    const { host, pathname } = new URL(url);
+    return `postgres://${host}${pathname}`;
+  } catch {
+    throw new OnceguardError("invalid_store_url", "The PostgreSQL store URL is not a URL.", {});
+  }
+}

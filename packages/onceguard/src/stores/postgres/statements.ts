@@ -1,0 +1,122 @@
+import { RECEIPT_COLUMNS } from "../receipt-row.ts";
+
+/**
+ * The statements, each one round trip and one commit for any number of rows: rows travel as one array per column.
+ * None needs a session, a lock beyond its rows, or a notification, so that PgBouncer in transaction mode and databases
+ * that speak PostgreSQL's protocol can serve them. `schema` is a quoted identifier.
+ */
+export interface Statements {
+  readonly claim: string;
+  readonly apply: string;
+  readonly renew: string;
+  readonly find: string;
+  readonly append: string;
+  readonly due: string;
+  readonly history: string;
+}
+
+/** $1 in every statement: the test clock, or null for the database's. */
+const NOW = "COALESCE($1::bigint, (EXTRACT(EPOCH FROM now()) * 1000)::bigint)";
+
+const COLUMNS = RECEIPT_COLUMNS.map((column) => `r.${column}`).join(", ");
+
+const LOG_COLUMNS = "tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, at";
+
+export function statements(schema: string): Statements {
+  return {
+    // Rows arrive sorted by key, so that two batches never wait for each other crosswise.
+    claim: `
+WITH input AS (
+  SELECT *, ${NOW} AS now FROM unnest(
+    $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+    $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[]
+  ) AS i (tenant, request_id, explicit_id, action, record_id, risk_tier, capability, key_source, fingerprint,
+    payload, run_id, actor, owner_token, lease_ms)
+), claimed AS (
+  INSERT INTO ${schema}.request (tenant, request_id, explicit_id, action, record_id, risk_tier, capability, key_source,
+    fingerprint, payload, run_id, actor, state, conflict, may_have_applied, fencing_token, generation, attempt_number,
+    version, owner_token, created_at, updated_at, generation_at, due_at)
+  SELECT tenant, request_id, explicit_id, action, record_id, risk_tier, capability, key_source,
+    fingerprint, payload, run_id, actor, 'running', false, false, 1, 1, 1, 1, owner_token, now, now, now, now + lease_ms
+  FROM input
+  ON CONFLICT DO NOTHING
+  RETURNING tenant, request_id, actor, owner_token, created_at
+), logged AS (
+  INSERT INTO ${schema}.log (${LOG_COLUMNS})
+  SELECT tenant, request_id, 'claim', 'running', 1, 1, 1, actor, NULL, created_at FROM claimed
+)
+SELECT owner_token, created_at AS now FROM claimed`,
+
+    apply: `
+WITH input AS (
+  SELECT *, ${NOW} AS now FROM unnest(
+    $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::boolean[],
+    $8::text[], $9::boolean[], $10::boolean[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[],
+    $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::boolean[], $22::bigint[], $23::boolean[],
+    $24::boolean[], $25::text[], $26::text[], $27::text[], $28::integer[]
+  ) AS i (tenant, request_id, from_version, from_state, from_fence, requires_lapse,
+    state, conflict, may_have_applied, fencing_token, generation, attempt_number, owner_token, result,
+    result_omitted, failure, evidence, reason, route, keeps_due, due_in_ms, starts_generation,
+    ends_attempt, event, log_actor, detail, n)
+), applied AS (
+  UPDATE ${schema}.request r SET
+    state = i.state, conflict = i.conflict, may_have_applied = i.may_have_applied, fencing_token = i.fencing_token,
+    generation = i.generation, attempt_number = i.attempt_number, version = r.version + 1,
+    owner_token = i.owner_token, result = i.result, result_omitted = i.result_omitted, failure = i.failure,
+    evidence = i.evidence, reason = i.reason, route = i.route,
+    payload = CASE WHEN i.state = 'expired' THEN NULL ELSE r.payload END,
+    updated_at = i.now,
+    generation_at = CASE WHEN i.starts_generation THEN i.now ELSE r.generation_at END,
+    attempt_ended_at = CASE WHEN i.ends_attempt THEN i.now ELSE r.attempt_ended_at END,
+    due_at = CASE WHEN i.keeps_due THEN r.due_at ELSE i.now + i.due_in_ms END
+  FROM input i
+  WHERE r.request_id = i.request_id AND r.tenant = i.tenant AND r.version = i.from_version AND r.state = i.from_state
+    AND r.fencing_token = i.from_fence AND (NOT i.requires_lapse OR r.due_at <= i.now)
+  RETURNING i.n, i.now, r.tenant, r.request_id, i.event, r.state, r.version, r.fencing_token, r.attempt_number,
+    i.log_actor, i.detail, r.due_at
+), logged AS (
+  INSERT INTO ${schema}.log (${LOG_COLUMNS})
+  SELECT tenant, request_id, event, state, version, fencing_token, attempt_number, log_actor, detail, now FROM applied
+)
+SELECT n, now, due_at FROM applied`,
+
+    renew: `
+UPDATE ${schema}.request r SET due_at = ${NOW} + i.lease_ms
+FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS i (tenant, request_id, fencing_token, lease_ms)
+WHERE r.request_id = i.request_id AND r.tenant = i.tenant AND r.fencing_token = i.fencing_token AND r.state = 'running'
+RETURNING r.tenant, r.request_id`,
+
+    // Two index look-ups per key; the second, partial one is empty unless callers name ids beside business keys.
+    find: `
+SELECT i.n, ${NOW} AS now, ${COLUMNS}
+FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS i (tenant, id, n)
+CROSS JOIN LATERAL (
+  SELECT * FROM ${schema}.request r WHERE r.request_id = i.id AND r.tenant = i.tenant
+  UNION ALL
+  SELECT * FROM ${schema}.request r WHERE r.explicit_id = i.id AND r.tenant = i.tenant
+  LIMIT 1
+) AS r`,
+
+    append: `
+INSERT INTO ${schema}.log (${LOG_COLUMNS})
+SELECT tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, ${NOW}
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[])
+  AS i (tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail)`,
+
+    due: `
+SELECT ${NOW} AS now, ${COLUMNS} FROM ${schema}.request r
+WHERE (r.state = 'running' AND r.due_at <= ${NOW})
+   OR (r.state IN ('retry_wait', 'in_doubt') AND r.due_at <= ${NOW}
+       AND (r.capability = 'none' OR r.action = ANY ($2::text[])))
+ORDER BY r.due_at LIMIT $3`,
+
+    history: `SELECT * FROM ${schema}.log WHERE tenant = $1 AND request_id = $2 ORDER BY seq`,
+  };
+}
+
+/** What `list` selects; its conditions depend on the query. */
+export function listStatement(schema: string, where: readonly string[], limit: string): string {
+  const condition = where.length > 0 ? `WHERE ${where.join(" AND ")}` : "";
+  return `SELECT ${NOW} AS now, ${COLUMNS} FROM ${schema}.request r ${condition}
+ORDER BY r.created_at DESC, r.request_id DESC LIMIT ${limit}`;
+}
