@@ -25,6 +25,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Resolves after `ms`, or at once when the signal fires; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `then` once after `ms`; returns the way to call it off. */
+  after(ms: number, then: () => void): () => void;
   /** Calls `tick` every `ms` without keeping the process alive; returns the way to stop it. */
   every(ms: number, tick: () => void): () => void;
 }
@@ -78,7 +80,7 @@ export interface ReceiptQuery {
   readonly action?: string | undefined;
   readonly recordId?: string | undefined;
   readonly runId?: string | undefined;
-  /** Continue after this receipt (newest first). */
+  /** Continue after this receipt. Lists go from the newest to the oldest; equal times come in a stable order. */
   readonly after?: { readonly createdAt: number; readonly requestId: string } | undefined;
   readonly limit: number;
 }

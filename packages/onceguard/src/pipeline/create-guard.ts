@@ -271,6 +271,10 @@ function createRuntime(options: GuardOptions, closing: AbortSignal, aborting: Ab
     actions.set(definition.name, definition);
   }
   const hmacs = new Map<string, ReturnType<typeof tenantHmac>>();
+  const stops = new Set<() => void>();
+  aborting.addEventListener("abort", () => {
+    for (const stop of stops) stop();
+  });
   let opening: Promise<void> | null = null;
   let secret: string | null = null;
   const runtime: Runtime = {
@@ -292,6 +296,11 @@ function createRuntime(options: GuardOptions, closing: AbortSignal, aborting: Ab
     maxResultBytes: options.maxResultBytes ?? 1_048_576,
     closing,
     aborting,
+    onAbort: (stop) => {
+      if (aborting.aborted) stop();
+      stops.add(stop);
+      return () => stops.delete(stop);
+    },
     report: options.onBackgroundError ?? ((error) => process.emitWarning(error as Error)),
     ready: async () => {
       if (secret !== null) return;

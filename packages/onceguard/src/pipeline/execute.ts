@@ -39,33 +39,37 @@ export async function execute(
   definition: AnyAction,
   askedAt: number,
 ): Promise<Attempt> {
-  const interruption = new AbortController();
+  const controller = new AbortController();
+  let interrupt: (by: Interruption) => void = () => undefined;
   const interrupted = new Promise<Interruption>((resolve) => {
-    interruption.signal.addEventListener("abort", () => resolve(interruption.signal.reason as Interruption), {
-      once: true,
-    });
+    interrupt = resolve;
   });
-  const stop = (by: Interruption): void => interruption.abort(by);
+  const stop = (by: Interruption): void => {
+    interrupt(by);
+    controller.abort(interruptionError(by));
+  };
   const lease = runtime.leases.hold(claim, askedAt, () => stop("lease_lost"));
   // The last look before sending: from here to the send, assumption A1 bounds the pause by the margin.
   if (!(await runtime.leases.ensure(lease, runtime.leaseMarginMs))) {
     runtime.leases.release(lease);
     return { kind: "failure", failure: NOT_DISPATCHED };
   }
-  const settled = new AbortController();
-  const effect = dispatch(runtime, claim, definition, interruption.signal);
-  void runtime.clock.sleep(definition.timeoutMs, settled.signal).then(() => stop("timeout"));
-  const shutdown = (): void => stop("shutdown");
-  runtime.aborting.addEventListener("abort", shutdown, { once: true });
-  if (runtime.aborting.aborted) shutdown();
+  const effect = dispatch(runtime, claim, definition, controller.signal);
+  const cancelTimeout = runtime.clock.after(definition.timeoutMs, () => stop("timeout"));
+  const stopShutdown = runtime.onAbort(() => stop("shutdown"));
   try {
     const first = await Promise.race([effect, interrupted]);
     return typeof first === "string" ? { kind: "interrupted", by: first, late: effect } : first;
   } finally {
-    settled.abort();
-    runtime.aborting.removeEventListener("abort", shutdown);
+    cancelTimeout();
+    stopShutdown();
     runtime.leases.release(lease);
   }
+}
+
+/** What `signal.reason` says to the effect; like the platform's own, by name. */
+function interruptionError(by: Interruption): Error {
+  return Object.assign(new Error(MESSAGES[by]), { name: by === "timeout" ? "TimeoutError" : "AbortError", code: by });
 }
 
 /** Calls the action's code; remembers the attempt until its promise settles, however long the guard waits for it. */

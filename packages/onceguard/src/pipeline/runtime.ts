@@ -42,6 +42,8 @@ export interface Runtime {
   readonly closing: AbortSignal;
   /** Fires when the grace period is over: what still runs is told to stop and recorded as in doubt. */
   readonly aborting: AbortSignal;
+  /** Calls back when `aborting` fires, at once if it has; returns the way to call it off. Cheaper than a listener each. */
+  onAbort(stop: () => void): () => void;
   /** Work that outlives its caller (late answers, detached attempts); `close` waits for it. */
   readonly background: Set<Promise<unknown>>;
   /** For what goes wrong where no caller waits. */

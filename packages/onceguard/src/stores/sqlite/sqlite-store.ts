@@ -219,10 +219,10 @@ class SqliteStore implements Store {
         values.push(JSON.stringify(query.states));
       }
       if (query.after) {
-        where.push("(created_at, request_id) < (?, ?)");
-        values.push(query.after.createdAt, query.after.requestId);
+        where.push("rowid < (SELECT MAX(rowid) FROM onceguard_request WHERE request_id = ? AND created_at = ?)");
+        values.push(query.after.requestId, query.after.createdAt);
       }
-      const sql = `SELECT ${COLUMNS} FROM onceguard_request ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""} ORDER BY created_at DESC, request_id DESC LIMIT ?`;
+      const sql = `SELECT ${COLUMNS} FROM onceguard_request ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""} ORDER BY rowid DESC LIMIT ?`;
       const rows = this.#opened()
         .prepare(sql)
         .all(...values, query.limit) as ReceiptRow[];
@@ -231,10 +231,7 @@ class SqliteStore implements Store {
   }
 
   async append(entry: Omit<LogEntry, "at">): Promise<void> {
-    const { tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail } = entry;
-    await this.#write((now) =>
-      this.#ready().log.run(tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail, now),
-    );
+    await this.#write((now) => this.#ready().log.run(...logValues(entry, entry.event, entry.actor, entry.detail, now)));
   }
 
   log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
@@ -348,8 +345,8 @@ function prepare(db: SqliteDatabase) {
        ORDER BY due_at LIMIT ?`,
     ),
     log: db.prepare(
-      `INSERT INTO onceguard_log (tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO onceguard_log (seq, tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, at)
+       SELECT COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM onceguard_log WHERE request_id = ? AND tenant = ?`,
     ),
     history: db.prepare("SELECT * FROM onceguard_log WHERE tenant = ? AND request_id = ? ORDER BY seq"),
   };
@@ -426,12 +423,12 @@ function updateValues(transition: Transition, after: Receipt, now: number): SqlV
 }
 
 function logValues(
-  receipt: Receipt,
+  of: Omit<LogEntry, "at" | "event" | "actor" | "detail">,
   event: string,
   actor: string | null,
   detail: string | null,
   at: number,
 ): SqlValue[] {
-  const { tenant, requestId, state, version, fencingToken, attemptNumber } = receipt;
-  return [tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail, at];
+  const { tenant, requestId, state, version, fencingToken, attemptNumber } = of;
+  return [tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail, at, requestId, tenant];
 }

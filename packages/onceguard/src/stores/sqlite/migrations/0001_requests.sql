@@ -1,5 +1,6 @@
 -- One row per intended effect: who may execute it, how it stands, what came of it.
--- An ordinary rowid table with a unique index: faster for wide rows than WITHOUT ROWID.
+-- An ordinary rowid table with a unique index: faster for wide rows than WITHOUT ROWID, and rowid order is the order
+-- of creation, so that lists need no index of their own.
 -- All times are milliseconds since the epoch.
 CREATE TABLE onceguard_request (
   tenant           TEXT NOT NULL,
@@ -36,18 +37,18 @@ CREATE TABLE onceguard_request (
 ) STRICT;
 
 -- The one atomic insert that decides who may execute conflicts here.
-CREATE UNIQUE INDEX onceguard_request_id ON onceguard_request (tenant, request_id);
+CREATE UNIQUE INDEX onceguard_request_id ON onceguard_request (request_id, tenant);
 -- A caller's own id stands for one intent, also where a business key took precedence over it.
-CREATE UNIQUE INDEX onceguard_request_explicit_id ON onceguard_request (tenant, explicit_id) WHERE explicit_id IS NOT NULL;
+CREATE UNIQUE INDEX onceguard_request_explicit_id ON onceguard_request (explicit_id, tenant) WHERE explicit_id IS NOT NULL;
 -- What is still to happen: leases, retries, questions, reviews. Settled requests are not in it.
 CREATE INDEX onceguard_request_due ON onceguard_request (state, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX onceguard_request_newest ON onceguard_request (created_at, request_id);
 
--- Append-only: one row per event of a request, written in the same commit as the transition.
+-- Append-only: one row per event of a request, written in the same commit as the transition. Clustered by request, so
+-- that an event touches one page instead of a table's and an index's.
 CREATE TABLE onceguard_log (
-  seq            INTEGER PRIMARY KEY,
-  tenant         TEXT NOT NULL,
   request_id     TEXT NOT NULL,
+  tenant         TEXT NOT NULL,
+  seq            INTEGER NOT NULL,
   event          TEXT NOT NULL,
   state          TEXT NOT NULL,
   version        INTEGER NOT NULL,
@@ -55,10 +56,9 @@ CREATE TABLE onceguard_log (
   attempt_number INTEGER NOT NULL,
   actor          TEXT,
   detail         TEXT,
-  at             INTEGER NOT NULL
-) STRICT;
-
-CREATE INDEX onceguard_log_request ON onceguard_log (tenant, request_id);
+  at             INTEGER NOT NULL,
+  PRIMARY KEY (request_id, tenant, seq)
+) STRICT, WITHOUT ROWID;
 
 -- The secret that fingerprints are keyed with, made once.
 CREATE TABLE onceguard_secret (

@@ -1,0 +1,63 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { BENCH_INSERT, BENCH_UPDATE } from "./contenders.ts";
+import type { Measurement } from "./measure.ts";
+
+const run = promisify(execFile);
+
+/** The program from the machine's PostgreSQL, or null where there is none. */
+export function findPgbench(): string | null {
+  const base = "/usr/lib/postgresql";
+  const versions = existsSync(base) ? readdirSync(base).sort((a, b) => Number(b) - Number(a)) : [];
+  return versions.map((version) => join(base, version, "bin/pgbench")).find((path) => existsSync(path)) ?? null;
+}
+
+/** The floor of "one commit per statement": the same two statements from a C client. */
+export async function pgbench(program: string, url: string, callers: number, ms: number): Promise<Measurement> {
+  const folder = mkdtempSync(join(tmpdir(), "onceguard-bench-"));
+  const script = join(folder, "first.sql");
+  const payload = `'{"amount":500,"currency":"EUR","note":"a short note that a model wrote","orderId":"A1"}'`;
+  const id = "replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')";
+  writeFileSync(
+    script,
+    `SELECT ${id} AS id \\gset
+${BENCH_INSERT.replace("$1", ":'id'")
+  .replace("$2", `'${"0".repeat(64)}'`)
+  .replace("$3", payload)
+  .replace("$4", ":'id'")};
+${BENCH_UPDATE.replace("$1", ":'id'").replace("$2", `'{"paid":500}'`)};
+`,
+  );
+  const seconds = Math.max(1, Math.round(ms / 1_000));
+  const args = [
+    "-n",
+    "-M",
+    "prepared",
+    "-f",
+    script,
+    "-c",
+    String(callers),
+    "-j",
+    String(Math.min(2, callers)),
+    "-T",
+    String(seconds),
+  ];
+  const log = join(folder, "log");
+  await run(program, [...args, "-l", `--log-prefix=${log}`, url]);
+  const durations = readdirSync(folder)
+    .filter((file) => file.startsWith("log"))
+    .flatMap((file) => readLatencies(join(folder, file)))
+    .sort((a, b) => a - b);
+  const at = (quantile: number): number => durations[Math.floor(durations.length * quantile)] ?? Number.NaN;
+  return { perSecond: durations.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+function readLatencies(file: string): number[] {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => Number(line.split(" ")[2]) / 1_000);
+}
