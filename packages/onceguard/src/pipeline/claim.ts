@@ -1,8 +1,8 @@
 import type { Action } from "../core/action.ts";
 import { capabilityOf } from "../core/action.ts";
 import type { ClaimAnswer } from "../core/ports.ts";
-import { persist } from "./persist.ts";
-import type { Runtime } from "./runtime.ts";
+import { isUnavailable, persist } from "./persist.ts";
+import { flightKey, type Runtime } from "./runtime.ts";
 
 /**
  * Guesses whether the next request is already known, from how the last ones turned out. A first execution is then one
@@ -33,7 +33,9 @@ export async function claim(runtime: Runtime, action: Action): Promise<ClaimAnsw
 
 async function ask(runtime: Runtime, action: Action, readFirst: boolean): Promise<ClaimAnswer> {
   const { definition, tenant, requestId } = action;
-  if (readFirst) {
+  const key = flightKey(tenant, requestId);
+  const unanswered = runtime.unansweredClaims.get(key);
+  if (readFirst && unanswered === undefined) {
     const receipt = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.find(tenant, requestId));
     if (receipt) return { kind: "exists", receipt };
   }
@@ -50,8 +52,21 @@ async function ask(runtime: Runtime, action: Action, readFirst: boolean): Promis
     payload: action.canonical,
     runId: action.runId,
     actor: action.actor,
-    ownerToken: runtime.randomness.token(),
+    ownerToken: unanswered ?? runtime.randomness.token(),
     leaseMs: runtime.leaseMs,
   };
-  return persist(runtime, runtime.storeTimeoutMs, () => runtime.store.claim(request));
+  try {
+    const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.claim(request));
+    runtime.unansweredClaims.delete(key);
+    return answer;
+  } catch (error) {
+    // It may have been committed. Nothing was sent under it, and with its token the next call here still knows that.
+    if (isUnavailable(error) && runtime.unansweredClaims.size < MOST_UNANSWERED) {
+      runtime.unansweredClaims.set(key, request.ownerToken);
+    }
+    throw error;
+  }
 }
+
+/** Beyond this many, a claim that was committed without an answer becomes a question like that of any dead process. */
+const MOST_UNANSWERED = 10_000;

@@ -149,12 +149,16 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
   }
   const closing = new AbortController();
   const aborting = new AbortController();
-  const runtime = createRuntime(options, closing.signal, aborting.signal);
+  let released = false;
+  const runtime = createRuntime(options, closing.signal, aborting.signal, () => released);
   const sweepMs = options.sweepEvery === false ? null : durationMs(options.sweepEvery ?? "5s", "sweepEvery");
   let stopSweeper: (() => void) | null = null;
   let closed: Promise<void> | null = null;
 
   async function ready(): Promise<void> {
+    if (released) {
+      throw new OnceguardError("store_unavailable", "The guard is closed. Make a new one.", { applied: "no" });
+    }
     await runtime.ready();
     if (sweepMs !== null && !closing.signal.aborted) stopSweeper ??= startSweeper(runtime, sweepMs);
   }
@@ -245,21 +249,38 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
   async function close(): Promise<void> {
     closing.abort();
     stopSweeper?.();
-    const work = (): Promise<unknown> =>
-      Promise.allSettled([...runtime.background, ...[...runtime.inFlight.values()].map((flight) => flight.outcome)]);
-    const drained = new AbortController();
-    await Promise.race([work().then(() => drained.abort()), runtime.clock.sleep(runtime.graceMs, drained.signal)]);
+    await within(runtime.graceMs, () => [...working(), ...runtime.late]);
     aborting.abort();
-    // What was told to stop is recorded as in doubt; an effect that never answers must not keep the process.
-    const recorded = new AbortController();
-    await Promise.race([work().then(() => recorded.abort()), runtime.clock.sleep(runtime.graceMs, recorded.signal)]);
+    // What was told to stop is being recorded as in doubt; an effect that never answers must not keep the process.
+    await within(runtime.graceMs, working);
+    released = true;
     await store.close();
+  }
+
+  function working(): Promise<unknown>[] {
+    return [...runtime.background, ...[...runtime.inFlight.values()].map((flight) => flight.outcome)];
+  }
+
+  /** Until nothing of it is left (finished work may start some more), but not longer than `ms`. */
+  async function within(ms: number, work: () => Promise<unknown>[]): Promise<void> {
+    const done = new AbortController();
+    const drain = async (): Promise<void> => {
+      while (work().length > 0 && !done.signal.aborted) await Promise.allSettled(work());
+      done.abort();
+    };
+    await Promise.race([drain(), runtime.clock.sleep(ms, done.signal)]);
+    done.abort();
   }
 
   return guard as unknown as Guard<Actions>;
 }
 
-function createRuntime(options: GuardOptions, closing: AbortSignal, aborting: AbortSignal): Runtime {
+function createRuntime(
+  options: GuardOptions,
+  closing: AbortSignal,
+  aborting: AbortSignal,
+  isClosed: () => boolean,
+): Runtime {
   const { store, clock = systemClock } = options;
   const leaseMs = durationMs(options.lease ?? "30s", "lease");
   const leaseMarginMs = durationMs(options.leaseMargin ?? leaseMs / 6, "leaseMargin");
@@ -286,8 +307,11 @@ function createRuntime(options: GuardOptions, closing: AbortSignal, aborting: Ab
     actions,
     leases: new Leases(store, clock, leaseMs),
     inFlight: new Map(),
+    unansweredClaims: new Map(),
     pending: new Map(),
     background: new Set(),
+    late: new Set(),
+    isClosed,
     leaseMs,
     leaseMarginMs,
     waitMs: durationMs(options.wait ?? "30s", "wait"),

@@ -27,13 +27,14 @@ export class Leases {
 
   /** Takes over a claim that was asked for at `askedAt` (monotonic ms); `lost` is called at most once. */
   hold(claim: Claim, askedAt: number, lost: () => void): Held {
-    const { tenant, requestId, fencingToken } = claim.receipt;
+    const { tenant, requestId, fencingToken, dueAt, readAt } = claim.receipt;
     const held: Held = {
       tenant,
       requestId,
       fencingToken,
       leaseMs: this.#leaseMs,
-      validUntil: askedAt + this.#leaseMs,
+      // A claim that was asked for again is as old as its first try: what is left is what the store says is left.
+      validUntil: askedAt + Math.min(this.#leaseMs, (dueAt ?? readAt) - readAt),
       lost,
     };
     this.#held.add(held);

@@ -7,7 +7,7 @@ import { type Attempt, execute } from "./execute.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { recordLate, recordReceipt } from "./record-receipt.ts";
 import { isMismatch, replay } from "./replay.ts";
-import { flightKey, inBackground, type Runtime } from "./runtime.ts";
+import { flightKey, goOn, type Runtime } from "./runtime.ts";
 import { step } from "./settle.ts";
 
 const FIRST_POLL_MS = 2;
@@ -42,7 +42,7 @@ export async function perform(runtime: Runtime, action: Action, patience: Patien
   runtime.inFlight.set(key, { action: action.definition.name, fingerprint: action.fingerprint, outcome });
   if (!patience.signal) return outcome;
   // A caller who leaves after the dispatch is detached; the effect finishes and is recorded.
-  inBackground(runtime, outcome);
+  goOn(runtime, runtime.background, outcome);
   return (
     (await patiently(runtime, { until: Number.POSITIVE_INFINITY, signal: patience.signal }, outcome)) ??
     inProgress(action)
@@ -143,7 +143,7 @@ export async function attempt(
 ): Promise<Receipt | Outcome> {
   const made = await execute(runtime, granted, action.definition, askedAt);
   const recorded = recordReceipt(runtime, granted, action.definition, made);
-  if (made.kind === "interrupted") inBackground(runtime, keepLate(runtime, granted, action, made.late, recorded));
+  if (made.kind === "interrupted") goOn(runtime, runtime.late, keepLate(runtime, granted, action, made.late, recorded));
   try {
     return await recorded;
   } catch (error) {
@@ -163,6 +163,7 @@ async function keepLate(
   const { tenant, requestId } = granted.receipt;
   const answered = await late;
   await recorded.catch(() => undefined); // first the doubt, then what settles it
+  if (runtime.isClosed()) return;
   const current = await persist(runtime, runtime.graceMs, () => runtime.store.find(tenant, requestId));
   if (current) await recordLate(runtime, granted, current, answered, action.definition);
 }

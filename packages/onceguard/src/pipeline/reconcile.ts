@@ -3,7 +3,7 @@ import { type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { attempt } from "./perform.ts";
 import { isUnavailable } from "./persist.ts";
-import { flightKey, type InFlight, type Runtime } from "./runtime.ts";
+import { flightKey, goOn, type InFlight, type Runtime } from "./runtime.ts";
 import { step } from "./settle.ts";
 
 /** What one pass over everything due did. */
@@ -90,14 +90,16 @@ export function startSweeper(runtime: Runtime, everyMs: number): () => void {
   return runtime.clock.every(everyMs, () => {
     if (running || runtime.closing.aborted) return;
     running = true;
-    const pass = reconcileDue(runtime)
-      .catch((error: unknown) => {
-        if (!isUnavailable(error)) runtime.report(error);
-      })
-      .finally(() => {
-        running = false;
-        runtime.background.delete(pass);
-      });
-    runtime.background.add(pass);
+    const pass = reconcileDue(runtime).finally(() => {
+      running = false;
+    });
+    // A store that is away is asked again next time.
+    goOn(
+      runtime,
+      runtime.background,
+      pass.catch((error: unknown) => {
+        if (!isUnavailable(error)) throw error;
+      }),
+    );
   });
 }

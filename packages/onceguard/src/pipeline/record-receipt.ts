@@ -48,8 +48,9 @@ function eventOf(runtime: Runtime, receipt: Receipt, definition: AnyAction, atte
 function failureEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction, failure: Failure): LifecycleEvent {
   const wait = retryInMs(receipt, failure, definition.retry, runtime.randomness.random());
   if (failure.certainty === "indefinite") {
-    // A probe may ask at once; a re-send waits its backoff, as every attempt does.
-    return { type: "indefinite", failure, nextInMs: definition.probe ? 0 : (wait ?? 0) };
+    // A probe may ask at once, and so may a person; a re-send waits its backoff, as every attempt does.
+    const resends = definition.downstreamKey !== null && definition.probe === null;
+    return { type: "indefinite", failure, nextInMs: resends ? (wait ?? 0) : 0 };
   }
   const transient = failure.tier === "transient";
   return {

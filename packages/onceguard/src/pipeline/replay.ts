@@ -1,7 +1,7 @@
 import type { Action } from "../core/action.ts";
 import { mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { inBackground, type Runtime } from "./runtime.ts";
+import { goOn, type Runtime } from "./runtime.ts";
 
 /** The record stands for another intent: another action or payload under this id, or another id for this intent. */
 export function isMismatch(receipt: Receipt, action: Action): boolean {
@@ -22,8 +22,9 @@ export function replay<Result>(runtime: Runtime, receipt: Receipt, action: Actio
 /** Same effect, other prose: the mark of a model that planned anew. Recorded, not refused. */
 function recordDrift(runtime: Runtime, receipt: Receipt, action: Action): void {
   const { tenant, requestId, state, version, fencingToken, attemptNumber } = receipt;
-  inBackground(
+  goOn(
     runtime,
+    runtime.background,
     runtime.store.append({
       tenant,
       requestId,

@@ -27,6 +27,8 @@ export interface Runtime {
   readonly actions: Map<string, AnyAction>;
   readonly leases: Leases;
   readonly inFlight: Map<string, InFlight>;
+  /** Owner tokens of claims that the store never answered, by request. */
+  readonly unansweredClaims: Map<string, string>;
   /** Attempts whose promise has not settled, by request: retries of one request are serial in this process. */
   readonly pending: Map<string, Promise<unknown>>;
   /** Opens the store once; afterwards synchronous. */
@@ -44,8 +46,12 @@ export interface Runtime {
   readonly aborting: AbortSignal;
   /** Calls back when `aborting` fires, at once if it has; returns the way to call it off. Cheaper than a listener each. */
   onAbort(stop: () => void): () => void;
-  /** Work that outlives its caller (late answers, detached attempts); `close` waits for it. */
+  /** Work that outlives its caller (detached attempts, log lines); `close` waits for it. */
   readonly background: Set<Promise<unknown>>;
+  /** Effects the guard no longer waits for, whose answers are still evidence; `close` gives them the grace period only. */
+  readonly late: Set<Promise<unknown>>;
+  /** True once the store has been let go: whatever answers now can no longer be recorded here. */
+  isClosed(): boolean;
   /** For what goes wrong where no caller waits. */
   report(error: unknown): void;
 }
@@ -55,9 +61,9 @@ export function flightKey(tenant: string, requestId: string): string {
 }
 
 /** Lets work go on without its caller; a failure there has nobody to be thrown at, and the store keeps the question. */
-export function inBackground(runtime: Runtime, work: Promise<unknown>): void {
+export function goOn(runtime: Runtime, among: Set<Promise<unknown>>, work: Promise<unknown>): void {
   const tracked = work.catch(runtime.report).finally(() => {
-    runtime.background.delete(tracked);
+    among.delete(tracked);
   });
-  runtime.background.add(tracked);
+  among.add(tracked);
 }

@@ -59,7 +59,7 @@ async function nextEvent(
 
 /** Authority is asked again before anything runs again: the world may have changed while it waited. */
 function retryEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
-  if (isPending(runtime, receipt)) return null;
+  if (!isDue(receipt) || isPending(runtime, receipt)) return null;
   if (elapsedMs(receipt) >= definition.retry.maxElapsedMs) {
     return { type: "give_up", reason: "retries_exhausted", route: "operator" };
   }
@@ -74,6 +74,16 @@ function retryEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): 
   });
   if (verdict && verdict.verdict !== "allow") return { type: "give_up", reason: "policy_denied", route: "operator" };
   return { type: "retry", leaseMs: runtime.leaseMs };
+}
+
+/** Backoff and `Retry-After` hold for everybody, also for a caller who asks to reconcile now. */
+function isDue(receipt: Receipt): boolean {
+  return receipt.dueAt !== null && receipt.dueAt <= receipt.readAt;
+}
+
+/** How long ago the last attempt ended, as far as anybody knows, in ms. */
+function sinceAttempt(receipt: Receipt): number {
+  return receipt.readAt - (receipt.attemptEndedAt ?? receipt.updatedAt);
 }
 
 /** The previous attempt's promise is still open in this process: retries of one request are serial. */
@@ -97,12 +107,15 @@ async function reconcileEvent(
     if (event.type !== "probe_cannot_tell") return event;
     const resend = resendEvent(runtime, receipt, definition);
     if (resend) return resend;
-    const asksOn = receipt.readAt - (receipt.attemptEndedAt ?? receipt.updatedAt) < definition.retry.maxElapsedMs;
+    const asksOn = sinceAttempt(receipt) < definition.retry.maxElapsedMs;
     return asksOn ? event : { type: "give_up", reason: "probe_cannot_tell", route: "operator" };
   }
+  if (!isDue(receipt)) return null;
   const resend = resendEvent(runtime, receipt, definition);
   if (resend) return resend;
-  if (isPending(runtime, receipt)) return { type: "probe_cannot_tell", nextInMs: definition.retry.baseMs };
+  if (isPending(runtime, receipt)) {
+    return { type: "probe_cannot_tell", nextInMs: askAgainInMs(runtime, sinceAttempt(receipt), definition) };
+  }
   return {
     type: "give_up",
     reason: keyIsValid(receipt, definition) ? "retries_exhausted" : "key_expired",
@@ -112,9 +125,8 @@ async function reconcileEvent(
 
 /** Row 11: the same call again is safe while the other side remembers its key, counted from the first possible send. */
 function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
-  if (!keyIsValid(receipt, definition) || !hasBudget(receipt, definition.retry) || isPending(runtime, receipt))
-    return null;
-  return { type: "resend", leaseMs: runtime.leaseMs };
+  const mayResend = isDue(receipt) && keyIsValid(receipt, definition) && hasBudget(receipt, definition.retry);
+  return mayResend && !isPending(runtime, receipt) ? { type: "resend", leaseMs: runtime.leaseMs } : null;
 }
 
 function keyIsValid(receipt: Receipt, definition: AnyAction): boolean {
@@ -125,7 +137,7 @@ function keyIsValid(receipt: Receipt, definition: AnyAction): boolean {
 /** Rows 12 to 14. "Did not happen" counts only when the probe could have seen the effect of the last attempt. */
 async function probeEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<LifecycleEvent> {
   const answer = await ask(runtime, receipt, definition);
-  const sinceEnd = receipt.readAt - (receipt.attemptEndedAt ?? receipt.updatedAt);
+  const sinceEnd = sinceAttempt(receipt);
   const settledInMs = Math.max(0, definition.settleDelayMs - sinceEnd);
   switch (answer.answer) {
     case "happened":

@@ -40,9 +40,10 @@ export class Lane<Item, Answer> {
     });
   }
 
-  /** Resolves when nothing is waiting or under way. */
+  /** Resolves when nothing is waiting or under way, what was about to be pushed a promise later included. */
   async idle(): Promise<void> {
-    while (this.#inFlight > 0 || this.#waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    do await new Promise((resolve) => setTimeout(resolve, 1));
+    while (this.#inFlight > 0 || this.#waiting.length > 0);
   }
 
   #lookSoon(): void {

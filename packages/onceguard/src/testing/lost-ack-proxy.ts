@@ -13,7 +13,7 @@ export type Fault =
   /** Swallows the request and whatever follows, both ways, and keeps the connection open until the client gives up. */
   | { readonly mode: "black_hole" }
   /** The server gets the request, does its work and answers; the answer goes nowhere. Then the client sees RST, or nothing. */
-  | { readonly mode: "dropped_reply"; readonly then: "cut" | "hang" }
+  | { readonly mode: "dropped_reply"; readonly ending: "cut" | "hang" }
   /** The request arrives late. */
   | { readonly mode: "delay"; readonly ms: number };
 
@@ -210,21 +210,32 @@ class Link {
 
   #fromClient(chunk: Buffer): void {
     if (this.#state === "dead" || this.#state === "orphaned") return;
-    if (this.#state === "dropping") return this.#send(chunk); // the rest of the request
-    const hit = this.#hit(chunk);
-    if (hit === null) return this.#send(chunk);
+    // What follows a request whose answer will be dropped is the rest of it.
+    const hit = this.#state === "dropping" ? null : this.#hit(chunk);
+    if (hit === null) this.#send(chunk);
+    else this.#break(hit, chunk);
+  }
+
+  #break(hit: Hit, chunk: Buffer): void {
     switch (hit.fault.mode) {
       case "reset":
-        if (hit.fault.forward) this.#send(chunk);
-        this.#cutClient(hit.fault.forward === true);
-        return hit.happened(NOTHING);
+        if (hit.fault.forward) {
+          this.#send(chunk);
+          this.#cutClient();
+        } else {
+          this.cut();
+        }
+        hit.happened(NOTHING);
+        break;
       case "black_hole":
         this.#state = "dead";
-        return hit.happened(NOTHING);
+        hit.happened(NOTHING);
+        break;
       case "dropped_reply":
         this.#state = "dropping";
         this.#dropped = { hit, reply: [] };
-        return this.#send(chunk);
+        this.#send(chunk);
+        break;
       case "delay":
         // What the client sends meanwhile waits behind it.
         this.#client.pause();
@@ -247,7 +258,7 @@ class Link {
     dropped.reply.push(chunk);
     if (answers === 0) return;
     const { fault } = dropped.hit;
-    if (fault.mode === "dropped_reply" && fault.then === "cut") this.#cutClient(true);
+    if (fault.mode === "dropped_reply" && fault.ending === "cut") this.#cutClient();
     else this.#state = "dead";
     dropped.hit.happened(Buffer.concat(dropped.reply));
   }
@@ -256,9 +267,8 @@ class Link {
     if (this.#server.writable) this.#server.write(chunk);
   }
 
-  /** RST to the client. The server gets RST too, or all that was sent and an orderly end. */
-  #cutClient(serverFinishes: boolean): void {
-    if (!serverFinishes) return this.cut();
+  /** RST to the client; the server gets all that was sent, and an orderly end. */
+  #cutClient(): void {
     this.#state = "orphaned";
     this.#client.resetAndDestroy();
     this.#server.end();

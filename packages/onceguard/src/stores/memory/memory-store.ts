@@ -77,12 +77,9 @@ class MemoryStore implements Store {
     } else if (receipt.version !== from.version + 1 || row.ownerToken !== ownerToken) {
       return { kind: "stale", receipt: this.#read(row) };
     }
-    const claimed = row.receipt.state === "running" && row.receipt.fencingToken > from.fencingToken;
-    return {
-      kind: "applied",
-      receipt: row.receipt,
-      claim: claimed ? grantClaim(row.receipt, ownerToken) : null,
-    };
+    const written = this.#read(row);
+    const claimed = written.state === "running" && written.fencingToken > from.fencingToken;
+    return { kind: "applied", receipt: written, claim: claimed ? grantClaim(written, ownerToken) : null };
   }
 
   async renew(renewals: readonly Renewal[]): Promise<readonly Renewal[]> {

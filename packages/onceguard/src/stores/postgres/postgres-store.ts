@@ -54,6 +54,8 @@ class PostgresStore implements Store {
   readonly #appends: Lane<Omit<LogEntry, "at">, undefined>;
   #opening: Promise<{ info: StoreInfo; connection: Connection; pool: PostgresPool }> | null = null;
   #connection: Connection | null = null;
+  /** Under way, so that `close` can wait for them. */
+  #queries = 0;
 
   constructor(options: PostgresStoreOptions) {
     this.#options = options;
@@ -124,14 +126,14 @@ class PostgresStore implements Store {
 
   async renew(renewals: readonly Renewal[]): Promise<readonly Renewal[]> {
     const sorted = renewals.toSorted(byKey);
-    const rows = await this.#query<{ tenant: string; request_id: string }>(this.#sql.renew, [
+    const rows = await this.#query<{ tenant: string; request_id: string; fencing_token: string }>(this.#sql.renew, [
       sorted.map((one) => one.tenant),
       sorted.map((one) => one.requestId),
       sorted.map((one) => one.fencingToken),
       sorted.map((one) => one.leaseMs),
     ]);
-    const renewed = new Set(rows.map((row) => `${row.tenant}\u0000${row.request_id}`));
-    return renewals.filter((one) => !renewed.has(`${one.tenant}\u0000${one.requestId}`));
+    const renewed = new Set(rows.map((row) => `${row.tenant}\u0000${row.request_id}\u0000${row.fencing_token}`));
+    return renewals.filter((one) => !renewed.has(`${one.tenant}\u0000${one.requestId}\u0000${one.fencingToken}`));
   }
 
   async find(tenant: string, requestId: string): Promise<Receipt | null> {
@@ -166,16 +168,18 @@ class PostgresStore implements Store {
   }
 
   async log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
-    const connection = await this.#connected();
-    const rows = await connection.query<LogRow>(this.#sql.history, [tenant, requestId]);
+    const rows = await this.#run<LogRow>(this.#sql.history, [tenant, requestId]);
     return rows.map(logEntryOf);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#claims.idle(), this.#changes.idle(), this.#finds.idle(), this.#appends.idle()]);
-    const opened = await this.#opening?.catch(() => null);
+    // A turn first, and again after each: the next query of a call may be a promise away.
+    do await new Promise((turn) => setTimeout(turn, 1));
+    while (this.#queries > 0);
+    const opening = this.#opening;
     this.#opening = null;
     this.#connection = null;
+    const opened = await opening?.catch(() => null);
     if (opened && this.#options.pool === undefined) await opened.pool.end?.();
   }
 
@@ -276,9 +280,18 @@ class PostgresStore implements Store {
   }
 
   /** With the clock in front, as every statement but `history` takes it. */
-  async #query<Row>(text: string, values: unknown[]): Promise<Row[]> {
-    const connection = this.#connection ?? (await this.#connected());
-    return connection.query<Row>(text, [this.#options.clock?.() ?? null, ...values]);
+  #query<Row>(text: string, values: unknown[]): Promise<Row[]> {
+    return this.#run<Row>(text, [this.#options.clock?.() ?? null, ...values]);
+  }
+
+  async #run<Row>(text: string, values: unknown[]): Promise<Row[]> {
+    this.#queries++;
+    try {
+      const connection = this.#connection ?? (await this.#connected());
+      return await connection.query<Row>(text, values);
+    } finally {
+      this.#queries--;
+    }
   }
 
   async #connected(): Promise<Connection> {

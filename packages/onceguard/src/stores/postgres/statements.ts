@@ -84,7 +84,7 @@ SELECT n, now, due_at FROM applied`,
 UPDATE ${schema}.request r SET due_at = ${NOW} + i.lease_ms
 FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS i (tenant, request_id, fencing_token, lease_ms)
 WHERE r.request_id = i.request_id AND r.tenant = i.tenant AND r.fencing_token = i.fencing_token AND r.state = 'running'
-RETURNING r.tenant, r.request_id`,
+RETURNING r.tenant, r.request_id, r.fencing_token`,
 
     // Two index look-ups per key; the second, partial one is empty unless callers name ids beside business keys.
     find: `

@@ -6,6 +6,10 @@ const READONLY = 8;
 const IOERR = 10;
 const CORRUPT = 11;
 const CANTOPEN = 14;
+const TOOBIG = 18;
+const CONSTRAINT = 19;
+const MISMATCH = 20;
+const RANGE = 25;
 const NOTADB = 26;
 
 const BY_NAME: Readonly<Record<string, number>> = {
@@ -15,6 +19,10 @@ const BY_NAME: Readonly<Record<string, number>> = {
   SQLITE_IOERR: IOERR,
   SQLITE_CORRUPT: CORRUPT,
   SQLITE_CANTOPEN: CANTOPEN,
+  SQLITE_TOOBIG: TOOBIG,
+  SQLITE_CONSTRAINT: CONSTRAINT,
+  SQLITE_MISMATCH: MISMATCH,
+  SQLITE_RANGE: RANGE,
   SQLITE_NOTADB: NOTADB,
 };
 
@@ -53,6 +61,11 @@ export function storeError(error: unknown, name: string): unknown {
     case CANTOPEN:
       return unusable(name, `cannot be opened (${message}). The folder must exist and be writable.`, error);
     case undefined:
+    case CONSTRAINT:
+    case MISMATCH:
+    case TOOBIG:
+    case RANGE:
+      // This statement cannot be run, the store can: the rows beside it must not fail with it.
       return error;
     default:
       // An I/O error at commit leaves open whether the commit reached the disk; everything else was rolled back.

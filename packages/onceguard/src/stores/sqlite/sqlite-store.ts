@@ -167,6 +167,9 @@ class SqliteStore implements Store {
     let receipt = advance(transition, now);
     if (update.run(...updateValues(transition, receipt, now)).changes) {
       log.run(...logValues(receipt, transition.event, transition.actor, transition.detail, now));
+      // What it kept may have been renewed since the record was read.
+      const row = transition.next.dueInMs === KEEP_DUE ? this.#row(from.tenant, from.requestId) : undefined;
+      if (row) receipt = receiptOf(row, now);
     } else {
       const row = this.#row(from.tenant, from.requestId);
       if (!row) return { kind: "stale", receipt: null };
@@ -239,6 +242,7 @@ class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
+    await this.#opening?.catch(() => undefined); // calls made before this one may still wait for it
     await this.#writes.idle();
     const db = this.#database;
     this.#database = null;

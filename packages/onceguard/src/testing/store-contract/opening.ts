@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import type { Receipt } from "../../core/receipt.ts";
 import { another, type StoreContractCase } from "./context.ts";
-import { claimed, claimRequest, found, moved, SUCCESS, sameRecord } from "./fixtures.ts";
+import { change, claimed, claimRequest, found, moved, SUCCESS, sameRecord } from "./fixtures.ts";
 
 export const opening: readonly StoreContractCase[] = [
   {
@@ -29,24 +30,32 @@ export const opening: readonly StoreContractCase[] = [
     },
   },
   {
-    name: "close: waits for the calls made before it",
+    name: "close: waits for the calls made before it, of every kind",
     async run({ store }) {
-      const old = await Promise.all(many(20).map((n) => claimed(store, `old-${n}`)));
-      const calls = [
-        ...many(20).map(async (n) => assert.equal((await store.claim(claimRequest(`new-${n}`))).kind, "claimed")),
-        ...many(20).map(async (n) => assert.equal((await store.claim(claimRequest(`old-${n}`))).kind, "exists")),
-        ...old.map(({ receipt }) => moved(store, receipt, SUCCESS)),
-        ...old.map(({ receipt }) => found(store, receipt)),
-        store.renew([]),
-        store.list({ limit: 1 }),
-        store.due({ actions: [], limit: 1 }),
-        store.log("acme", "old-0"),
-        store.append({ ...entryOf("old-0"), event: "late_failure" }),
-      ];
-      const outcome = Promise.allSettled(calls);
-      await store.close();
-      const failed = (await outcome).filter((one) => one.status === "rejected").map((one) => one.reason);
-      assert.deepEqual(failed, []);
+      const ids = Array.from({ length: 20 }, (_, n) => `r-${n}`);
+      const receipts = await Promise.all(ids.map(async (id) => (await claimed(store, id)).receipt));
+      const kinds: Record<string, (receipt: Receipt) => Promise<unknown>> = {
+        claim: ({ requestId }) => claimed(store, `new ${requestId}`),
+        "claim, lost": async ({ requestId }) =>
+          assert.equal((await store.claim(claimRequest(requestId))).kind, "exists"),
+        apply: (receipt) => moved(store, receipt, SUCCESS),
+        "apply, stale": async (receipt) =>
+          assert.equal((await store.apply(change({ ...receipt, version: 7 }, SUCCESS))).kind, "stale"),
+        renew: ({ tenant, requestId }) => store.renew([{ tenant, requestId, fencingToken: 1, leaseMs: 1 }]),
+        append: (receipt) => store.append({ ...receipt, event: "drift", detail: null }),
+        find: (receipt) => found(store, receipt),
+        list: () => store.list({ limit: 1 }),
+        due: () => store.due({ actions: [], limit: 1 }),
+        log: ({ tenant, requestId }) => store.log(tenant, requestId),
+      };
+      for (const [kind, call] of Object.entries(kinds)) {
+        const outcomes = Promise.allSettled(receipts.map(call));
+        await store.close();
+        const failed = (await outcomes).filter((one) => one.status === "rejected").map((one) => String(one.reason));
+        assert.deepEqual([...new Set(failed)], [], kind);
+        await store.open();
+      }
+      for (const receipt of receipts) assert.equal((await found(store, receipt)).state, "succeeded");
     },
   },
   {
@@ -56,7 +65,11 @@ export const opening: readonly StoreContractCase[] = [
       await Promise.all([store.close(), store.close()]);
       await store.close();
       assert.equal((await claimed(store, "after")).receipt.requestId, "after");
-      const answers = await Promise.all([store.claim(claimRequest("after")), store.find("acme", "after"), store.open()]);
+      const answers = await Promise.all([
+        store.claim(claimRequest("after")),
+        store.find("acme", "after"),
+        store.open(),
+      ]);
       assert.equal(answers[0].kind, "exists");
     },
   },
@@ -75,20 +88,3 @@ export const opening: readonly StoreContractCase[] = [
     },
   },
 ];
-
-function many(count: number): number[] {
-  return [...Array(count).keys()];
-}
-
-function entryOf(requestId: string) {
-  return {
-    tenant: "acme",
-    requestId,
-    state: "running",
-    version: 1,
-    fencingToken: 1,
-    attemptNumber: 1,
-    actor: null,
-    detail: null,
-  } as const;
-}

@@ -1,0 +1,82 @@
+import { existsSync } from "node:fs";
+import { isLapsed, isTerminal, STATES, type State } from "../../../core/receipt.ts";
+import type { Store } from "../../../core/ports.ts";
+import { openStore, type StoreTarget } from "../../open-store.ts";
+import { span } from "../../output.ts";
+import { type Check, ok, problem, warning } from "./check.ts";
+
+/** Receipts are counted up to here; a doctor does not read a whole history. */
+const COUNT_LIMIT = 1_000;
+const PAGE = 100;
+
+/** Past this, times in receipts and in logs of processes do not fit together. */
+const CLOCK_WARNING_MS = 2_000;
+
+export async function checkStore(target: StoreTarget): Promise<Check[]> {
+  if (target.kind === "sqlite" && !existsSync(target.path)) {
+    return [ok("store", `sqlite:${target.path} is not there yet; the first use makes it`)];
+  }
+  const store = await openStore(target, false);
+  try {
+    const startedAt = performance.now();
+    const { schemaVersion } = await store.open();
+    const checks = [ok("store", `${store.name} answers in ${Math.ceil(performance.now() - startedAt)} ms`)];
+    checks.push(ok("schema", `version ${schemaVersion}`), await checkWriting(store));
+    return [...checks, ...(await checkClock(store)), ...(await checkStates(store))];
+  } finally {
+    await store.close();
+  }
+}
+
+/** A renewal of a claim that nobody has: a write with all its rights, which changes nothing. */
+async function checkWriting(store: Store): Promise<Check> {
+  const startedAt = performance.now();
+  await store.renew([{ tenant: "default", requestId: "onceguard doctor", fencingToken: -1, leaseMs: 1 }]);
+  return ok("writing", `works, in ${Math.ceil(performance.now() - startedAt)} ms`);
+}
+
+/** Only a receipt carries the store's time. */
+async function checkClock(store: Store): Promise<Check[]> {
+  const before = Date.now();
+  const [any] = await store.list({ limit: 1 });
+  if (!any) return [];
+  const off = any.readAt < before ? before - any.readAt : Math.max(0, any.readAt - Date.now());
+  if (off < CLOCK_WARNING_MS) return [ok("clock", "the store's and this machine's agree")];
+  return [
+    warning("clock", `the store's and this machine's are ${span(off)} apart`, "Safety does not depend on it; set up NTP so that logs fit together."),
+  ];
+}
+
+async function checkStates(store: Store): Promise<Check[]> {
+  const counts = new Map<State, number>();
+  for (const state of STATES) counts.set(state, await countOf(store, state));
+  const words = [...counts].filter(([, n]) => n > 0).map(([state, n]) => `${n > COUNT_LIMIT ? `${COUNT_LIMIT}+` : n} ${state}`);
+  const checks = [ok("receipts", words.join(", ") || "none yet")];
+  const running = await store.list({ states: ["running"], limit: PAGE });
+  const lapsed = running.filter(isLapsed).length;
+  const doubtful = counts.get("in_doubt") ?? 0;
+  if (lapsed > 0) checks.push(warning("lapsed", `${lapsed} running past their lease: a process died`, "onceguard reconcile"));
+  if (doubtful > 0) checks.push(warning("in doubt", `${doubtful} may have happened`, "onceguard reconcile"));
+  if (counts.get("review")) checks.push(warning("in review", `${counts.get("review")} wait for a person`, "onceguard review"));
+  const conflicts = await conflictsAmong(store);
+  if (conflicts > 0) {
+    checks.push(problem("conflict", `${conflicts} with evidence that contradicts the record`, "onceguard receipts, then look at each"));
+  }
+  return checks;
+}
+
+async function countOf(store: Store, state: State): Promise<number> {
+  let counted = 0;
+  let after: { createdAt: number; requestId: string } | undefined;
+  do {
+    const page = await store.list({ states: [state], limit: PAGE, after });
+    counted += page.length;
+    after = page.length === PAGE ? page.at(-1) : undefined;
+  } while (after && counted <= COUNT_LIMIT);
+  return counted;
+}
+
+async function conflictsAmong(store: Store): Promise<number> {
+  const newest = await store.list({ states: STATES.filter(isTerminal), limit: COUNT_LIMIT });
+  return newest.filter(({ conflict }) => conflict).length;
+}

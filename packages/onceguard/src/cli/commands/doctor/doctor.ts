@@ -1,0 +1,56 @@
+import type { Command } from "commander";
+import { EXIT } from "../../exit.ts";
+import { count, paint, print, printJson } from "../../output.ts";
+import { type CommonOptions, command, conclude, locate, type Place } from "../../session.ts";
+import { type Check, checksOf, type Level, problem } from "./check.ts";
+import { checkConfig, checkNode } from "./check-setup.ts";
+import { checkSqliteFile } from "./check-sqlite-file.ts";
+import { checkStore } from "./check-store.ts";
+
+export function doctorCommand(): Command {
+  return command("doctor", "Check everything Onceguard relies on here, and say how to mend what is wrong.", {
+    examples: ["onceguard doctor", "onceguard doctor --store postgres://app@db.internal/app", "onceguard doctor --json"],
+    exits: [
+      ["0", "no problems; there may be warnings"],
+      ["1", "at least one problem"],
+      ["2", "bad usage"],
+    ],
+  }).action((options: CommonOptions) => conclude(options, () => doctor(options)));
+}
+
+async function doctor(options: CommonOptions): Promise<number> {
+  const checks: Check[] = [checkNode()];
+  const place = await checksOf(checks, "config", () => locate(options, true));
+  if (place) await examine(place, checks);
+  const problems = checks.filter(({ level }) => level === "problem").length;
+  const warnings = checks.filter(({ level }) => level === "warning").length;
+  if (options.json) printJson({ ok: problems === 0, problems, warnings, checks });
+  else printChecks(checks, problems, warnings);
+  return problems === 0 ? EXIT.ok : EXIT.not;
+}
+
+async function examine({ target, config }: Place, checks: Check[]): Promise<void> {
+  checks.push(...(await checkConfig(config)));
+  if (target.kind === "sqlite") checks.push(...checkSqliteFile(target.path));
+  // A file that is damaged or on the wrong disk has said so; what it holds is asked all the same.
+  const found = await checksOf(checks, "store", () => checkStore(target));
+  checks.push(...(found ?? []));
+  if (checks.length === 0) checks.push(problem("doctor", "nothing could be checked"));
+}
+
+const MARKS: Readonly<Record<Level, string>> = {
+  ok: paint("green", "ok     "),
+  warning: paint("yellow", "warning"),
+  problem: paint("red", "problem"),
+};
+
+function printChecks(checks: readonly Check[], problems: number, warnings: number): void {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  for (const { name, level, found, mend } of checks) {
+    print(`${MARKS[level]}  ${name.padEnd(width)}  ${found}`);
+    if (mend !== undefined) print(`${" ".repeat(9 + width)}  ${paint("dim", `→ ${mend}`)}`);
+  }
+  print();
+  const sum = [problems > 0 && count(problems, "problem"), warnings > 0 && count(warnings, "warning")].filter(Boolean);
+  print(sum.length > 0 ? sum.join(", ") : "All is well.");
+}

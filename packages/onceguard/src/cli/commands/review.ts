@@ -1,0 +1,157 @@
+import { userInfo } from "node:os";
+import { Command } from "commander";
+import type { Receipt } from "../../core/receipt.ts";
+import type { Decision } from "../../pipeline/review.ts";
+import { NotSo, UsageError } from "../exit.ts";
+import { nextCommand, nextStep, resolveCommand } from "../next-step.ts";
+import { numberOption } from "../option-parsers.ts";
+import { count, paint, paintState, print, printJson, printTable, span, visible } from "../output.ts";
+import { type CommonOptions, command, conclude, withGuard } from "../session.ts";
+import { receiptOnWire, receiptSummary } from "../wire.ts";
+
+interface ListOptions extends CommonOptions {
+  readonly action?: string;
+  readonly tenant?: string;
+  readonly limit: number;
+}
+
+export function reviewCommand(): Command {
+  return new Command("review")
+    .description("Decide what no machine can: the requests that wait for a person.")
+    .addCommand(listCommand(), { isDefault: true })
+    .addCommand(resolveCommandLine());
+}
+
+function listCommand(): Command {
+  return command("list", "List what waits for a person, longest waiting first (the default of `onceguard review`).", {
+    examples: ["onceguard review", "onceguard review list --action run --json"],
+    exits: [
+      ["0", "listed, even if nothing waits"],
+      ["1", "the store is not there or cannot be used"],
+      ["2", "bad usage"],
+    ],
+  })
+    .option("--action <name>", "only this action")
+    .option("--tenant <tenant>", "only this tenant")
+    .option("--limit <n>", "at most this many", numberOption, 100)
+    .action((options: ListOptions) => conclude(options, () => list(options)));
+}
+
+async function list(options: ListOptions): Promise<void> {
+  const { action, tenant, limit } = options;
+  const { waiting, doubtful } = await withGuard(options, {}, async ({ guard }) => ({
+    waiting: await guard.reviews({ action, tenant, limit }),
+    doubtful: await guard.receipts({ action, tenant, states: ["in_doubt"], limit }),
+  }));
+  if (options.json) {
+    const reviews = waiting.map((one) => ({ ...receiptSummary(one), payload: receiptOnWire(one).payload }));
+    return printJson({ reviews, in_doubt: doubtful.length });
+  }
+  if (waiting.length === 0) print("Nothing waits for a person.");
+  else printWaiting(waiting, options);
+  if (doubtful.length > 0) {
+    print();
+    print(`${paint("yellow", `${count(doubtful.length, "request")} in doubt`)}: ${nextCommand("reconcile", null, options)} settles what it can, and brings the rest here.`);
+  }
+}
+
+function printWaiting(waiting: readonly Receipt[], options: CommonOptions): void {
+  printTable(
+    [{ title: "REQUEST", shrink: true }, { title: "ACTION" }, { title: "RECORD", shrink: true }, { title: "FOR" }, { title: "WAITING" }, { title: "VERSION" }, { title: "WHY", shrink: true }],
+    waiting.map((one) => [
+      visible(one.requestId),
+      visible(one.action),
+      visible(one.recordId ?? "-"),
+      one.route ?? "-",
+      span(one.readAt - (one.dueAt ?? one.updatedAt)),
+      String(one.version),
+      visible([one.reason, one.failure?.message].filter(Boolean).join(": ")),
+    ]),
+  );
+  const [first] = waiting;
+  if (!first) return;
+  print();
+  print("Find out whether it happened (ask the other side, look at its books), then say so:");
+  print(`  ${resolveCommand(first.requestId, options)}`);
+}
+
+interface ResolveOptions extends CommonOptions {
+  readonly happened?: boolean;
+  readonly didNotHappen?: boolean;
+  readonly retry?: boolean;
+  readonly reason: string;
+  readonly actor?: string;
+  readonly expectVersion?: number;
+  readonly result?: string;
+  readonly tenant?: string;
+}
+
+function resolveCommandLine(): Command {
+  return command("resolve", "Settle one request that is in review or in doubt, or have a failed one tried again.", {
+    examples: [
+      'onceguard review resolve deploy:42 --happened --reason "version 42 is live on all hosts"',
+      'onceguard review resolve pay:7 --did-not-happen --reason "not in the bank statement" --expect-version 3',
+      'onceguard review resolve mail:9 --retry --reason "the server never saw it"   # executed again, once',
+    ],
+    exits: [
+      ["0", "settled"],
+      ["1", "no such receipt, it has moved on (--expect-version), or it is settled already"],
+      ["2", "bad usage"],
+    ],
+  })
+    .argument("<id>", "the request id")
+    .option("--happened", "it happened: replays answer with --result")
+    .option("--did-not-happen", "it did not happen, and is not to be tried again")
+    .option("--retry", "it did not happen: try it again, under a new idempotency key")
+    .requiredOption("--reason <text>", "how you know; kept in the log")
+    .option("--actor <name>", "who decides (default: your user name)")
+    .option("--expect-version <n>", "refuse if the request has moved since you looked", numberOption)
+    .option("--result <json>", "with --happened: what replays answer")
+    .option("--tenant <tenant>", "whose request id it is")
+    .action((id: string, options: ResolveOptions) => conclude(options, () => resolve(id, options)));
+}
+
+async function resolve(id: string, options: ResolveOptions): Promise<void> {
+  const by = {
+    actor: options.actor ?? userName(),
+    reason: options.reason,
+    ...(options.tenant !== undefined && { tenant: options.tenant }),
+    ...(options.expectVersion !== undefined && { expectedVersion: options.expectVersion }),
+  };
+  const decision = decisionOf(options);
+  const result = resultOption(options, decision);
+  const receipt = await withGuard(options, {}, async ({ guard, store }) => {
+    const before = await guard.receipt(id, by);
+    if (!before) throw new NotSo(`there is no receipt for request id "${id}" in ${store.name}`);
+    return before.state === "failed" && decision === "retry"
+      ? guard.reopen(before.requestId, by)
+      : guard.resolve(before.requestId, { ...by, decision, ...result });
+  });
+  if (options.json) return printJson({ receipt: receiptOnWire(receipt) });
+  const next = nextStep(receipt, options);
+  print(`${visible(id)} is now ${paintState(receipt.state)}${next === null ? "" : `. Next: ${next}`}`);
+}
+
+function decisionOf({ happened, didNotHappen, retry }: ResolveOptions): Decision["decision"] {
+  const given = [happened && "happened", didNotHappen && "did_not_happen", retry && "retry"].filter(Boolean);
+  if (given.length === 1) return given[0] as Decision["decision"];
+  throw new UsageError("say exactly one of --happened, --did-not-happen, --retry");
+}
+
+function resultOption({ result }: ResolveOptions, decision: Decision["decision"]): { result?: unknown } {
+  if (result === undefined) return {};
+  if (decision !== "happened") throw new UsageError("--result goes with --happened only");
+  try {
+    return { result: JSON.parse(result) };
+  } catch (error) {
+    throw new UsageError(`--result is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`; // a container without a passwd entry
+  }
+}

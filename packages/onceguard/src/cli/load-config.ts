@@ -1,0 +1,50 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, extname, resolve } from "node:path";
+import type { OnceguardConfig } from "../config.ts";
+import type { AnyAction } from "../core/action.ts";
+import { configuredActions } from "./config-actions.ts";
+import { importModule, invalidConfig } from "./config-source.ts";
+
+const NAMES = ["onceguard.config.ts", "onceguard.config.js", "onceguard.config.json"];
+
+export interface LoadedConfig {
+  readonly path: string;
+  /** What its relative paths are relative to. */
+  readonly folder: string;
+  readonly config: OnceguardConfig;
+  /** Made when asked for: looking at receipts must not need the secrets of an action. */
+  actions(): Promise<readonly AnyAction[]>;
+}
+
+/**
+ * The config file that was named, or the one in this folder, or null.
+ *
+ * @throws OnceguardError `invalid_config`
+ */
+export async function loadConfig(named: string | undefined): Promise<LoadedConfig | null> {
+  const path = named ?? NAMES.find((name) => existsSync(name));
+  if (path === undefined) return null;
+  if (!existsSync(path)) throw invalidConfig(path, "it does not exist");
+  const file = resolve(path);
+  const config = extname(file) === ".json" ? readJson(path, file) : await importConfig(path, file);
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    throw invalidConfig(path, "it must hold (or `export default`) an object with `store` and `actions`");
+  }
+  const folder = dirname(file);
+  const checked = config as OnceguardConfig;
+  return { path, folder, config: checked, actions: () => configuredActions(checked.actions ?? [], folder, path) };
+}
+
+function readJson(path: string, file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    throw invalidConfig(path, `it is not JSON: ${(cause as Error).message}`, cause);
+  }
+}
+
+async function importConfig(path: string, file: string): Promise<unknown> {
+  const module = await importModule(path, file);
+  if (module.default === undefined) throw invalidConfig(path, "it has no default export");
+  return module.default;
+}

@@ -1,0 +1,27 @@
+import { isLapsed, type Receipt } from "../core/receipt.ts";
+import type { CommonOptions } from "./session.ts";
+
+/** What to type next, so that it can be copied: with the store that was named, unless that may hold a password. */
+export function nextCommand(words: string, requestId: string | null, options: CommonOptions, tail = ""): string {
+  const store = options.store?.startsWith("sqlite:") ? ` --store ${quoted(options.store)}` : "";
+  const id = requestId === null ? "" : ` ${quoted(requestId)}`;
+  return `onceguard ${words}${id}${tail && ` ${tail}`}${store}`;
+}
+
+export function resolveCommand(requestId: string, options: CommonOptions): string {
+  return nextCommand("review resolve", requestId, options, "--happened|--did-not-happen|--retry --reason TEXT");
+}
+
+/** The next step for a record that is not settled; null when there is none to take. */
+export function nextStep(receipt: Receipt, options: CommonOptions): string | null {
+  const { requestId, state, capability, action } = receipt;
+  if (state === "review" || (state === "in_doubt" && capability === "none")) return resolveCommand(requestId, options);
+  if (action === "run" && (state === "in_doubt" || state === "retry_wait")) return "the same `onceguard run` again";
+  if (state === "in_doubt" || state === "retry_wait" || isLapsed(receipt)) return nextCommand("reconcile", requestId, options);
+  return null;
+}
+
+/** For a POSIX shell. */
+export function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,109 @@
+import { Command, Option } from "commander";
+import type { AnyAction } from "../core/action.ts";
+import type { Store } from "../core/ports.ts";
+import { createGuard, type Guard, type GuardOptions } from "../pipeline/create-guard.ts";
+import { fromEnvironment } from "./config-source.ts";
+import { EXIT, exitCodeOf } from "./exit.ts";
+import { type LoadedConfig, loadConfig } from "./load-config.ts";
+import { openStore, parseStoreUrl, type StoreTarget } from "./open-store.ts";
+import { note, printError } from "./output.ts";
+
+/** The options that every command takes. */
+export interface CommonOptions {
+  readonly store?: string;
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+export const DEFAULT_STORE = "sqlite:onceguard.db";
+
+/** A command with the common options and what its help teaches: examples, and what its exit codes mean. */
+export function command(
+  name: string,
+  description: string,
+  help: { readonly examples: readonly string[]; readonly exits: readonly (readonly [string, string])[] },
+): Command {
+  const made = new Command(name).description(description);
+  made.addOption(new Option("--store <url>", `sqlite:path or postgres://... (default: the config's, else ${DEFAULT_STORE})`).env("ONCEGUARD_STORE"));
+  made.option("--config <file>", "default: onceguard.config.{ts,js,json} in this folder, when there is one");
+  made.option("--json", "print one JSON document");
+  const width = Math.max(...help.exits.map(([codes]) => codes.length));
+  const exits = help.exits.map(([codes, meaning]) => `  ${codes.padEnd(width)}  ${meaning}`);
+  made.addHelpText("after", ["", "Examples:", ...help.examples.map((one) => `  $ ${one}`), "", "Exit codes:", ...exits].join("\n"));
+  return made;
+}
+
+/** Runs a command's work; an error becomes its one line and its exit code. */
+export async function conclude(options: CommonOptions, work: () => Promise<unknown>): Promise<void> {
+  try {
+    const answer = await work();
+    process.exitCode = typeof answer === "number" ? answer : EXIT.ok;
+  } catch (error) {
+    printError(error, options.json);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+export interface Place {
+  readonly target: StoreTarget;
+  readonly config: LoadedConfig | null;
+}
+
+/**
+ * Where the receipts are: `--store`, then ONCEGUARD_STORE, then the config, then the default.
+ *
+ * @param configNeeded whether the config matters beyond its store. If not, one that cannot be loaded does not stand in
+ *   the way of looking at a store that was named.
+ */
+export async function locate(options: CommonOptions, configNeeded: boolean): Promise<Place> {
+  const needed = configNeeded || options.store === undefined || options.config !== undefined;
+  const config = needed ? await loadConfig(options.config) : null;
+  if (options.store !== undefined) return { target: parseStoreUrl(options.store, process.cwd()), config };
+  const configured = config?.config.store;
+  if (config === null || configured === undefined) return { target: parseStoreUrl(DEFAULT_STORE, process.cwd()), config };
+  if (typeof configured !== "string") return { target: { kind: "own", store: configured }, config };
+  return { target: parseStoreUrl(fromEnvironment(configured, config.path), config.folder), config };
+}
+
+export interface Session {
+  readonly guard: Guard;
+  readonly store: Store;
+  readonly config: LoadedConfig | null;
+}
+
+export interface SessionNeeds {
+  /** Make the store if it is not there. */
+  readonly create?: boolean;
+  /** Load the config for its policy and options even when the store is named elsewhere. */
+  readonly config?: boolean;
+  /** Register the config's actions. */
+  readonly actions?: boolean;
+  readonly guard?: Omit<GuardOptions<readonly AnyAction[]>, "store" | "actions">;
+}
+
+/** A guard over the store that was asked for, closed when the work is done. It works when told to, not by the clock. */
+export async function withGuard<Answer>(
+  options: CommonOptions,
+  needs: SessionNeeds,
+  work: (session: Session) => Promise<Answer>,
+): Promise<Answer> {
+  const { target, config } = await locate(options, needs.config === true || needs.actions === true);
+  const actions = needs.actions && config ? await config.actions() : [];
+  const store = await openStore(target, needs.create ?? false);
+  const { policy, wait, lease } = config?.config ?? {};
+  const guard = createGuard({
+    store,
+    actions,
+    sweepEvery: false,
+    onBackgroundError: (error) => note(error instanceof Error ? error.message : String(error)),
+    ...(policy && { policy }),
+    ...(wait !== undefined && { wait }),
+    ...(lease !== undefined && { lease }),
+    ...needs.guard,
+  });
+  try {
+    return await work({ guard: guard as unknown as Guard, store, config });
+  } finally {
+    await guard.close();
+  }
+}

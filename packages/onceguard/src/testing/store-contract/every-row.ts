@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import {
+  advance as advanced,
+  firstReceipt,
+  isRefusal,
+  type LifecycleEvent,
+  rowFor,
+  TRANSITIONS,
+  type TransitionRow,
+  transition,
+} from "../../core/lifecycle.ts";
+import type { Store } from "../../core/ports.ts";
+import { type Receipt, STATES, type State, type StoredResult } from "../../core/receipt.ts";
+import type { StoreContractCase } from "./context.ts";
+import { change, claimed, claimRequest, DEFINITE, found, INDEFINITE, sameRecord } from "./fixtures.ts";
+
+/** No port makes a held record yet (row 2), so neither can a test. */
+const OUT_OF_REACH: ReadonlySet<State> = new Set<State>(["held", "denied"]);
+
+const RESULTS: readonly (StoredResult | null)[] = [{ json: '{"id":"re_1"}' }, { omitted: "too_large" }, null];
+
+/** Each kind of event in its variants, for a record as it stands. The first ones are those that build states. */
+function events(receipt: Receipt): LifecycleEvent[] {
+  const { fencingToken } = receipt;
+  const failed = { type: "definite_failure", failure: DEFINITE, route: null, reason: null } as const;
+  const resolve = { type: "resolve", actor: "ada", reason: "checked", result: null } as const;
+  const late = { type: "late_success", result: { json: "1" } } as const;
+  return [
+    ...RESULTS.map((result) => ({ type: "success", result }) as const),
+    { ...failed, retryInMs: null },
+    { ...failed, retryInMs: 0 },
+    { ...failed, retryInMs: 250 },
+    { ...failed, retryInMs: null, route: "domain_expert", reason: "conflict" },
+    { type: "indefinite", failure: INDEFINITE, nextInMs: 0 },
+    { type: "indefinite", failure: INDEFINITE, nextInMs: 5_000 },
+    { type: "shutdown", nextInMs: 1 },
+    { type: "lapse" },
+    { type: "retry", leaseMs: 0 },
+    { type: "retry", leaseMs: 60_000 },
+    { type: "resend", leaseMs: 0 },
+    { type: "resend", leaseMs: 60_000 },
+    ...RESULTS.map((result) => ({ type: "probe_happened", result }) as const),
+    { type: "probe_did_not_happen", retryInMs: null },
+    { type: "probe_did_not_happen", retryInMs: 700 },
+    { type: "probe_cannot_tell", nextInMs: 30_000 },
+    { type: "give_up", reason: "no_capability", route: "operator" },
+    ...RESULTS.map((result) => ({ ...resolve, decision: "happened", result }) as const),
+    { ...resolve, decision: "did_not_happen" },
+    { ...resolve, decision: "retry" },
+    { type: "reopen", actor: "ada", reason: "the card works again" },
+    { type: "compensate", actor: "ada" },
+    { type: "compensate", actor: null },
+    { type: "compensated" },
+    { type: "compensation_failed", reason: "refund_refused" },
+    { type: "expire" },
+    { ...late, fencingToken, sameKey: false },
+    { ...late, fencingToken: fencingToken - 1, sameKey: false },
+    { ...late, fencingToken: fencingToken - 1, sameKey: true },
+    { type: "approve", leaseMs: 60_000, actor: "ada" },
+    { type: "deny", actor: "ada", reason: "no" },
+  ];
+}
+
+interface Situation {
+  readonly receipt: Receipt;
+  /** The way there from a first claim. */
+  readonly path: readonly LifecycleEvent[];
+}
+
+/** Every state that can be reached, with and without a possible effect, by the shortest way. */
+function situations(): readonly Situation[] {
+  const first = firstReceipt(claimRequest("pure", { leaseMs: 0 }), 0);
+  const reached = new Map<string, Situation>([[kindOf(first), { receipt: first, path: [] }]]);
+  for (const { receipt, path } of reached.values()) {
+    for (const event of events(receipt)) {
+      const made = transition(receipt, event, "pure");
+      if (isRefusal(made)) continue;
+      const next = advanced(made, 0);
+      if (!reached.has(kindOf(next))) reached.set(kindOf(next), { receipt: next, path: [...path, event] });
+    }
+  }
+  return [...reached.values()];
+}
+
+function kindOf({ state, mayHaveApplied, conflict, result }: Receipt): string {
+  return `${state} ${mayHaveApplied ? "may have applied" : ""} ${conflict ? "conflict" : ""} ${result ? "result" : ""}`;
+}
+
+export const everyRow: readonly StoreContractCase[] = STATES.filter((state) => !OUT_OF_REACH.has(state)).map(
+  (state) => ({
+    name: `apply: every transition from ${state} writes exactly what the lifecycle says`,
+    async run({ store }) {
+      const rows = new Set<TransitionRow | undefined>();
+      const steps = situations()
+        .filter(({ receipt }) => receipt.state === state)
+        .flatMap(({ receipt, path }) =>
+          events(receipt)
+            .filter((event) => !isRefusal(transition(receipt, event, "pure")))
+            .map((event) => {
+              rows.add(rowFor(receipt, event));
+              return { event, path };
+            }),
+        );
+      await Promise.all(steps.map(({ event, path }, n) => check(store, `${state}-${n}`, path, event)));
+      for (const row of TRANSITIONS) {
+        if (row.from.includes(state)) assert.ok(rows.has(row), `row ${row.row}, ${row.on}: no event for it here`);
+      }
+    },
+  }),
+);
+
+async function check(
+  store: Store,
+  requestId: string,
+  path: readonly LifecycleEvent[],
+  last: LifecycleEvent,
+): Promise<void> {
+  // A lease of nothing: a lapse may follow at once.
+  let receipt = (await claimed(store, requestId, { leaseMs: 0 })).receipt;
+  const log = await store.log(receipt.tenant, requestId);
+  const expectedLog = [...log];
+  for (const event of [...path, last]) {
+    const made = change(receipt, event);
+    const answer = await store.apply(made);
+    assert.equal(answer.kind, "applied", `${requestId}: ${event.type}`);
+    const expected = advanced(made, answer.receipt.updatedAt);
+    assert.deepEqual(answer.receipt, expected);
+    assert.ok(expected.updatedAt >= receipt.updatedAt);
+    sameRecord(await found(store, receipt), expected);
+    const { tenant, state, version, fencingToken, attemptNumber, updatedAt: at } = expected;
+    const { actor, detail } = made;
+    expectedLog.push({
+      tenant,
+      requestId,
+      event: event.type,
+      state,
+      version,
+      fencingToken,
+      attemptNumber,
+      actor,
+      detail,
+      at,
+    });
+    receipt = expected;
+  }
+  assert.deepEqual(await store.log(receipt.tenant, requestId), expectedLog);
+}

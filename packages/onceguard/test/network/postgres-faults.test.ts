@@ -1,0 +1,112 @@
+import { randomInt } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Capability } from "../../src/core/receipt.ts";
+import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
+import { type Fault, type LostAckProxy, postgresReplies, startLostAckProxy } from "../../src/testing/lost-ack-proxy.ts";
+import { createDatabase, dropDatabase } from "../support/postgres.ts";
+import { agent, CAPABILITIES, judge, type PaymentGuard, paymentGuard, settled, type Told } from "./support/payments.ts";
+import { type Provider, startProvider } from "./support/provider.ts";
+
+const FAULTS_WANTED = 1_000;
+const INTENTS_PER_WAVE = 48;
+const MOST_WAVES = 40;
+
+/** Guards with a store and a pool each, as on so many machines; the same intents go to all of them. */
+const GUARDS = 3;
+
+const BROKEN: readonly Fault[] = [
+  { mode: "reset" },
+  { mode: "reset", forward: true },
+  { mode: "black_hole" },
+  { mode: "dropped_reply", ending: "cut" },
+  { mode: "dropped_reply", ending: "cut" },
+  { mode: "dropped_reply", ending: "hang" },
+];
+
+/** Replay the same chances with ONCEGUARD_TEST_SEED; what meets what still depends on the machine. */
+const seed = Number(process.env.ONCEGUARD_TEST_SEED ?? randomInt(2 ** 31));
+
+let dir: string;
+let database: string;
+let provider: Provider;
+let toPostgres: LostAckProxy;
+let toProvider: LostAckProxy;
+const guards: PaymentGuard[] = [];
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), "onceguard-faults-"));
+  database = await createDatabase();
+  const { hostname, port } = new URL(database);
+  toPostgres = await startLostAckProxy({ target: { host: hostname, port: Number(port) }, boundary: postgresReplies });
+  provider = await startProvider({ ledgerFile: join(dir, "ledger"), workMs: 10 });
+  toProvider = await startLostAckProxy({ target: { host: "127.0.0.1", port: provider.port } });
+
+  const url = new URL(database);
+  url.port = String(toPostgres.port);
+  for (let n = 0; n < GUARDS; n++) {
+    // Small batches: more statements to break, and more of each wave's intents hit.
+    const store = postgresStore({ url: url.href, statementTimeoutMs: 300, maxConnections: 6, maxBatch: 4 });
+    guards.push(paymentGuard({ store, providerUrl: `http://127.0.0.1:${toProvider.port}` }));
+  }
+});
+
+afterAll(async () => {
+  for (const { guard } of guards) await guard.close();
+  await toPostgres?.close();
+  await toProvider?.close();
+  await provider?.stop();
+  if (database) await dropDatabase(database);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const broken = ({ injected }: LostAckProxy): number => injected.reset + injected.black_hole + injected.dropped_reply;
+
+it(`${FAULTS_WANTED} faults before PostgreSQL and before the provider: no effect twice, none lost, nothing false told`, async () => {
+  console.log(`ONCEGUARD_TEST_SEED=${seed}`);
+  toPostgres.byChance({ seed, probability: 0.12, faults: BROKEN });
+  toProvider.byChance({ seed: seed + 1, probability: 0.3, faults: [...BROKEN, { mode: "delay", ms: 100 }] });
+
+  const told: Told[] = [];
+  let waves = 0;
+  const started = performance.now();
+  while (broken(toPostgres) + broken(toProvider) < FAULTS_WANTED) {
+    expect(++waves, "waves until enough faults").toBeLessThanOrEqual(MOST_WAVES);
+    const callers = Array.from({ length: INTENTS_PER_WAVE }, (_, n) => {
+      const capability: Capability = CAPABILITIES[n % CAPABILITIES.length] ?? "none";
+      const intent = `${waves}.${n}`;
+      // The same intent from two guards at once, as duplicates come: a retry that lands on another machine.
+      return [n, n + 1].map((at) => agent((guards[at % GUARDS] as PaymentGuard).pay, capability, intent));
+    });
+    told.push(...(await Promise.all(callers.flat())));
+  }
+  toPostgres.byChance(null);
+  toProvider.byChance(null);
+  // What hangs in a black hole stays there until its caller gives up; what starts from now on comes through.
+  const faultsDone = performance.now();
+  const receipts = await settled(database, (guards[0] as PaymentGuard).guard);
+
+  const verdict = judge(provider.ledger(), receipts, told);
+  console.log(
+    JSON.stringify({
+      seed,
+      waves,
+      faultsMs: Math.round(faultsDone - started),
+      settleMs: Math.round(performance.now() - faultsDone),
+      toPostgres: toPostgres.injected,
+      toProvider: toProvider.injected,
+      ...verdict,
+    }),
+  );
+  expect(broken(toPostgres) + broken(toProvider)).toBeGreaterThanOrEqual(FAULTS_WANTED);
+  for (const proxy of [toPostgres, toProvider]) {
+    for (const mode of ["reset", "black_hole", "dropped_reply"] as const) {
+      expect(proxy.injected[mode], mode).toBeGreaterThan(0);
+    }
+  }
+  // The store that is away is the only thing that may go wrong where nobody waits.
+  const background = guards.flatMap((one) => one.background);
+  expect(background.filter((error) => (error as { code?: string }).code !== "store_unavailable")).toEqual([]);
+}, 180_000);

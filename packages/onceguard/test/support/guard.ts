@@ -1,0 +1,77 @@
+import type { AnyAction } from "../../src/core/action.ts";
+import type { Store } from "../../src/core/ports.ts";
+import { createGuard, type Guard, type GuardOptions } from "../../src/pipeline/create-guard.ts";
+import { memoryStore } from "../../src/stores/memory/memory-store.ts";
+import { type FakeClock, fakeClock } from "../../src/testing/fake-clock.ts";
+
+export interface TestGuard<Actions extends readonly AnyAction[]> {
+  readonly guard: Guard<Actions>;
+  readonly clock: FakeClock;
+  /** Lets time pass until the promise has settled. */
+  settle<T>(promise: Promise<T>): Promise<T>;
+}
+
+let tokens = 0;
+
+/** A guard in virtual time: backoffs are as long as they can be, and nothing waits for the wall clock. */
+export function testGuard<const Actions extends readonly AnyAction[]>(
+  actions: Actions,
+  options: Partial<GuardOptions> = {},
+): TestGuard<Actions> {
+  const clock = fakeClock();
+  const guard = createGuard({
+    store: memoryStore({ clock: clock.now }),
+    sweepEvery: false,
+    clock,
+    randomness: { random: () => 0.999, token: () => `token-${++tokens}` },
+    ...options,
+    actions,
+  });
+  return { guard, clock, settle: (promise) => settle(clock, promise) };
+}
+
+/** At most a day of virtual time: a promise that needs longer does not settle. */
+const LONGEST_MS = 86_400_000;
+
+export async function settle<T>(clock: FakeClock, promise: Promise<T>): Promise<T> {
+  let settled = false;
+  const watched = promise.finally(() => {
+    settled = true;
+  });
+  watched.catch(() => undefined);
+  const end = clock.monotonicMs() + LONGEST_MS;
+  while (!settled) {
+    await clock.advance(0);
+    if (settled) break;
+    const next = clock.nextInMs();
+    if (next === null || clock.monotonicMs() > end) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (clock.nextInMs() === null && !settled && ++idle > 1_000) throw new Error("nothing is left to wait for");
+      continue;
+    }
+    idle = 0;
+    await clock.advance(next);
+  }
+  return watched;
+}
+
+let idle = 0;
+
+/** A store of which some verbs behave otherwise. */
+export function withVerbs(store: Store, verbs: Partial<Store>): Store {
+  return {
+    name: store.name,
+    durable: store.durable,
+    open: () => store.open(),
+    claim: (request) => store.claim(request),
+    apply: (transition) => store.apply(transition),
+    renew: (renewals) => store.renew(renewals),
+    find: (tenant, requestId) => store.find(tenant, requestId),
+    due: (query) => store.due(query),
+    list: (query) => store.list(query),
+    append: (entry) => store.append(entry),
+    log: (tenant, requestId) => store.log(tenant, requestId),
+    close: () => store.close(),
+    ...verbs,
+  };
+}
