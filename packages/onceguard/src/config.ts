@@ -47,7 +47,12 @@ export interface CommandEntry {
   readonly probe?: { readonly command: readonly string[] };
   readonly settleDelay?: Duration;
   readonly timeout?: Duration;
-  readonly retry?: { readonly maxAttempts?: number; readonly maxElapsed?: Duration; readonly base?: Duration; readonly cap?: Duration };
+  readonly retry?: {
+    readonly maxAttempts?: number;
+    readonly maxElapsed?: Duration;
+    readonly base?: Duration;
+    readonly cap?: Duration;
+  };
 }
 
 /** Types a config file; gives back what it is given. */

@@ -66,7 +66,12 @@ function withFields(fields: readonly string[]): Schema<unknown, JsonValue> {
         });
         return missing.length === 0
           ? { value: payload as JsonValue }
-          : { issues: missing.map((path) => ({ message: "a text, number or boolean is needed here", path: path.split(".") })) };
+          : {
+              issues: missing.map((path) => ({
+                message: "a text, number or boolean is needed here",
+                path: path.split("."),
+              })),
+            };
       },
     },
   };

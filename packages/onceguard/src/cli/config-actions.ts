@@ -40,7 +40,10 @@ async function actionOf(raw: unknown, folder: string, path: string): Promise<Any
       }
     case "http":
     case "mcp":
-      throw invalidConfig(path, `action "${name}" is of kind "${kind}", which comes with the MCP server and is not there yet`);
+      throw invalidConfig(
+        path,
+        `action "${name}" is of kind "${kind}", which comes with the MCP server and is not there yet`,
+      );
     default:
       throw invalidConfig(path, `action "${name}" has kind ${JSON.stringify(kind)}; "module" and "command" are known`);
   }

@@ -24,18 +24,32 @@ export async function attemptCommand(context: EffectContext, call: CommandCall):
   return spawnCommand({ ...call, env, signal: context.signal });
 }
 
-/** Exit 0: it happened, and stdout is the result; 1: it did not happen; anything else: it cannot tell. */
-export async function probeCommand(context: EffectContext, call: CommandCall): Promise<ProbeAnswer<CommandResult>> {
+/**
+ * Exit 0: it happened, and stdout is the result; 1: it did not happen; anything else: it cannot tell.
+ *
+ * @param tell is told why it cannot tell.
+ */
+export async function probeCommand(
+  context: EffectContext,
+  call: CommandCall,
+  tell: (why: string) => void = () => {},
+): Promise<ProbeAnswer<CommandResult>> {
   // The process that guarded it may be dead and the command at work: "not yet" must not be taken for "no".
-  if (processesOf(context.requestId).length > 0) return { answer: "cannot_tell" };
+  const [pid] = processesOf(context.requestId);
+  if (pid !== undefined) {
+    tell(`the command is still running, as process ${pid}`);
+    return { answer: "cannot_tell" };
+  }
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(LONGEST_PROBE_MS)]);
-  const { stderr: _stderr, stderr_base64: _base64, ...result } = await spawnCommand({
-    ...call,
-    env: identity(context),
-    signal,
-  });
-  if (result.exit_code === 0) return { answer: "happened", result };
-  return { answer: result.exit_code === 1 ? "did_not_happen" : "cannot_tell" };
+  try {
+    const { stderr: _, stderr_base64: _b, ...result } = await spawnCommand({ ...call, env: identity(context), signal });
+    if (result.exit_code === 0) return { answer: "happened", result };
+    if (result.exit_code === 1) return { answer: "did_not_happen" };
+    tell(`the probe exited with ${result.exit_code}`);
+  } catch (error) {
+    tell(`the probe failed: ${(error as Error).message}`);
+  }
+  return { answer: "cannot_tell" };
 }
 
 function identity({ requestId, idempotencyKey }: EffectContext): Record<string, string> {
@@ -60,7 +74,9 @@ export function processesOf(requestId: string): number[] {
 
 function processIds(): number[] {
   try {
-    return readdirSync("/proc").map(Number).filter((pid) => pid > 0 && pid !== process.pid);
+    return readdirSync("/proc")
+      .map(Number)
+      .filter((pid) => pid > 0 && pid !== process.pid);
   } catch {
     return [];
   }

@@ -17,7 +17,8 @@ export function nextStep(receipt: Receipt, options: CommonOptions): string | nul
   const { requestId, state, capability, action } = receipt;
   if (state === "review" || (state === "in_doubt" && capability === "none")) return resolveCommand(requestId, options);
   if (action === "run" && (state === "in_doubt" || state === "retry_wait")) return "the same `onceguard run` again";
-  if (state === "in_doubt" || state === "retry_wait" || isLapsed(receipt)) return nextCommand("reconcile", requestId, options);
+  if (state === "in_doubt" || state === "retry_wait" || isLapsed(receipt))
+    return nextCommand("reconcile", requestId, options);
   return null;
 }
 

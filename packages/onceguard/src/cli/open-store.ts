@@ -19,7 +19,8 @@ export function parseStoreUrl(url: string, folder: string): StoreTarget {
   const scheme = /^([a-z]+):/i.exec(url)?.[1]?.toLowerCase();
   if (scheme === "sqlite") return { kind: "sqlite", path: sqlitePath(url.slice("sqlite:".length), folder) };
   if (scheme === "postgres" || scheme === "postgresql") {
-    if (!URL.canParse(url)) throw invalid(`This postgres URL cannot be read; is its password percent-encoded? ${FORMS}`);
+    if (!URL.canParse(url))
+      throw invalid(`This postgres URL cannot be read; is its password percent-encoded? ${FORMS}`);
     return { kind: "postgres", url };
   }
   // A URL may carry a password, so no more of it is repeated than its scheme.
@@ -28,7 +29,8 @@ export function parseStoreUrl(url: string, folder: string): StoreTarget {
 
 function sqlitePath(path: string, folder: string): string {
   if (path === "") throw invalid(`The store "sqlite:" names no file. ${FORMS}`);
-  if (path === ":memory:") throw invalid("Receipts in memory end with the process that should be guarded. Name a file.");
+  if (path === ":memory:")
+    throw invalid("Receipts in memory end with the process that should be guarded. Name a file.");
   if (path.startsWith("//")) throw invalid(`"sqlite:" is followed by a path, not by "//". ${FORMS}`);
   const absolute = resolve(folder, path);
   const fromHere = relative(process.cwd(), absolute);

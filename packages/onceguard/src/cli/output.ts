@@ -58,7 +58,10 @@ export function printTable(columns: readonly Column[], rows: readonly (readonly 
   const widths = columns.map(({ title }, n) => Math.max(title.length, ...rows.map((row) => widthOf(row[n] ?? ""))));
   fit(columns, widths, process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY);
   const line = (cells: readonly string[]): string =>
-    cells.map((cell, n) => pad(cell, widths[n] ?? 0)).join(GAP).trimEnd();
+    cells
+      .map((cell, n) => pad(cell, widths[n] ?? 0))
+      .join(GAP)
+      .trimEnd();
   print(paint("dim", line(columns.map(({ title }) => title))));
   for (const row of rows) print(line(row));
 }

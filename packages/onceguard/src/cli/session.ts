@@ -17,20 +17,42 @@ export interface CommonOptions {
 
 export const DEFAULT_STORE = "sqlite:onceguard.db";
 
-/** A command with the common options and what its help teaches: examples, and what its exit codes mean. */
-export function command(
-  name: string,
-  description: string,
-  help: { readonly examples: readonly string[]; readonly exits: readonly (readonly [string, string])[] },
-): Command {
-  const made = new Command(name).description(description);
-  made.addOption(new Option("--store <url>", `sqlite:path or postgres://... (default: the config's, else ${DEFAULT_STORE})`).env("ONCEGUARD_STORE"));
-  made.option("--config <file>", "default: onceguard.config.{ts,js,json} in this folder, when there is one");
-  made.option("--json", "print one JSON document");
-  const width = Math.max(...help.exits.map(([codes]) => codes.length));
-  const exits = help.exits.map(([codes, meaning]) => `  ${codes.padEnd(width)}  ${meaning}`);
-  made.addHelpText("after", ["", "Examples:", ...help.examples.map((one) => `  $ ${one}`), "", "Exit codes:", ...exits].join("\n"));
-  return made;
+/** What the help of a command teaches: examples, and what its exit codes mean. */
+export interface CommandHelp {
+  /** In the list of commands. */
+  readonly summary: string;
+  readonly examples: readonly string[];
+  readonly exits: readonly (readonly [codes: string, meaning: string])[];
+}
+
+export function helpAfter({ examples, exits }: Omit<CommandHelp, "summary">): string {
+  const width = Math.max(...exits.map(([codes]) => codes.length));
+  const meanings = exits.map(([codes, meaning]) => `  ${codes.padEnd(width)}  ${meaning}`);
+  return ["", "Examples:", ...examples.map((one) => `  $ ${one}`), "", "Exit codes:", ...meanings].join("\n");
+}
+
+const COMMON = "Common options:";
+
+/** A command with the common options. */
+export function command(name: string, description: string, help: CommandHelp): Command {
+  const store = `sqlite:path or postgres://... (default: the config's, else ${DEFAULT_STORE})`;
+  const config = "default: onceguard.config.{ts,js,json} in this folder, when there is one";
+  return new Command(name)
+    .summary(help.summary)
+    .description(description)
+    .addOption(new Option("--store <url>", store).env("ONCEGUARD_STORE").helpGroup(COMMON))
+    .addOption(new Option("--config <file>", config).helpGroup(COMMON))
+    .addOption(jsonOption())
+    .addHelpText("after", helpAfter(help));
+}
+
+/** A command that has commands. */
+export function group(name: string, description: string, help: CommandHelp): Command {
+  return new Command(name).summary(help.summary).description(description).addHelpText("after", helpAfter(help));
+}
+
+export function jsonOption(): Option {
+  return new Option("--json", "print one JSON document").helpGroup(COMMON);
 }
 
 /** Runs a command's work; an error becomes its one line and its exit code. */
@@ -60,7 +82,8 @@ export async function locate(options: CommonOptions, configNeeded: boolean): Pro
   const config = needed ? await loadConfig(options.config) : null;
   if (options.store !== undefined) return { target: parseStoreUrl(options.store, process.cwd()), config };
   const configured = config?.config.store;
-  if (config === null || configured === undefined) return { target: parseStoreUrl(DEFAULT_STORE, process.cwd()), config };
+  if (config === null || configured === undefined)
+    return { target: parseStoreUrl(DEFAULT_STORE, process.cwd()), config };
   if (typeof configured !== "string") return { target: { kind: "own", store: configured }, config };
   return { target: parseStoreUrl(fromEnvironment(configured, config.path), config.folder), config };
 }

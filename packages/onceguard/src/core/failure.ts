@@ -69,7 +69,20 @@ const NEVER_SENT: ReadonlySet<string> = new Set([
  * @param noEffectOn HTTP statuses that this action declares as "not done", beyond the defaults.
  */
 export function classifyFailure(error: unknown, noEffectOn: readonly number[] = [], classify?: Classify): Failure {
-  return classify?.(error) ?? declared(error) ?? byStatus(error, noEffectOn) ?? byNetworkCode(error) ?? unknown(error);
+  return (
+    readable(() => classify?.(error)) ??
+    readable(() => declared(error) ?? byStatus(error, noEffectOn) ?? byNetworkCode(error)) ??
+    unknown(error)
+  );
+}
+
+/** What was thrown can be anything, and to fail here would lose the outcome: what cannot be read says nothing. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }
 
 const DECLARED = Symbol.for("onceguard.failure");
@@ -136,12 +149,15 @@ function neverSentCode(error: unknown, depth: number): string | undefined {
 }
 
 function unknown(error: unknown): Failure {
-  const code = isObject(error) && typeof error.code === "string" ? error.code : "unclassified";
+  const given = readable(() => (isObject(error) ? error.code : undefined));
+  const code = typeof given === "string" ? given : "unclassified";
   return { certainty: "indefinite", tier: "transient", code, message: messageOf(error) };
 }
 
 export function messageOf(error: unknown): string {
-  const text = isObject(error) && typeof error.message === "string" ? error.message : String(error);
+  const text =
+    readable(() => (isObject(error) && typeof error.message === "string" ? error.message : String(error))) ??
+    "an error that has no text";
   return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
 }
 

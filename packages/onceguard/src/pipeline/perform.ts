@@ -69,13 +69,19 @@ async function lead(runtime: Runtime, action: Action, patience: Patience): Promi
     if (isUnavailable(error)) return unavailable(runtime, action, error.message);
     throw error;
   }
+  // The record exists: the last thing known of it is the honest answer while the store is away.
+  const known: LastKnown = { receipt };
   try {
-    return await follow(runtime, action, patience, receipt, ours);
+    return await follow(runtime, action, patience, known, ours);
   } catch (error) {
-    // The record exists: the last thing known of it is the honest answer while the store is away.
-    if (isUnavailable(error)) return outcomeOf(receipt);
+    if (isUnavailable(error)) return outcomeOf(known.receipt);
     throw error;
   }
+}
+
+/** The newest state of a record that has been seen, also by whoever sees the work on it fail. */
+export interface LastKnown {
+  receipt: Receipt;
 }
 
 /** Follows the record until it is settled, taking each step that comes due, for as long as the caller has patience. */
@@ -83,12 +89,12 @@ async function follow(
   runtime: Runtime,
   action: Action,
   patience: Patience,
-  first: Receipt,
+  known: LastKnown,
   attempted: boolean,
 ): Promise<Outcome> {
-  let receipt = first;
   let ours = attempted;
   for (let poll = FIRST_POLL_MS; ; ) {
+    const { receipt } = known;
     if (isTerminal(receipt.state)) {
       return ours && receipt.state === "succeeded" ? outcomeOf(receipt, "executed") : replay(runtime, receipt, action);
     }
@@ -101,11 +107,11 @@ async function follow(
         ours = true;
         const result = await attempt(runtime, taken.claim, action, askedAt);
         if ("status" in result) return result;
-        receipt = result;
+        known.receipt = result;
         continue;
       }
       if (taken.moved) {
-        receipt = taken.receipt;
+        known.receipt = taken.receipt;
         continue;
       }
     }
@@ -113,7 +119,7 @@ async function follow(
     if (askedAt + pause > patience.until || runtime.closing.aborted) return outcomeOf(receipt);
     poll = Math.min(poll * 2, LONGEST_POLL_MS);
     await runtime.clock.sleep(pause, runtime.closing);
-    receipt = (await runtime.store.find(action.tenant, action.requestId)) ?? receipt;
+    known.receipt = (await runtime.store.find(action.tenant, action.requestId)) ?? receipt;
   }
 }
 
@@ -147,7 +153,8 @@ export async function attempt(
   try {
     return await recorded;
   } catch (error) {
-    if (!isUnavailable(error)) throw error;
+    // Whatever is wrong with the store: an exception after the dispatch would hide that it may have happened.
+    if (!isUnavailable(error)) runtime.report(error);
     return unrecorded(granted, made);
   }
 }

@@ -1,7 +1,7 @@
 import type { Action, AnyAction } from "../core/action.ts";
 import { type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { attempt } from "./perform.ts";
+import { attempt, type LastKnown } from "./perform.ts";
 import { isUnavailable } from "./persist.ts";
 import { flightKey, goOn, type InFlight, type Runtime } from "./runtime.ts";
 import { step } from "./settle.ts";
@@ -46,13 +46,18 @@ export async function reconcileDue(runtime: Runtime): Promise<Reconciliation> {
 export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: boolean): Promise<Receipt> {
   const key = flightKey(receipt.tenant, receipt.requestId);
   if (runtime.inFlight.has(key)) return receipt;
-  const work = steps(runtime, receipt, giveUp);
+  const known: LastKnown = { receipt };
+  const work = steps(runtime, known, giveUp);
   const flight: InFlight = {
     action: receipt.action,
     fingerprint: receipt.fingerprint,
-    outcome: work.then((after): Outcome => outcomeOf(after)),
+    // Whoever joins it hears the last thing known when the store goes away; the failure itself is thrown below.
+    outcome: work.then(outcomeOf, (error: unknown): Outcome => {
+      if (isUnavailable(error)) return outcomeOf(known.receipt);
+      throw error;
+    }),
   };
-  flight.outcome.catch(() => undefined); // joined by whoever calls meanwhile; its failure is thrown below
+  flight.outcome.catch(() => undefined);
   runtime.inFlight.set(key, flight);
   try {
     return await work;
@@ -61,18 +66,18 @@ export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: b
   }
 }
 
-async function steps(runtime: Runtime, first: Receipt, giveUp: boolean): Promise<Receipt> {
-  const definition = runtime.actions.get(first.action) ?? null;
-  let receipt = first;
+async function steps(runtime: Runtime, known: LastKnown, giveUp: boolean): Promise<Receipt> {
+  const definition = runtime.actions.get(known.receipt.action) ?? null;
   for (;;) {
     const askedAt = runtime.clock.monotonicMs();
-    const taken = await step(runtime, receipt, definition, giveUp);
-    receipt = taken.receipt;
+    const taken = await step(runtime, known.receipt, definition, giveUp);
+    known.receipt = taken.receipt;
     if (taken.claim && definition) {
-      const made = await attempt(runtime, taken.claim, actionOf(receipt, definition), askedAt);
-      if ("status" in made) return receipt;
-      receipt = made;
+      const made = await attempt(runtime, taken.claim, actionOf(taken.receipt, definition), askedAt);
+      if ("status" in made) return taken.receipt;
+      known.receipt = made;
     }
+    const { receipt } = known;
     const isDue = receipt.dueAt !== null && receipt.dueAt <= receipt.readAt;
     if (!taken.moved || !isDue || receipt.state === "review") return receipt;
   }

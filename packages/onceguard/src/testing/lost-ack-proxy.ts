@@ -42,11 +42,12 @@ export interface LostAckProxyOptions {
   readonly boundary?: () => ReplyBoundary;
 }
 
-/** Faults by chance: each chunk of a client is hit with this probability, by one of `faults` (repeat one to weigh it). */
+/** Each chunk of a client (that `match` accepts) is hit with this probability, by one of `faults` (repeat one to weigh it). */
 export interface Chance {
   readonly seed: number;
   readonly probability: number;
   readonly faults: readonly Fault[];
+  readonly match?: (chunk: Buffer) => boolean;
 }
 
 export interface LostAckProxy {
@@ -89,13 +90,13 @@ export async function startLostAckProxy(options: LostAckProxyOptions): Promise<L
   const injected: Record<FaultMode, number> = { reset: 0, black_hole: 0, dropped_reply: 0, delay: 0 };
   const links = new Set<Link>();
   const traps: Trap[] = [];
-  let chance: (() => Fault | null) | null = null;
+  let chance: ((chunk: Buffer) => Fault | null) | null = null;
 
   function hit(chunk: Buffer): Hit | null {
     for (const one of traps) if (one.match(chunk)) one.left--;
     const trap = traps.find((one) => one.left <= 0);
     if (trap) traps.splice(traps.indexOf(trap), 1);
-    const fault = trap?.fault ?? chance?.();
+    const fault = trap?.fault ?? chance?.(chunk);
     if (!fault) return null;
     const happened = (reply: Buffer): void => {
       injected[fault.mode]++;
@@ -283,9 +284,10 @@ function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once("close", () => resolve()));
 }
 
-function chooser({ seed, probability, faults }: Chance): () => Fault | null {
+function chooser({ seed, probability, faults, match = anything }: Chance): (chunk: Buffer) => Fault | null {
   const random = seededRandom(seed);
-  return () => (random() < probability ? (faults[Math.floor(random() * faults.length)] ?? null) : null);
+  return (chunk) =>
+    match(chunk) && random() < probability ? (faults[Math.floor(random() * faults.length)] ?? null) : null;
 }
 
 /** Uniform in [0, 1), the same sequence for the same seed (mulberry32). */

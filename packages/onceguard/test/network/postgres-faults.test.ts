@@ -1,14 +1,11 @@
 import { randomInt } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Capability } from "../../src/core/receipt.ts";
 import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
 import { type Fault, type LostAckProxy, postgresReplies, startLostAckProxy } from "../../src/testing/lost-ack-proxy.ts";
+import { type FlakyWorld, startFlakyWorld } from "../support/flaky-world.ts";
 import { createDatabase, dropDatabase } from "../support/postgres.ts";
 import { agent, CAPABILITIES, judge, type PaymentGuard, paymentGuard, settled, type Told } from "./support/payments.ts";
-import { type Provider, startProvider } from "./support/provider.ts";
 
 const FAULTS_WANTED = 1_000;
 const INTENTS_PER_WAVE = 48;
@@ -29,50 +26,47 @@ const BROKEN: readonly Fault[] = [
 /** Replay the same chances with ONCEGUARD_TEST_SEED; what meets what still depends on the machine. */
 const seed = Number(process.env.ONCEGUARD_TEST_SEED ?? randomInt(2 ** 31));
 
-let dir: string;
 let database: string;
-let provider: Provider;
+let world: FlakyWorld;
 let toPostgres: LostAckProxy;
-let toProvider: LostAckProxy;
+let toWorld: LostAckProxy;
 const guards: PaymentGuard[] = [];
 
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), "onceguard-faults-"));
   database = await createDatabase();
   const { hostname, port } = new URL(database);
   toPostgres = await startLostAckProxy({ target: { host: hostname, port: Number(port) }, boundary: postgresReplies });
-  provider = await startProvider({ ledgerFile: join(dir, "ledger"), workMs: 10 });
-  toProvider = await startLostAckProxy({ target: { host: "127.0.0.1", port: provider.port } });
+  world = await startFlakyWorld();
+  toWorld = await startLostAckProxy({ target: { host: "127.0.0.1", port: world.port } });
 
   const url = new URL(database);
   url.port = String(toPostgres.port);
   for (let n = 0; n < GUARDS; n++) {
     // Small batches: more statements to break, and more of each wave's intents hit.
     const store = postgresStore({ url: url.href, statementTimeoutMs: 300, maxConnections: 6, maxBatch: 4 });
-    guards.push(paymentGuard({ store, providerUrl: `http://127.0.0.1:${toProvider.port}` }));
+    guards.push(paymentGuard({ store, worldUrl: `http://127.0.0.1:${toWorld.port}` }));
   }
 });
 
 afterAll(async () => {
   for (const { guard } of guards) await guard.close();
   await toPostgres?.close();
-  await toProvider?.close();
-  await provider?.stop();
+  await toWorld?.close();
+  await world?.stop();
   if (database) await dropDatabase(database);
-  rmSync(dir, { recursive: true, force: true });
 });
 
 const broken = ({ injected }: LostAckProxy): number => injected.reset + injected.black_hole + injected.dropped_reply;
 
-it(`${FAULTS_WANTED} faults before PostgreSQL and before the provider: no effect twice, none lost, nothing false told`, async () => {
+it(`${FAULTS_WANTED} faults before PostgreSQL and before the outside world: no effect twice, none lost, nothing false told`, async () => {
   console.log(`ONCEGUARD_TEST_SEED=${seed}`);
   toPostgres.byChance({ seed, probability: 0.12, faults: BROKEN });
-  toProvider.byChance({ seed: seed + 1, probability: 0.3, faults: [...BROKEN, { mode: "delay", ms: 100 }] });
+  toWorld.byChance({ seed: seed + 1, probability: 0.3, faults: [...BROKEN, { mode: "delay", ms: 100 }] });
 
   const told: Told[] = [];
   let waves = 0;
   const started = performance.now();
-  while (broken(toPostgres) + broken(toProvider) < FAULTS_WANTED) {
+  while (broken(toPostgres) + broken(toWorld) < FAULTS_WANTED) {
     expect(++waves, "waves until enough faults").toBeLessThanOrEqual(MOST_WAVES);
     const callers = Array.from({ length: INTENTS_PER_WAVE }, (_, n) => {
       const capability: Capability = CAPABILITIES[n % CAPABILITIES.length] ?? "none";
@@ -83,12 +77,12 @@ it(`${FAULTS_WANTED} faults before PostgreSQL and before the provider: no effect
     told.push(...(await Promise.all(callers.flat())));
   }
   toPostgres.byChance(null);
-  toProvider.byChance(null);
+  toWorld.byChance(null);
   // What hangs in a black hole stays there until its caller gives up; what starts from now on comes through.
   const faultsDone = performance.now();
   const receipts = await settled(database, (guards[0] as PaymentGuard).guard);
 
-  const verdict = judge(provider.ledger(), receipts, told);
+  const verdict = judge(world.effects(), receipts, told);
   console.log(
     JSON.stringify({
       seed,
@@ -96,12 +90,12 @@ it(`${FAULTS_WANTED} faults before PostgreSQL and before the provider: no effect
       faultsMs: Math.round(faultsDone - started),
       settleMs: Math.round(performance.now() - faultsDone),
       toPostgres: toPostgres.injected,
-      toProvider: toProvider.injected,
+      toWorld: toWorld.injected,
       ...verdict,
     }),
   );
-  expect(broken(toPostgres) + broken(toProvider)).toBeGreaterThanOrEqual(FAULTS_WANTED);
-  for (const proxy of [toPostgres, toProvider]) {
+  expect(broken(toPostgres) + broken(toWorld)).toBeGreaterThanOrEqual(FAULTS_WANTED);
+  for (const proxy of [toPostgres, toWorld]) {
     for (const mode of ["reset", "black_hole", "dropped_reply"] as const) {
       expect(proxy.injected[mode], mode).toBeGreaterThan(0);
     }

@@ -1,12 +1,12 @@
-import { Command } from "commander";
-import type { LogEntry } from "../../core/ports.ts";
+import type { Command } from "commander";
 import { promiseOf } from "../../core/action.ts";
+import type { LogEntry } from "../../core/ports.ts";
 import { type Receipt, resultOf, STATES, type State } from "../../core/receipt.ts";
 import { NotSo, UsageError } from "../exit.ts";
 import { nextCommand, nextStep } from "../next-step.ts";
 import { numberOption } from "../option-parsers.ts";
 import { note, paint, paintState, print, printFields, printJson, printTable, span, visible } from "../output.ts";
-import { type CommonOptions, command, conclude, withGuard } from "../session.ts";
+import { type CommonOptions, command, conclude, group, withGuard } from "../session.ts";
 import { logEntryOnWire, receiptOnWire, receiptSummary, timeOnWire } from "../wire.ts";
 
 interface ListOptions extends CommonOptions {
@@ -19,15 +19,27 @@ interface ListOptions extends CommonOptions {
 }
 
 export function receiptsCommand(): Command {
-  return new Command("receipts")
-    .description("Look at what was guarded: what happened, what did not, what is open.")
+  return group("receipts", "Look at what was guarded: what happened, what did not, what is open.", {
+    summary: "look at what happened, what did not, what is open",
+    examples: ["onceguard receipts", "onceguard receipts --state in_doubt,review", "onceguard receipts show deploy:42"],
+    exits: [
+      ["0", "shown"],
+      ["1", "there is no such receipt, or the store cannot be used"],
+      ["2", "bad usage"],
+    ],
+  })
     .addCommand(listCommand(), { isDefault: true })
     .addCommand(showCommand());
 }
 
 function listCommand(): Command {
   return command("list", "List receipts, newest first (the default of `onceguard receipts`).", {
-    examples: ["onceguard receipts", "onceguard receipts list --state in_doubt,review", "onceguard receipts --record order:A1 --json"],
+    summary: "list receipts, newest first (the default)",
+    examples: [
+      "onceguard receipts",
+      "onceguard receipts list --state in_doubt,review",
+      "onceguard receipts --record order:A1 --json",
+    ],
     exits: [
       ["0", "listed, even if there are none"],
       ["1", "the store is not there or cannot be used"],
@@ -55,7 +67,14 @@ async function list(options: ListOptions): Promise<void> {
   if (json) return printJson({ receipts: shown.map(receiptSummary), has_more: hasMore });
   if (shown.length === 0) return print("No receipts.");
   printTable(
-    [{ title: "REQUEST", shrink: true }, { title: "ACTION" }, { title: "RECORD", shrink: true }, { title: "STATE" }, { title: "TRIES" }, { title: "SINCE" }],
+    [
+      { title: "REQUEST", shrink: true },
+      { title: "ACTION" },
+      { title: "RECORD", shrink: true },
+      { title: "STATE" },
+      { title: "TRIES" },
+      { title: "SINCE" },
+    ],
     shown.map((one) => [
       visible(one.requestId),
       visible(one.action),
@@ -80,7 +99,11 @@ interface ShowOptions extends CommonOptions {
 
 function showCommand(): Command {
   return command("show", "Show one receipt whole, with its history.", {
-    examples: ["onceguard receipts show deploy:42", "onceguard receipts show deploy:42 --json | jq -r .receipt.result.stdout"],
+    summary: "show one receipt whole, with its history",
+    examples: [
+      "onceguard receipts show deploy:42",
+      "onceguard receipts show deploy:42 --json | jq -r .receipt.result.stdout",
+    ],
     exits: [
       ["0", "shown"],
       ["1", "there is no such receipt, or the store cannot be used"],
@@ -105,7 +128,14 @@ async function show(id: string, options: ShowOptions): Promise<void> {
   printReceipt(receipt, options);
   print();
   printTable(
-    [{ title: "AT" }, { title: "EVENT" }, { title: "STATE" }, { title: "TRY" }, { title: "ACTOR" }, { title: "DETAIL", shrink: true }],
+    [
+      { title: "AT" },
+      { title: "EVENT" },
+      { title: "STATE" },
+      { title: "TRY" },
+      { title: "ACTOR" },
+      { title: "DETAIL", shrink: true },
+    ],
     log.map((entry) => [
       timeOnWire(entry.at) ?? "",
       entry.event,
@@ -158,7 +188,9 @@ function omitted({ result }: Receipt): string | null {
 /** Enough to recognise it; `--json` has it whole. */
 function cut(text: string): string {
   const shown = visible(text);
-  return shown.length > 400 ? `${shown.slice(0, 400)}… ${paint("dim", `(${text.length} characters; whole with --json)`)}` : shown;
+  return shown.length > 400
+    ? `${shown.slice(0, 400)}… ${paint("dim", `(${text.length} characters; whole with --json)`)}`
+    : shown;
 }
 
 function detailOf({ detail }: LogEntry): string {

@@ -7,7 +7,7 @@ import type { Guard } from "../../pipeline/create-guard.ts";
 import { EXIT, NotSo } from "../exit.ts";
 import { nextStep } from "../next-step.ts";
 import { durationOption } from "../option-parsers.ts";
-import { count, note, paint, paintState, print, printJson, printTable, span, visible } from "../output.ts";
+import { note, paint, paintState, print, printJson, printTable, span, visible } from "../output.ts";
 import { type CommonOptions, command, conclude, withGuard } from "../session.ts";
 import { receiptSummary } from "../wire.ts";
 
@@ -22,14 +22,24 @@ interface ReconcileOptions extends CommonOptions {
 const LIMIT = 1_000;
 
 export function reconcileCommand(): Command {
-  return command("reconcile", "Settle what is in doubt: ask the probes, re-send under keys that are valid, hand the rest to a person.", {
-    examples: ["onceguard reconcile", "onceguard reconcile deploy:42", "onceguard reconcile --watch", "onceguard reconcile --check   # for cron: exit 1 while a question is open"],
-    exits: [
-      ["0", "done, whatever is left open"],
-      ["1", "with --check: something is in doubt or in review; no such receipt; the store cannot be used"],
-      ["2", "bad usage, or a config that cannot be used"],
-    ],
-  })
+  return command(
+    "reconcile",
+    "Settle what is in doubt: ask the probes, re-send under keys that are valid, hand the rest to a person.",
+    {
+      summary: "settle what is in doubt",
+      examples: [
+        "onceguard reconcile",
+        "onceguard reconcile deploy:42",
+        "onceguard reconcile --watch",
+        "onceguard reconcile --check   # for cron: exit 1 while a question is open",
+      ],
+      exits: [
+        ["0", "done, whatever is left open"],
+        ["1", "with --check: something is in doubt or in review; no such receipt; the store cannot be used"],
+        ["2", "bad usage, or a config that cannot be used"],
+      ],
+    },
+  )
     .argument("[id]", "only this request")
     .option("--watch", "go on until stopped")
     .option("--every <time>", "with --watch: how often", durationOption, "5s")
@@ -47,11 +57,12 @@ interface Pass {
 async function reconcile(id: string | undefined, options: ReconcileOptions): Promise<number> {
   return withGuard(options, { actions: true }, async ({ guard, config, store }) => {
     if (!config && !options.json) note("no config here: questions that an action's own code must answer stay open");
-    const pass = (): Promise<Pass> => (id === undefined ? passOverAll(guard) : passOverOne(guard, id, options, store.name));
+    const pass = (): Promise<Pass> =>
+      id === undefined ? passOverAll(guard) : passOverOne(guard, id, options, store.name);
     if (options.watch) return watch(pass, options);
     const { moved, open } = await pass();
     if (options.json) printJson(onWire({ moved, open }));
-    else printPass({ moved, open }, options);
+    else printPass({ moved, open });
     const questions = open.filter(({ state }) => state === "in_doubt" || state === "review");
     return options.check && questions.length > 0 ? EXIT.not : EXIT.ok;
   });
@@ -103,24 +114,43 @@ function movedLine(receipt: Receipt, options: CommonOptions): string {
   return `${time}  ${visible(receipt.requestId)}  ${paintState(receipt.state)}  ${why(receipt)}${next === null ? "" : paint("dim", `  ${next}`)}`;
 }
 
-function printPass({ moved, open }: Pass, options: CommonOptions): void {
-  if (moved.length === 0 && open.length === 0) return print("Nothing is in doubt.");
-  if (moved.length > 0) {
-    print(paint("bold", `${count(moved.length, "request")} moved`));
-    printReceipts(moved, options);
+function printPass({ moved, open }: Pass): void {
+  const byId = new Map([...moved, ...open].map((one) => [`${one.tenant} ${one.requestId}`, one]));
+  if (byId.size === 0) {
+    print("Nothing is in doubt.");
+    return;
   }
-  if (moved.length > 0 && open.length > 0) print();
-  if (open.length > 0) {
-    print(paint("bold", `${count(open.length, "request")} still open`));
-    printReceipts(open, options);
-  }
+  printTable(
+    [
+      { title: "" },
+      { title: "REQUEST", shrink: true },
+      { title: "ACTION" },
+      { title: "STATE" },
+      { title: "WHY", shrink: true },
+      { title: "NEXT" },
+    ],
+    [...byId.values()].map((one) => [
+      moved.some(({ requestId, tenant }) => requestId === one.requestId && tenant === one.tenant)
+        ? paint("green", "moved")
+        : "",
+      visible(one.requestId),
+      visible(one.action),
+      paintState(one.state),
+      why(one),
+      nextOf(one),
+    ]),
+  );
+  print();
+  print(`${moved.length} moved, ${open.length} still open.`);
 }
 
-function printReceipts(receipts: readonly Receipt[], options: CommonOptions): void {
-  printTable(
-    [{ title: "REQUEST", shrink: true }, { title: "ACTION" }, { title: "STATE" }, { title: "WHY", shrink: true }, { title: "NEXT" }],
-    receipts.map((one) => [visible(one.requestId), visible(one.action), paintState(one.state), why(one), nextStep(one, options) ?? "-"]),
-  );
+function nextOf(receipt: Receipt): string {
+  const { state, action, dueAt, readAt } = receipt;
+  if (state === "review") return "onceguard review";
+  if (!isOpen(receipt)) return "-";
+  if (action === "run") return "the same `onceguard run` again";
+  if (dueAt !== null && dueAt > readAt) return `due in ${span(dueAt - readAt + 999)}`;
+  return "a config that has its action";
 }
 
 function why({ reason, failure, evidence }: Receipt): string {

@@ -1,12 +1,12 @@
 import { userInfo } from "node:os";
-import { Command } from "commander";
+import type { Command } from "commander";
 import type { Receipt } from "../../core/receipt.ts";
 import type { Decision } from "../../pipeline/review.ts";
 import { NotSo, UsageError } from "../exit.ts";
 import { nextCommand, nextStep, resolveCommand } from "../next-step.ts";
 import { numberOption } from "../option-parsers.ts";
 import { count, paint, paintState, print, printJson, printTable, span, visible } from "../output.ts";
-import { type CommonOptions, command, conclude, withGuard } from "../session.ts";
+import { type CommonOptions, command, conclude, group, withGuard } from "../session.ts";
 import { receiptOnWire, receiptSummary } from "../wire.ts";
 
 interface ListOptions extends CommonOptions {
@@ -16,14 +16,22 @@ interface ListOptions extends CommonOptions {
 }
 
 export function reviewCommand(): Command {
-  return new Command("review")
-    .description("Decide what no machine can: the requests that wait for a person.")
+  return group("review", "Decide what no machine can: the requests that wait for a person.", {
+    summary: "decide what no machine can",
+    examples: ["onceguard review", 'onceguard review resolve deploy:42 --happened --reason "it is live"'],
+    exits: [
+      ["0", "listed or settled"],
+      ["1", "it could not be settled, or the store cannot be used"],
+      ["2", "bad usage"],
+    ],
+  })
     .addCommand(listCommand(), { isDefault: true })
     .addCommand(resolveCommandLine());
 }
 
 function listCommand(): Command {
   return command("list", "List what waits for a person, longest waiting first (the default of `onceguard review`).", {
+    summary: "list what waits for a person (the default)",
     examples: ["onceguard review", "onceguard review list --action run --json"],
     exits: [
       ["0", "listed, even if nothing waits"],
@@ -51,13 +59,23 @@ async function list(options: ListOptions): Promise<void> {
   else printWaiting(waiting, options);
   if (doubtful.length > 0) {
     print();
-    print(`${paint("yellow", `${count(doubtful.length, "request")} in doubt`)}: ${nextCommand("reconcile", null, options)} settles what it can, and brings the rest here.`);
+    print(
+      `${paint("yellow", `${count(doubtful.length, "request")} in doubt`)}: ${nextCommand("reconcile", null, options)} settles what it can, and brings the rest here.`,
+    );
   }
 }
 
 function printWaiting(waiting: readonly Receipt[], options: CommonOptions): void {
   printTable(
-    [{ title: "REQUEST", shrink: true }, { title: "ACTION" }, { title: "RECORD", shrink: true }, { title: "FOR" }, { title: "WAITING" }, { title: "VERSION" }, { title: "WHY", shrink: true }],
+    [
+      { title: "REQUEST", shrink: true },
+      { title: "ACTION" },
+      { title: "RECORD", shrink: true },
+      { title: "FOR" },
+      { title: "WAITING" },
+      { title: "VERSION" },
+      { title: "WHY", shrink: true },
+    ],
     waiting.map((one) => [
       visible(one.requestId),
       visible(one.action),
@@ -88,6 +106,7 @@ interface ResolveOptions extends CommonOptions {
 
 function resolveCommandLine(): Command {
   return command("resolve", "Settle one request that is in review or in doubt, or have a failed one tried again.", {
+    summary: "say what became of one request",
     examples: [
       'onceguard review resolve deploy:42 --happened --reason "version 42 is live on all hosts"',
       'onceguard review resolve pay:7 --did-not-happen --reason "not in the bank statement" --expect-version 3',

@@ -127,6 +127,7 @@ class PostgresStore implements Store {
   async renew(renewals: readonly Renewal[]): Promise<readonly Renewal[]> {
     const sorted = renewals.toSorted(byKey);
     const rows = await this.#query<{ tenant: string; request_id: string; fencing_token: string }>(this.#sql.renew, [
+      sorted.length,
       sorted.map((one) => one.tenant),
       sorted.map((one) => one.requestId),
       sorted.map((one) => one.fencingToken),
@@ -188,6 +189,7 @@ class PostgresStore implements Store {
     const sorted = batch.toSorted(byKey);
     const column = <Value>(of: (request: ClaimRequest) => Value): Value[] => sorted.map(of);
     const rows = await this.#query<{ owner_token: string; now: string }>(this.#sql.claim, [
+      sorted.length,
       column((one) => one.tenant),
       column((one) => one.requestId),
       column((one) => one.explicitId),
@@ -216,6 +218,7 @@ class PostgresStore implements Store {
     const column = <Value>(of: (transition: Transition, n: number) => Value): Value[] =>
       order.map((n) => of(batch[n] as Transition, n));
     const rows = await this.#query<{ n: number; now: string; due_at: string | null }>(this.#sql.apply, [
+      batch.length,
       column(({ from }) => from.tenant),
       column(({ from }) => from.requestId),
       column(({ from }) => from.version),
@@ -253,19 +256,22 @@ class PostgresStore implements Store {
   }
 
   async #select(batch: readonly Key[]): Promise<(Found | null)[]> {
-    const rows = await this.#query<ReadRow & { n: string }>(this.#sql.find, [
+    const rows = await this.#query<ReadRow & { n: number }>(this.#sql.find, [
+      batch.length,
       batch.map((key) => key.tenant),
       batch.map((key) => key.id),
+      batch.map((_, n) => n),
     ]);
     const found: (Found | null)[] = batch.map(() => null);
     for (const row of rows) {
-      found[Number(row.n) - 1] = { receipt: receiptOf(row, Number(row.now)), ownerToken: row.owner_token };
+      found[row.n] = { receipt: receiptOf(row, Number(row.now)), ownerToken: row.owner_token };
     }
     return found;
   }
 
   async #insertLog(batch: readonly Omit<LogEntry, "at">[]): Promise<undefined[]> {
     await this.#query(this.#sql.append, [
+      batch.length,
       batch.map((one) => one.tenant),
       batch.map((one) => one.requestId),
       batch.map((one) => one.event),

@@ -98,13 +98,22 @@ export const applying: readonly StoreContractCase[] = [
     },
   },
   {
-    name: "apply: asked again after somebody else has moved on is stale",
+    name: "apply: asked again after the record has moved on is stale, whoever moved it",
     async run({ store }) {
-      const { receipt } = await claimed(store, "r");
-      const doubt = change(receipt, DOUBT);
-      await store.apply(doubt);
-      const now = await moved(store, await found(store, receipt), { type: "resend", leaseMs: 0 });
-      await expectStale(store, doubt, now);
+      for (const [id, next] of [
+        ["mine", "the same owner"],
+        ["other", "another owner"],
+      ] as const) {
+        const waiting = await moved(store, (await claimed(store, id)).receipt, BACKOFF);
+        const retry = change(waiting, RETRY, "the same owner");
+        const answer = await store.apply(retry);
+        assert.ok(answer.kind === "applied");
+        const done = await store.apply(change(answer.receipt, SUCCESS, next));
+        assert.ok(done.kind === "applied");
+        const again = await store.apply(retry);
+        assert.equal(again.kind, "stale", next);
+        sameRecord(again.receipt, done.receipt);
+      }
     },
   },
   {

@@ -3,7 +3,7 @@ import { firstReceipt } from "../../core/lifecycle.ts";
 import type { ClaimAnswer } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { another, type StoreContractCase } from "./context.ts";
-import { claimed, claimRequest, DOUBT, found, LEASE_MS, moved, SUCCESS, sameRecord } from "./fixtures.ts";
+import { change, claimed, claimRequest, DOUBT, found, LEASE_MS, moved, SUCCESS, sameRecord } from "./fixtures.ts";
 
 export const claiming: readonly StoreContractCase[] = [
   {
@@ -124,6 +124,17 @@ export const claiming: readonly StoreContractCase[] = [
       const answer = await store.claim(request);
       assert.equal(answer.kind, "exists");
       sameRecord(answer.receipt, lapsed);
+    },
+  },
+  {
+    name: "claim: asked again with its owner token after its own outcome was recorded is not a claim",
+    async run({ store }) {
+      const request = claimRequest("r");
+      const first = receiptIn(await store.claim(request));
+      await store.apply(change(first, SUCCESS, request.ownerToken));
+      const answer = await store.claim(request);
+      assert.equal(answer.kind, "exists");
+      assert.equal(answer.receipt.state, "succeeded");
     },
   },
   {

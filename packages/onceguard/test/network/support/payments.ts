@@ -5,7 +5,7 @@ import type { Outcome } from "../../../src/core/outcome.ts";
 import { type Capability, type Receipt, resultOf } from "../../../src/core/receipt.ts";
 import { createGuard, type Guard, type GuardOptions } from "../../../src/pipeline/create-guard.ts";
 import { postgresStore } from "../../../src/stores/postgres/postgres-store.ts";
-import type { LedgerLine } from "./provider.ts";
+import type { Effect } from "../../support/flaky-world.ts";
 import { until } from "./until.ts";
 
 export const CAPABILITIES = ["none", "probe", "downstream_key", "probe_and_downstream_key"] as const;
@@ -15,20 +15,21 @@ interface Payment {
 }
 
 /** The same payment, once per capability. A payment without the capability sends no key. */
-function payments(providerUrl: string): readonly AnyAction[] {
+function payments(worldUrl: string): readonly AnyAction[] {
   const pay = async ({ intent }: Payment, { signal, idempotencyKey }: EffectContext, withKey: boolean) => {
-    const headers = withKey ? { "idempotency-key": idempotencyKey } : undefined;
-    const body = JSON.stringify({ intent });
-    const response = await fetch(`${providerUrl}/pay/${intent}`, {
+    const response = await fetch(`${worldUrl}/effects`, {
       method: "POST",
-      body,
+      body: JSON.stringify({ reference: intent, amount: 1 }),
+      headers: withKey ? { "idempotency-key": idempotencyKey } : {},
       signal,
-      ...(headers && { headers }),
     });
-    return (await response.json()) as LedgerLine;
+    return (await response.json()) as Effect;
   };
-  const probe = async ({ intent }: Payment, { signal }: EffectContext) =>
-    (await (await fetch(`${providerUrl}/pay/${intent}`, { signal })).json()) as ProbeAnswer<LedgerLine>;
+  const probe = async ({ intent }: Payment, { signal }: EffectContext): Promise<ProbeAnswer<Effect>> => {
+    const response = await fetch(`${worldUrl}/effects/${intent}`, { signal });
+    if (response.status === 404) return { answer: "did_not_happen" };
+    return { answer: "happened", result: (await response.json()) as Effect };
+  };
 
   return CAPABILITIES.map((capability) => {
     const withKey = capability.includes("downstream_key");
@@ -37,7 +38,7 @@ function payments(providerUrl: string): readonly AnyAction[] {
       riskTier: "side_effecting",
       keyFields: ["intent"],
       record: ({ intent }: Payment) => intent,
-      // Far longer than a request can still be on its way after its attempt has ended (assumption A3).
+      // Far longer than a request can still be on its way when its attempt has ended (assumption A3).
       ...(capability.includes("probe") && { probe, settleDelay: 400 }),
       ...(withKey && { downstreamKey: { lifetime: "1h" } }),
       timeout: 300,
@@ -52,17 +53,17 @@ export interface PaymentGuard {
   readonly guard: Guard;
   /** What went wrong where nobody waits. */
   readonly background: unknown[];
-  pay(capability: Capability, intent: string): Promise<Outcome<LedgerLine>>;
+  pay(capability: Capability, intent: string): Promise<Outcome<Effect>>;
 }
 
 /** A guard as an own process would have it: own store, own pool; everything short, so that faults are soon over. */
 export function paymentGuard(options: {
   readonly store: GuardOptions["store"];
-  readonly providerUrl: string;
+  readonly worldUrl: string;
   readonly sweepEvery?: number | false;
 }): PaymentGuard {
   const background: unknown[] = [];
-  const actions = payments(options.providerUrl);
+  const actions = payments(options.worldUrl);
   const guard = createGuard({
     store: options.store,
     actions,
@@ -78,7 +79,7 @@ export function paymentGuard(options: {
     background,
     pay: async (capability, intent) => {
       const outcome = await guard.execute(`pay.${capability}`, { intent });
-      return outcome as Outcome<LedgerLine>;
+      return outcome as Outcome<Effect>;
     },
   };
 }
@@ -87,7 +88,7 @@ export function paymentGuard(options: {
 export interface Told {
   readonly intent: string;
   readonly capability: Capability;
-  readonly outcomes: Outcome<LedgerLine>[];
+  readonly outcomes: Outcome<Effect>[];
   /** There must be none: an uncertain outcome is a value. */
   readonly thrown: unknown[];
 }
@@ -140,8 +141,8 @@ export interface Verdict {
 }
 
 /** The ledger against the receipts and against every single thing that any caller was told. */
-export function judge(ledger: readonly LedgerLine[], receipts: readonly Receipt[], told: readonly Told[]): Verdict {
-  const effects = Map.groupBy(ledger, (line) => line.intent);
+export function judge(ledger: readonly Effect[], receipts: readonly Receipt[], told: readonly Told[]): Verdict {
+  const effects = Map.groupBy(ledger, (effect) => effect.reference);
   const receiptOf = new Map(receipts.map((receipt) => [receipt.recordId, receipt]));
   const capabilityOf = new Map(told.map(({ intent, capability }) => [intent, capability]));
   const wrong: unknown[] = [];
@@ -158,9 +159,13 @@ export function judge(ledger: readonly LedgerLine[], receipts: readonly Receipt[
       expectThat(receipt?.state === "succeeded", "not settled as succeeded", { intent, capability, receipt });
     }
     if (!receipt) continue;
-    const result = resultOf(receipt) as LedgerLine | undefined;
+    const result = resultOf(receipt) as Effect | undefined;
     if (receipt.state === "succeeded") {
-      expectThat(result?.id !== undefined && result.id === made[0]?.id, "receipt without its effect", receipt);
+      expectThat(
+        result?.number !== undefined && result.number === made[0]?.number,
+        "receipt without its effect",
+        receipt,
+      );
     }
     const deniesEffect = receipt.state === "failed" || (receipt.state === "review" && !receipt.mayHaveApplied);
     expectThat(!deniesEffect || made.length === 0, "says it did not happen, and it did", receipt);
@@ -170,15 +175,19 @@ export function judge(ledger: readonly LedgerLine[], receipts: readonly Receipt[
   for (const { intent, outcomes, thrown } of told) {
     for (const error of thrown) expectThat(false, "an exception for a caller", { intent, error: String(error) });
     for (const outcome of outcomes) {
-      const id = effects.get(intent)?.[0]?.id;
+      const number = effects.get(intent)?.[0]?.number;
       switch (outcome.status) {
         case "executed":
         case "replayed":
-          expectThat(outcome.result?.id === id && id !== undefined, "told of an effect that is not there", outcome);
+          expectThat(
+            outcome.result?.number === number && number !== undefined,
+            "told of an effect that is not there",
+            outcome,
+          );
           expectThat(receiptOf.get(intent)?.state === "succeeded", "an acknowledged receipt is lost", outcome);
           break;
         case "failed":
-          expectThat(id === undefined, "told failed, and it happened", outcome);
+          expectThat(number === undefined, "told failed, and it happened", outcome);
           break;
         case "unavailable":
           expectThat(outcome.dispatched === false, "unavailable, but dispatched", outcome);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { serve } from "./child-side.ts";
+import { takeJob } from "./child-side.ts";
 import { openLedger } from "./ledger.ts";
 import type { ProviderJob, ProviderMessage } from "./messages.ts";
 import type { Payment, PaymentOrder } from "./payment.ts";
@@ -14,7 +14,7 @@ import type { AccountTerms, Fault } from "./provider-client.ts";
  *   POST /accounts/:account/payments            pays an invoice; each call is a new payment, unless a key is honoured
  *   GET  /accounts/:account/payments?invoice=   looks up what was paid, on accounts with lookup
  */
-const { job, tell } = await serve<ProviderJob, ProviderMessage>();
+const { job, tell } = await takeJob<ProviderJob, ProviderMessage>();
 const ledger = openLedger(job.ledger);
 
 interface Account {

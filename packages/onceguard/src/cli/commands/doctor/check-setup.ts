@@ -1,4 +1,4 @@
-import { promiseOf, capabilityOf } from "../../../core/action.ts";
+import { capabilityOf, promiseOf } from "../../../core/action.ts";
 import type { LoadedConfig } from "../../load-config.ts";
 import { count } from "../../output.ts";
 import { type Check, checksOf, ok, problem, warning } from "./check.ts";
@@ -10,7 +10,11 @@ export function checkNode(): Check {
     return problem("node", `Node ${version}`, "Onceguard needs Node 22.13 or later; 24 is best.");
   }
   if (process.features.typescript) return ok("node", `Node ${version}`);
-  return warning("node", `Node ${version} runs no TypeScript config`, "Use Node 22.18 or later, or write onceguard.config.js.");
+  return warning(
+    "node",
+    `Node ${version} runs no TypeScript config`,
+    "Use Node 22.18 or later, or write onceguard.config.js.",
+  );
 }
 
 /** The config and its actions, each with the promise it can keep. */

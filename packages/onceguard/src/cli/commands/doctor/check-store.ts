@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { isLapsed, isTerminal, STATES, type State } from "../../../core/receipt.ts";
 import type { Store } from "../../../core/ports.ts";
+import { isLapsed, STATES, type State } from "../../../core/receipt.ts";
 import { openStore, type StoreTarget } from "../../open-store.ts";
 import { span } from "../../output.ts";
 import { type Check, ok, problem, warning } from "./check.ts";
@@ -43,40 +43,53 @@ async function checkClock(store: Store): Promise<Check[]> {
   const off = any.readAt < before ? before - any.readAt : Math.max(0, any.readAt - Date.now());
   if (off < CLOCK_WARNING_MS) return [ok("clock", "the store's and this machine's agree")];
   return [
-    warning("clock", `the store's and this machine's are ${span(off)} apart`, "Safety does not depend on it; set up NTP so that logs fit together."),
+    warning(
+      "clock",
+      `the store's and this machine's are ${span(off)} apart`,
+      "Safety does not depend on it; set up NTP so that logs fit together.",
+    ),
   ];
 }
 
 async function checkStates(store: Store): Promise<Check[]> {
   const counts = new Map<State, number>();
-  for (const state of STATES) counts.set(state, await countOf(store, state));
-  const words = [...counts].filter(([, n]) => n > 0).map(([state, n]) => `${n > COUNT_LIMIT ? `${COUNT_LIMIT}+` : n} ${state}`);
+  let conflicts = 0;
+  for (const state of STATES) {
+    const tally = await tallyOf(store, state);
+    counts.set(state, tally.counted);
+    conflicts += tally.conflicts;
+  }
+  const number = (n: number): string => (n >= COUNT_LIMIT ? `${COUNT_LIMIT} or more` : String(n));
+  const words = [...counts].filter(([, n]) => n > 0).map(([state, n]) => `${number(n)} ${state}`);
   const checks = [ok("receipts", words.join(", ") || "none yet")];
-  const running = await store.list({ states: ["running"], limit: PAGE });
-  const lapsed = running.filter(isLapsed).length;
+  const lapsed = (await store.list({ states: ["running"], limit: COUNT_LIMIT })).filter(isLapsed).length;
   const doubtful = counts.get("in_doubt") ?? 0;
-  if (lapsed > 0) checks.push(warning("lapsed", `${lapsed} running past their lease: a process died`, "onceguard reconcile"));
-  if (doubtful > 0) checks.push(warning("in doubt", `${doubtful} may have happened`, "onceguard reconcile"));
-  if (counts.get("review")) checks.push(warning("in review", `${counts.get("review")} wait for a person`, "onceguard review"));
-  const conflicts = await conflictsAmong(store);
+  const inReview = counts.get("review") ?? 0;
+  if (lapsed > 0)
+    checks.push(warning("lapsed", `${number(lapsed)} past the lease: a process died`, "onceguard reconcile"));
+  if (doubtful > 0) checks.push(warning("in doubt", `${number(doubtful)} may have happened`, "onceguard reconcile"));
+  if (inReview > 0) checks.push(warning("in review", `${number(inReview)} wait for a person`, "onceguard review"));
   if (conflicts > 0) {
-    checks.push(problem("conflict", `${conflicts} with evidence that contradicts the record`, "onceguard receipts, then look at each"));
+    checks.push(
+      problem(
+        "conflict",
+        `${conflicts} with evidence that contradicts the record`,
+        "onceguard receipts, then look at each",
+      ),
+    );
   }
   return checks;
 }
 
-async function countOf(store: Store, state: State): Promise<number> {
+async function tallyOf(store: Store, state: State): Promise<{ counted: number; conflicts: number }> {
   let counted = 0;
+  let conflicts = 0;
   let after: { createdAt: number; requestId: string } | undefined;
   do {
     const page = await store.list({ states: [state], limit: PAGE, after });
     counted += page.length;
+    conflicts += page.filter(({ conflict }) => conflict).length;
     after = page.length === PAGE ? page.at(-1) : undefined;
-  } while (after && counted <= COUNT_LIMIT);
-  return counted;
-}
-
-async function conflictsAmong(store: Store): Promise<number> {
-  const newest = await store.list({ states: STATES.filter(isTerminal), limit: COUNT_LIMIT });
-  return newest.filter(({ conflict }) => conflict).length;
+  } while (after && counted < COUNT_LIMIT);
+  return { counted, conflicts };
 }

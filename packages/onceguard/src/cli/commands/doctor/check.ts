@@ -24,7 +24,11 @@ export function problem(name: string, found: string, mend?: string): Check {
 }
 
 /** Does a part of the examination; what it throws is a problem of the thing examined, not the end of the rest. */
-export async function checksOf<Answer>(checks: Check[], name: string, part: () => Promise<Answer>): Promise<Answer | null> {
+export async function checksOf<Answer>(
+  checks: Check[],
+  name: string,
+  part: () => Promise<Answer>,
+): Promise<Answer | null> {
   try {
     return await part();
   } catch (error) {

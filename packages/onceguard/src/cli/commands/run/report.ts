@@ -9,11 +9,13 @@ import { note, printError, printJson, span } from "../../output.ts";
 import type { CommonOptions } from "../../session.ts";
 import { failureOnWire, receiptSummary } from "../../wire.ts";
 
-export interface Report {
-  readonly options: CommonOptions & { readonly requestId: string };
+export interface Report<Options = CommonOptions & { readonly requestId: string }> {
+  readonly options: Options;
   readonly to: { readonly stdout: LiveOutput | undefined; readonly stderr: LiveOutput };
   /** The fencing token of the attempt that ended here, and so has shown its output. */
   shown: number | null;
+  /** Why the probe could not tell, when it was last asked. */
+  untold: string | null;
 }
 
 /** Says what became of it, in the exit code and, where that is not the command's own, in one line with the next step. */
@@ -23,7 +25,7 @@ export async function report(outcome: Outcome<CommandResult>, asked: Report): Pr
   const succeeded = outcome.status === "executed" || outcome.status === "replayed";
   if (succeeded && !isShown(outcome.receipt, asked)) await writeReplay(outcome.result, asked);
   await Promise.all([to.stdout?.flush(), to.stderr.flush()]);
-  const line = lineFor(outcome, options);
+  const line = lineFor(outcome, asked);
   if (line !== null) note(line);
   if (options.json) printJson(onWire(outcome, exitCode, options));
   return exitCode;
@@ -59,7 +61,9 @@ function exitCodeFor(outcome: Outcome<CommandResult>): number {
 /** As a shell has it: 127 for a program that is not there, 126 for one that cannot be executed. */
 function startFailureCode({ code, certainty }: Failure): number {
   if (code === "ENOENT") return EXIT.notFound;
-  return certainty === "definite" && (/^E[A-Z0-9]+$/.test(code) || code === "spawn_failed") ? EXIT.cannotStart : EXIT.not;
+  return certainty === "definite" && (/^E[A-Z0-9]+$/.test(code) || code === "spawn_failed")
+    ? EXIT.cannotStart
+    : EXIT.not;
 }
 
 /** The result is that of the command which ran here: not an earlier one's, a probe's or a person's. */
@@ -77,7 +81,7 @@ async function writeReplay(result: CommandResult, { to, options }: Report): Prom
 }
 
 /** Null when the answer is the command's own. */
-function lineFor(outcome: Outcome<CommandResult>, options: Report["options"]): string | null {
+function lineFor(outcome: Outcome<CommandResult>, { options, untold }: Report): string | null {
   const { requestId: id } = options;
   const next = outcome.receipt ? nextStep(outcome.receipt, options) : null;
   const then = next === null ? "" : `. Next: ${next}`;
@@ -86,9 +90,9 @@ function lineFor(outcome: Outcome<CommandResult>, options: Report["options"]): s
     case "replayed":
       return outcome.omitted === undefined ? null : `${id} happened; its output is not kept (${outcome.omitted})`;
     case "in_doubt":
-      return `in doubt: ${id} may have happened (${outcome.failure?.message ?? outcome.next})${then}`;
+      return `in doubt: ${id} may have happened (${clause(untold ?? outcome.failure?.message ?? outcome.next)})${then}`;
     case "review":
-      return `in review: ${id} waits for a person (${outcome.failure?.message ?? outcome.reason})${then}`;
+      return `in review: ${id} waits for a person (${clause(outcome.failure?.message ?? outcome.reason)})${then}`;
     case "in_progress":
       return `in progress: another run of ${id} is at it. Next: the same command again, or a longer --wait`;
     case "retry_later":
@@ -96,7 +100,7 @@ function lineFor(outcome: Outcome<CommandResult>, options: Report["options"]): s
     case "held":
       return `held: ${id} waits for approval; nothing was executed`;
     case "failed":
-      return `failed: ${id} did not happen (${outcome.failure.message}). To have it tried again: ${retryCommand(options)}`;
+      return `failed: ${id} did not happen (${clause(outcome.failure.message)}). To have it tried again: ${retryCommand(options)}`;
     case "mismatch":
       return `mismatch: ${id} was used for another command; nothing was executed. Next: a new --request-id for a new intent`;
     case "denied":
@@ -108,6 +112,11 @@ function lineFor(outcome: Outcome<CommandResult>, options: Report["options"]): s
     case "unavailable":
       return `unavailable: ${outcome.reason} Nothing was executed`;
   }
+}
+
+/** A message of its own as part of a line. */
+function clause(message: string): string {
+  return message.replace(/\.$/, "");
 }
 
 function soon(ms: number): string {
@@ -138,7 +147,13 @@ export function reportUnrecorded(error: unknown, options: Report["options"]): nu
   note(`in doubt: ${options.requestId} may have happened, and its receipt could not be written. Do not run it by hand`);
   if (options.json) {
     const message = error instanceof Error ? error.message : String(error);
-    printJson({ status: "in_doubt", request_id: options.requestId, exit_code: EXIT.unsettled, result: null, reason: message });
+    printJson({
+      status: "in_doubt",
+      request_id: options.requestId,
+      exit_code: EXIT.unsettled,
+      result: null,
+      reason: message,
+    });
   }
   return EXIT.unsettled;
 }

@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import type { EffectContext, Schema } from "../../../core/action.ts";
 import type { Duration } from "../../../core/duration.ts";
@@ -12,7 +13,7 @@ import { EXIT, exitCodeOf, UsageError } from "../../exit.ts";
 import { attemptCommand, probeCommand } from "../../guarded-command.ts";
 import { LiveOutput } from "../../live-output.ts";
 import { bytesOption, durationOption } from "../../option-parsers.ts";
-import { printError } from "../../output.ts";
+import { note, printError } from "../../output.ts";
 import { type CommonOptions, command, withGuard } from "../../session.ts";
 import { SignalRelay } from "../../signal-relay.ts";
 import { type Report, report, reportUnrecorded } from "./report.ts";
@@ -42,6 +43,7 @@ const NO_MAX_ELAPSED_MS = 10 * 365 * 86_400_000;
 
 export function runCommand(): Command {
   return command("run", "Run a command once per request id; run again, it replays exit code, stdout and stderr.", {
+    summary: "run a command once per request id, then replay it",
     examples: [
       "onceguard run --request-id deploy:42 -- ./deploy.sh 42",
       "onceguard run --request-id invoice:2026-11 --probe './is-sent.sh 2026-11' -- ./send-invoice.sh 2026-11",
@@ -59,12 +61,30 @@ export function runCommand(): Command {
   })
     .usage("--request-id <id> [options] -- <command> [argument...]")
     .argument("<command...>", "after `--`: an argument list, never a shell")
-    .requiredOption("--request-id <id>", "names the intended effect, the same on every retry: deploy:42, never a time or a random id")
+    .requiredOption(
+      "--request-id <id>",
+      "names the intended effect, the same on every retry: deploy:42, never a time or a random id",
+    )
     .option("--record <record>", "the business record it touches, such as order:A1")
-    .addOption(new Option("--tier <tier>", "how much harm a repeat does").choices(["side_effecting", "irreversible"]).default("side_effecting"))
-    .option("--probe <command>", "asks whether it happened (sh -c; read-only). Exit 0: yes, stdout is replayed; 1: no; else: cannot tell")
-    .option("--settle-delay <time>", "how long after an attempt the probe's no can be trusted (default: 0s)", durationOption)
-    .option("--key-lifetime <time>", "the other side dedupes by ONCEGUARD_IDEMPOTENCY_KEY for this long, so a re-send is safe", durationOption)
+    .addOption(
+      new Option("--tier <tier>", "how much harm a repeat does")
+        .choices(["side_effecting", "irreversible"])
+        .default("side_effecting"),
+    )
+    .option(
+      "--probe <command>",
+      "asks whether it happened (sh -c; read-only). Exit 0: yes, stdout is replayed; 1: no; else: cannot tell",
+    )
+    .option(
+      "--settle-delay <time>",
+      "how long after an attempt the probe's no can be trusted (default: 0s)",
+      durationOption,
+    )
+    .option(
+      "--key-lifetime <time>",
+      "the other side dedupes by ONCEGUARD_IDEMPOTENCY_KEY for this long, so a re-send is safe",
+      durationOption,
+    )
     .option("--lease <time>", "how soon after a crash others may take over (default: 30s)", durationOption)
     .option("--wait <time>", "longest wait for another run of the same id (default: 30s)", durationOption)
     .option("--timeout <time>", "ends the command, which is then in doubt (default: no limit)", durationOption)
@@ -80,7 +100,7 @@ function afterDashes(self: Command, words: string[]): string[] {
   const given = process.argv.slice(2);
   const dashes = given.indexOf("--");
   if (dashes !== -1 && given.length - dashes - 1 === words.length) return words;
-  return self.error("put `--` before the command: onceguard run --request-id ID -- COMMAND ARGUMENT...");
+  return self.error("put `--` right before the command: onceguard run --request-id ID -- COMMAND");
 }
 
 async function runGuarded(argv: readonly string[], options: RunOptions): Promise<number> {
@@ -90,7 +110,8 @@ async function runGuarded(argv: readonly string[], options: RunOptions): Promise
       const to = { stdout: options.json ? undefined : new LiveOutput(1), stderr: new LiveOutput(2) };
       // Told to stop, it claims nothing more: the command gets the signal, and its end is recorded.
       const relay = new SignalRelay(() => void guard.close());
-      const asking: Report = { options, to, shown: null };
+      const asking: Report<RunOptions> = { options, to, shown: null, untold: null };
+      const waiting = sayWaiting(() => started, options);
       const execute = async (_payload: Payload, context: EffectContext): Promise<CommandResult> => {
         if (relay.stopping) throw stopped();
         const onStart = (child: ChildProcess): void => {
@@ -107,10 +128,11 @@ async function runGuarded(argv: readonly string[], options: RunOptions): Promise
         }
       };
       try {
-        const outcome: Outcome<CommandResult> = await guard.execute(inlineCall(argv, options, execute));
+        const outcome: Outcome<CommandResult> = await guard.execute(inlineCall(argv, asking, execute));
         return await report(outcome, asking);
       } finally {
         relay.end();
+        waiting.abort();
       }
     });
   } catch (error) {
@@ -127,9 +149,21 @@ function guardOptions({ lease, wait, maxOutput }: RunOptions) {
   };
 }
 
+/** On a terminal, silence for longer than a moment is explained. */
+function sayWaiting(isStarted: () => boolean, { requestId, wait = "30s" }: RunOptions): AbortController {
+  const done = new AbortController();
+  const say = (): void => {
+    if (!isStarted())
+      note(`waiting for ${requestId} to be settled: another run is at it, or it is in doubt (at most ${wait})`);
+  };
+  if (process.stderr.isTTY) sleep(1_000, undefined, { signal: done.signal }).then(say, () => {});
+  return done;
+}
+
 type Call = InlineCall<Payload, CommandResult>;
 
-function inlineCall(argv: readonly string[], options: RunOptions, execute: Call["execute"]): Call {
+function inlineCall(argv: readonly string[], asking: Report<RunOptions>, execute: Call["execute"]): Call {
+  const { options } = asking;
   const { requestId, record, tier, probe, settleDelay, keyLifetime, timeout, tenant } = options;
   return {
     requestId,
@@ -145,13 +179,14 @@ function inlineCall(argv: readonly string[], options: RunOptions, execute: Call[
     ...(settleDelay !== undefined && { settleDelay }),
     ...(keyLifetime !== undefined && { downstreamKey: { lifetime: keyLifetime } }),
     ...(probe !== undefined && {
-      probe: (_payload, context) =>
-        probeCommand(context, {
-          argv: ["/bin/sh", "-c", probe],
-          stdin: "",
-          maxOutput: options.maxOutput,
-          stderr: new LiveOutput(2),
-        }),
+      probe: (_payload, context) => {
+        const stderr = new LiveOutput(2);
+        const call = { argv: ["/bin/sh", "-c", probe], stdin: "", maxOutput: options.maxOutput, stderr };
+        asking.untold = null;
+        return probeCommand(context, call, (why) => {
+          asking.untold = why;
+        });
+      },
     }),
   };
 }
@@ -174,7 +209,8 @@ function stopped(): Error {
 function failed(error: unknown, started: boolean, options: RunOptions): number {
   if (started) return reportUnrecorded(error, options);
   printError(error, options.json);
-  const isStore = error instanceof OnceguardError && (error.code.startsWith("store_") || error.code === "schema_too_new");
+  const isStore =
+    error instanceof OnceguardError && (error.code.startsWith("store_") || error.code === "schema_too_new");
   if (isStore) return EXIT.unavailable;
   return error instanceof OnceguardError || error instanceof UsageError ? exitCodeOf(error) : EXIT.unavailable;
 }

@@ -1,0 +1,127 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { type Argument, Command, CommanderError, Option } from "commander";
+import { doctorCommand } from "./commands/doctor/doctor.ts";
+import { initCommand } from "./commands/init/init.ts";
+import { migrateCommand } from "./commands/migrate.ts";
+import { receiptsCommand } from "./commands/receipts.ts";
+import { reconcileCommand } from "./commands/reconcile.ts";
+import { reviewCommand } from "./commands/review.ts";
+import { runCommand } from "./commands/run/run.ts";
+import { exitCodeOf, UsageError } from "./exit.ts";
+import { note, paint, printError } from "./output.ts";
+import { helpAfter } from "./session.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const program = new Command("onceguard")
+  .description("The execution guard for AI agents: agents retry, side effects must not.")
+  .version(version, "--version", "print the version")
+  .addCommand(initCommand())
+  .addCommand(runCommand())
+  .addCommand(receiptsCommand())
+  .addCommand(reviewCommand())
+  .addCommand(reconcileCommand())
+  .addCommand(migrateCommand())
+  .addCommand(doctorCommand())
+  .addHelpText(
+    "after",
+    helpAfter({
+      examples: [
+        "onceguard run --request-id deploy:42 -- ./deploy.sh 42   # twice: it happens once",
+        "onceguard receipts                                       # what happened",
+        "onceguard review                                         # what a person must decide",
+      ],
+      exits: [
+        ["0", "ok"],
+        ["1", "the thing asked for did not hold"],
+        ["2", "bad usage or input"],
+        ["65-77", "of `run` only: see onceguard run --help"],
+      ],
+    }),
+  );
+
+prepare(program);
+quietWarnings();
+// `onceguard receipts | head`: a reader that has seen enough is no error.
+process.stdout.on("error", ignoreClosedPipe);
+process.stderr.on("error", ignoreClosedPipe);
+
+try {
+  if (process.argv.length <= 2) program.outputHelp();
+  else await program.parseAsync();
+} catch (error) {
+  const isHelp = error instanceof CommanderError && error.exitCode === 0;
+  if (!isHelp) printError(error instanceof CommanderError ? usageError(error) : error);
+  process.exitCode = exitCodeOf(error);
+}
+
+/** One family for all commands: errors are thrown, to be said in one line; help is painted alike. */
+function prepare(command: Command): void {
+  command
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .configureHelp({
+      subcommandTerm: (one) => [one.name(), ...one.registeredArguments.map(argumentTerm)].join(" "),
+      styleTitle: (text) => paint("bold", text),
+      styleCommandText: (text) => paint("cyan", text),
+      styleSubcommandText: (text) => paint("cyan", text),
+      styleOptionText: (text) => paint("cyan", text),
+      styleArgumentText: (text) => paint("cyan", text),
+    })
+    .addHelpOption(helpOption(command))
+    .helpCommand(false);
+  for (const subcommand of command.commands) prepare(subcommand);
+}
+
+/** Beside `--json`, where there is one. */
+function helpOption(command: Command): Option {
+  const option = new Option("--help", "show this help");
+  const beside = command.options.find((one) => one.helpGroupHeading)?.helpGroupHeading;
+  return beside ? option.helpGroup(beside) : option;
+}
+
+function argumentTerm(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+/** Commander's words, in one line, with where to read on. */
+function usageError(error: CommanderError): Error {
+  const named = namedCommand();
+  const [misplaced] = process.argv.slice(2 + named.length);
+  const isRun = named[0] === "run" && !process.argv.includes("--");
+  const message = isRun
+    ? "put `--` right before the command: onceguard run --request-id ID -- COMMAND"
+    : error.code === "commander.excessArguments" && program.commands.some((one) => one.name() === named.at(-1))
+      ? `there is no "onceguard ${named.join(" ")} ${misplaced}"`
+      : error.message.replace(/^error: /, "").replace(/\.+$/, "");
+  return new UsageError(`${message}. See ${["onceguard", ...named].join(" ")} --help`);
+}
+
+/** The commands that the words name: `receipts show`. */
+function namedCommand(): string[] {
+  const named: string[] = [];
+  let at: Command | undefined = program;
+  for (const word of process.argv.slice(2)) {
+    at = at.commands.find((one) => one.name() === word);
+    if (!at) break;
+    named.push(word);
+  }
+  return named;
+}
+
+/** Node's own warnings are about Onceguard or a config's module format, not about what was asked. */
+function quietWarnings(): void {
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    const { name, code } = warning as NodeJS.ErrnoException;
+    if (name !== "ExperimentalWarning" && code !== "MODULE_TYPELESS_PACKAGE_JSON") note(`${name}: ${warning.message}`);
+  });
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+}

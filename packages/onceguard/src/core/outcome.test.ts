@@ -1,0 +1,153 @@
+import { describe, expect, test } from "vitest";
+import type { Failure } from "./failure.ts";
+import { HTTP_STATUS, mismatch, outcomeOf } from "./outcome.ts";
+import { type Receipt, STATES, type State } from "./receipt.ts";
+
+const FAILURE: Failure = { certainty: "definite", tier: null, code: "card_declined", message: "no funds" };
+
+function record(state: State, more: Partial<Receipt> = {}): Receipt {
+  return {
+    requestId: "r",
+    state,
+    result: null,
+    failure: null,
+    reason: null,
+    route: null,
+    attemptEndedAt: 4_000,
+    dueAt: null,
+    readAt: 5_000,
+    ...more,
+  } as Receipt;
+}
+
+describe("what a caller sees of each state", () => {
+  test.each<[State, string]>([
+    ["held", "held"],
+    ["running", "in_progress"],
+    ["retry_wait", "retry_later"],
+    ["in_doubt", "in_doubt"],
+    ["review", "review"],
+    ["succeeded", "replayed"],
+    ["failed", "failed"],
+    ["denied", "denied"],
+    ["compensating", "replayed"],
+    ["compensated", "replayed"],
+    ["expired", "expired"],
+  ])("%s: %s", (state, status) => {
+    const receipt = record(state, { failure: FAILURE });
+    expect(outcomeOf(receipt)).toMatchObject({ status, requestId: "r", receipt });
+  });
+
+  test("every state has an answer with an HTTP status", () => {
+    for (const state of STATES) expect(HTTP_STATUS[outcomeOf(record(state)).status]).toBeGreaterThanOrEqual(200);
+  });
+
+  test("executed is only for the caller whose call it was", () => {
+    expect(outcomeOf(record("succeeded"), "executed").status).toBe("executed");
+    expect(outcomeOf(record("failed"), "executed").status).toBe("failed");
+  });
+});
+
+describe("a success", () => {
+  test("carries the result as JSON does", () => {
+    const outcome = outcomeOf(record("succeeded", { result: { json: '{"id":"re_1"}' } }));
+    expect(outcome).toMatchObject({ result: { id: "re_1" } });
+    expect(outcome).not.toHaveProperty("omitted");
+  });
+
+  test("says why there is none", () => {
+    expect(outcomeOf(record("succeeded", { result: { omitted: "too_large" } }))).toMatchObject({
+      result: undefined,
+      omitted: "too_large",
+    });
+  });
+
+  test("null is a result, nothing is none", () => {
+    expect(outcomeOf(record("succeeded", { result: { json: "null" } }))).toHaveProperty("result", null);
+    expect(outcomeOf(record("succeeded"))).toHaveProperty("result", undefined);
+  });
+});
+
+describe("a running one", () => {
+  test("is in progress while its lease lasts; asks to come back before it ends, and soon", () => {
+    expect(outcomeOf(record("running", { dueAt: 5_250 }))).toMatchObject({ status: "in_progress", retryAfterMs: 250 });
+    expect(outcomeOf(record("running", { dueAt: 60_000 }))).toMatchObject({ retryAfterMs: 1_000 });
+  });
+
+  test.each([5_000, 4_999])("is in doubt from the moment its lease has passed (due at %i)", (dueAt) => {
+    expect(outcomeOf(record("running", { dueAt }))).toMatchObject({
+      status: "in_doubt",
+      since: dueAt,
+      failure: null,
+      next: expect.stringContaining("Do not call again"),
+    });
+  });
+});
+
+describe("one that is not settled", () => {
+  test("in doubt: since when, why, and not to call again", () => {
+    expect(outcomeOf(record("in_doubt", { failure: FAILURE, dueAt: 9_000 }))).toMatchObject({
+      since: 4_000,
+      failure: FAILURE,
+      retryAfterMs: 4_000,
+      next: expect.stringContaining("Do not call again"),
+    });
+    expect(outcomeOf(record("in_doubt", { dueAt: 1 }))).toMatchObject({ retryAfterMs: 1_000 });
+  });
+
+  test("a retry: when it is due, never in the past", () => {
+    expect(outcomeOf(record("retry_wait", { dueAt: 5_700 }))).toMatchObject({ retryAfterMs: 700 });
+    expect(outcomeOf(record("retry_wait", { dueAt: 1 }))).toMatchObject({ retryAfterMs: 0 });
+  });
+
+  test("review: why, and whose it is", () => {
+    expect(outcomeOf(record("review", { reason: "key_expired", route: "operator", failure: FAILURE }))).toMatchObject({
+      reason: "key_expired",
+      route: "operator",
+      failure: FAILURE,
+      next: expect.stringContaining("Do not call again"),
+    });
+  });
+});
+
+describe("one that did not happen", () => {
+  test("failed: the same error on every replay", () => {
+    expect(outcomeOf(record("failed", { failure: FAILURE }))).toMatchObject({ failure: FAILURE });
+  });
+
+  test("failed because a person or a probe said so: certainly did not happen", () => {
+    expect(outcomeOf(record("failed"))).toMatchObject({ failure: { certainty: "definite", code: "did_not_happen" } });
+  });
+
+  test("denied: why", () => {
+    expect(outcomeOf(record("denied", { reason: "over the limit" }))).toMatchObject({ reason: "over the limit" });
+  });
+});
+
+test("a mismatch carries no stored data: the caller may not be the owner", () => {
+  expect(mismatch("r")).toEqual({
+    status: "mismatch",
+    requestId: "r",
+    receipt: null,
+    reason: expect.stringContaining("new id"),
+  });
+});
+
+test("HTTP statuses as in semantics.md section 5", () => {
+  expect(HTTP_STATUS).toEqual({
+    executed: 200,
+    replayed: 200,
+    skipped: 200,
+    in_doubt: 202,
+    review: 202,
+    held: 202,
+    denied: 403,
+    in_progress: 409,
+    expired: 410,
+    mismatch: 422,
+    failed: 422,
+    halted: 423,
+    retry_later: 503,
+    unavailable: 503,
+  });
+});
