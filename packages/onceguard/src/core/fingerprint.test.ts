@@ -68,7 +68,7 @@ describe("withoutFields", () => {
     expect(payload).toEqual(before);
   });
 
-  test.each(["missing", "customer.missing", "note.deeper", "items.note", "toString", "note."])(
+  test.each(["missing", "missing.deeper", "customer.missing", "note.deeper", "items.note", "toString", "note."])(
     "%j names nothing here and drops nothing",
     (path) => {
       expect(withoutFields(payload, [path])).toStrictEqual(payload);

@@ -7,9 +7,18 @@ import { lengthPrefixed } from "./request-id.ts";
  * Identity of the payload (the IETF draft's term): HMAC-SHA-256, under the tenant's key, of the action name and the
  * canonical payload without its volatile fields. Keyed, so that a leaked receipt cannot be matched against guesses of
  * what was paid to whom.
+ *
+ * @param canonical the canonical text of the whole payload, where the caller has it already.
  */
-export function fingerprint(hmac: Hmac, action: string, payload: JsonValue, volatile: readonly string[]): string {
-  return hmac(lengthPrefixed(["onceguard/fingerprint/v1", action, canonicalJson(withoutFields(payload, volatile))]));
+export function fingerprint(
+  hmac: Hmac,
+  action: string,
+  payload: JsonValue,
+  volatile: readonly string[],
+  canonical: string = canonicalJson(payload),
+): string {
+  const identifying = volatile.length === 0 ? canonical : canonicalJson(withoutFields(payload, volatile));
+  return hmac(lengthPrefixed(["onceguard/fingerprint/v1", action, identifying]));
 }
 
 /** The payload without the fields that hold prose: a model writes those anew on every attempt. */

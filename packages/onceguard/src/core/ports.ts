@@ -81,7 +81,7 @@ export interface ReceiptQuery {
   readonly recordId?: string | undefined;
   readonly runId?: string | undefined;
   /** Continue after this receipt. Lists go from the newest to the oldest; equal times come in a stable order. */
-  readonly after?: { readonly createdAt: number; readonly requestId: string } | undefined;
+  readonly after?: Pick<Receipt, "createdAt" | "requestId" | "tenant"> | undefined;
   readonly limit: number;
 }
 

@@ -36,7 +36,7 @@ export function identify(definition: AnyAction, valid: ValidPayload, context: Ca
     explicitId: explicit !== null && explicit !== requestId ? explicit : null,
     keySource,
     recordId: definition.record ? String(definition.record(valid.payload)) : null,
-    fingerprint: fingerprint(hmac, definition.name, valid.payload, definition.volatile),
+    fingerprint: fingerprint(hmac, definition.name, valid.payload, definition.volatile, valid.canonical),
     payload: valid.payload,
     canonical: valid.canonical,
     runId: context.runId ?? null,

@@ -20,9 +20,18 @@ function fragileStore() {
   return {
     clock,
     store: withVerbs(store, {
-      claim: async (request) => (check("claim"), store.claim(request)),
-      apply: async (transition) => (check("apply"), store.apply(transition)),
-      find: async (tenant, requestId) => (check("find"), store.find(tenant, requestId)),
+      claim: async (request) => {
+        check("claim");
+        return store.claim(request);
+      },
+      apply: async (transition) => {
+        check("apply");
+        return store.apply(transition);
+      },
+      find: async (tenant, requestId) => {
+        check("find");
+        return store.find(tenant, requestId);
+      },
     }),
     goAway: (...verbs: Verb[]) => {
       gone = { verbs, code: "store_unavailable" };

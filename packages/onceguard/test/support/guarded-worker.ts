@@ -1,4 +1,6 @@
 import { fork } from "node:child_process";
+import { once } from "node:events";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Decision, LogEntry, Outcome, Receipt, Reconciliation } from "../../src/index.ts";
 import type { CrashPoint } from "../../src/testing/crash-points.ts";
@@ -92,13 +94,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     if (message.error) asked?.reject(Object.assign(new Error(), message.error));
     else asked?.resolve(message.value);
   });
-  const ended = new Promise<Ending>((resolve) => {
-    child.on("close", (code, signal) => {
-      const gone = new Error(`the worker has ended: ${signal ?? code}`);
-      ready.reject(gone);
-      for (const asked of open.values()) asked.reject(gone);
-      resolve({ code, signal, printed: output.split("\n").slice(0, -1) });
-    });
+  // Not "close": Node does not emit it after `disconnect`.
+  const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  const ended = Promise.all([exited, once(child.stdout as Readable, "end")]).then(([[code, signal]]): Ending => {
+    const gone = new Error(`the worker has ended: ${signal ?? code}`);
+    ready.reject(gone);
+    for (const asked of open.values()) asked.reject(gone);
+    return { code, signal, printed: output.split("\n").slice(0, -1) };
   });
 
   let last = 0;

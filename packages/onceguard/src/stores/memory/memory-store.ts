@@ -172,11 +172,11 @@ function keyOf(tenant: string, requestId: string): string {
   return `${tenant}\u0000${requestId}`;
 }
 
-/** By creation, the latest first; equal times by request id, so that paging is stable. */
-function newestFirst(
-  a: { readonly createdAt: number; readonly requestId: string },
-  b: { readonly createdAt: number; readonly requestId: string },
-): number {
+type Place = Pick<Receipt, "createdAt" | "requestId" | "tenant">;
+
+/** By creation, the latest first; equal times by request id and tenant, so that paging is stable. */
+function newestFirst(a: Place, b: Place): number {
   if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt;
-  return a.requestId < b.requestId ? 1 : a.requestId > b.requestId ? -1 : 0;
+  if (a.requestId !== b.requestId) return a.requestId < b.requestId ? 1 : -1;
+  return a.tenant < b.tenant ? 1 : a.tenant > b.tenant ? -1 : 0;
 }

@@ -35,12 +35,14 @@ export class Connection {
   /** @throws OnceguardError `store_unavailable` | `store_unusable`, or PostgreSQL's own error for the statement. */
   async query<Row>(text: string, values: unknown[]): Promise<Row[]> {
     for (let tries = 1; ; tries++) {
+      const prepared = this.#prepare;
       try {
         const { rows } = await this.#inTime(this.#options.pool.query(this.#statement(text, values)));
         return rows as Row[];
       } catch (error) {
-        if (this.#prepare && isLostStatement(error)) {
-          // A pooler without support for prepared statements: the statement did not run, and plain ones will.
+        if (prepared && isLostStatement(error)) {
+          // A pooler without support for prepared statements: the statement did not run, and plain ones will. Others
+          // that were under way by name at this moment come here too.
           this.#prepare = false;
         } else if (!isSerializationFailure(error) || tries >= SERIALIZATION_TRIES) {
           throw storeError(error, this.#options.name);

@@ -3,8 +3,8 @@ import { OnceguardError } from "../../core/errors.ts";
 /** PostgreSQL gave up this statement for another one: certainly not applied, and worth asking again at once. */
 const SERIALIZATION: ReadonlySet<string> = new Set(["40001", "40P01"]);
 
-/** A pooler in transaction mode has given us a server connection that does not know our prepared statement. */
-const LOST_STATEMENT: ReadonlySet<string> = new Set(["26000", "42P05", "08P01"]);
+/** A pooler in transaction mode has given us a server connection that does not know our prepared statement, or knows it already. */
+const LOST_STATEMENT: ReadonlySet<string> = new Set(["26000", "42P05"]);
 
 /** The address, the account or the rights are wrong: asking again does not help. */
 const UNUSABLE: Readonly<Record<string, string>> = {
@@ -42,7 +42,9 @@ export function isSerializationFailure(error: unknown): boolean {
 }
 
 export function isLostStatement(error: unknown): boolean {
-  return LOST_STATEMENT.has(sqlState(error) ?? "");
+  const state = sqlState(error) ?? "";
+  // PgBouncer says 08P01 for many things, also for a server connection that broke in the middle of a statement.
+  return LOST_STATEMENT.has(state) || (state === "08P01" && /prepared statement/i.test(messageOf(error)));
 }
 
 /**

@@ -156,8 +156,9 @@ class PostgresStore implements Store {
     if (query.runId !== undefined) where.push(`r.run_id = ${parameter(query.runId)}`);
     if (query.states !== undefined) where.push(`r.state = ANY (${parameter(query.states)}::text[])`);
     if (query.after) {
-      const { createdAt, requestId } = query.after;
-      where.push(`(r.created_at, r.request_id) < (${parameter(createdAt)}::bigint, ${parameter(requestId)}::text)`);
+      const { createdAt, requestId, tenant } = query.after;
+      const place = `${parameter(createdAt)}::bigint, ${parameter(requestId)}::text, ${parameter(tenant)}::text`;
+      where.push(`(r.created_at, r.request_id, r.tenant) < (${place})`);
     }
     const limit = parameter(query.limit);
     const rows = await this.#query<ReadRow>(listStatement(this.#schema, where, limit), values);

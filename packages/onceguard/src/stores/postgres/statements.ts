@@ -136,5 +136,5 @@ ORDER BY r.due_at LIMIT $3`,
 export function listStatement(schema: string, where: readonly string[], limit: string): string {
   const condition = where.length > 0 ? `WHERE ${where.join(" AND ")}` : "";
   return `SELECT ${NOW} AS now, ${COLUMNS} FROM ${schema}.request r ${condition}
-ORDER BY r.created_at DESC, r.request_id DESC LIMIT ${limit}`;
+ORDER BY r.created_at DESC, r.request_id DESC, r.tenant DESC LIMIT ${limit}`;
 }

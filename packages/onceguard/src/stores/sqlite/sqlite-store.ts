@@ -222,8 +222,8 @@ class SqliteStore implements Store {
         values.push(JSON.stringify(query.states));
       }
       if (query.after) {
-        where.push("rowid < (SELECT MAX(rowid) FROM onceguard_request WHERE request_id = ? AND created_at = ?)");
-        values.push(query.after.requestId, query.after.createdAt);
+        where.push("rowid < (SELECT rowid FROM onceguard_request WHERE request_id = ? AND tenant = ?)");
+        values.push(query.after.requestId, query.after.tenant);
       }
       const sql = `SELECT ${COLUMNS} FROM onceguard_request ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""} ORDER BY rowid DESC LIMIT ?`;
       const rows = this.#opened()

@@ -166,21 +166,26 @@ export const finding: readonly StoreContractCase[] = [
     name: "list: pages over records of one moment without losing or repeating any",
     async run({ store, advance }) {
       for (const round of [1, 2]) {
-        await Promise.all(Array.from({ length: 20 }, (_, n) => claimed(store, `r-${round}-${(n * 7) % 20}`)));
+        const ids = Array.from({ length: 20 }, (_, n) => `r-${round}-${(n * 7) % 20}`);
+        // The same ids at the same moment in another tenant.
+        await Promise.all(ids.flatMap((id) => ["acme", "globex"].map((tenant) => claimed(store, id, { tenant }))));
         await advance(10);
       }
-      const all = await list(store, { tenant: "acme" });
-      assert.equal(new Set(all).size, 40);
-      for (const limit of [1, 7, 40]) {
-        const paged: string[] = [];
-        let after: Receipt | undefined;
-        do {
-          const page = await store.list({ tenant: "acme", after, limit });
-          assert.ok(page.length <= limit);
-          paged.push(...page.map(({ requestId }) => requestId));
-          after = page.at(-1);
-        } while (after);
-        assert.deepEqual(paged, all, `in pages of ${limit}`);
+      for (const tenant of ["acme", undefined]) {
+        const keys = (page: readonly Receipt[]) => page.map((receipt) => `${receipt.tenant}/${receipt.requestId}`);
+        const all = keys(await store.list({ tenant, limit: 1_000 }));
+        assert.equal(new Set(all).size, tenant ? 40 : 80);
+        for (const limit of [1, 7, 40]) {
+          const paged: string[] = [];
+          let after: Receipt | undefined;
+          do {
+            const page = await store.list({ tenant, after, limit });
+            assert.ok(page.length <= limit);
+            paged.push(...keys(page));
+            after = page.at(-1);
+          } while (after && paged.length <= all.length);
+          assert.deepEqual(paged, all, `in pages of ${limit}`);
+        }
       }
     },
   },

@@ -75,4 +75,21 @@ export const underLoad: readonly StoreContractCase[] = [
       }
     },
   },
+  {
+    name: "load: an entry that the store cannot take fails alone, and the others land once",
+    async run({ store }) {
+      const { receipt } = await claimed(store, "r");
+      const entries = range(40).map((n) => ({ ...receipt, event: `e-${n}`, detail: null }));
+      const outcomes = await Promise.allSettled(
+        entries.map((entry, n) =>
+          store.append(n === 21 ? { ...entry, version: 0.5, actor: "nul \u0000 byte" } : entry),
+        ),
+      );
+      const events = (await store.log("acme", "r")).map(({ event }) => event);
+      for (const [n, { status }] of outcomes.entries()) {
+        if (n !== 21) assert.equal(status, "fulfilled");
+        assert.equal(events.filter((event) => event === `e-${n}`).length, status === "fulfilled" ? 1 : 0, `e-${n}`);
+      }
+    },
+  },
 ];

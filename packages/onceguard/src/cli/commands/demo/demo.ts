@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { createGuard } from "../../../pipeline/create-guard.ts";
 import { EXIT } from "../../exit.ts";
 import { openStore, parseStoreUrl } from "../../open-store.ts";
 import { note, printJson } from "../../output.ts";
-import { conclude } from "../../session.ts";
+import { type CommonOptions, conclude, helpAfter, jsonOption } from "../../session.ts";
 import { startChild } from "./child.ts";
 import { findingsDocument } from "./document.ts";
 import { allHold, type Findings } from "./findings.ts";
@@ -18,48 +18,53 @@ import { runScenario, type Stage } from "./run-scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { problemsOf } from "./verdict.ts";
 
-interface DemoOptions {
-  readonly store?: string;
+interface DemoOptions extends CommonOptions {
   readonly keep?: boolean;
-  readonly json?: boolean;
 }
 
-const HELP = `
-A payment provider runs in a process of its own and writes every payment to a
-ledger on disk before it answers. An agent that retries pays one invoice per
-scenario, first with a plain payment tool, then with the same tool behind the
-guard:
+const DESCRIPTION = `Watch an agent that retries pay twice, and once with the guard in between.
+
+A payment provider runs in a process of its own and writes every payment to a ledger on disk before it answers.
+An agent pays one invoice per scenario, first with a plain payment tool, then with the same tool behind the guard:
 
   - the response is lost, times out, or is a 500, after the payment was made
-  - a 503, and nothing was paid: it must still be paid, and once
-  - kill -9 of the agent after the payment, and before it; then a fresh process
+  - a 503, and nothing was paid: it must still be paid
+  - kill -9 of the agent after the payment, or before it; then a fresh process
   - 50 duplicates at the same time, from 4 processes
-  - the model plans the call again, in other words and with a new tool call id
+  - the model plans the call again, in other words and under a new tool call id
 
-The provider either honours Idempotency-Key ("keys") or has none and can be
-asked what it has paid ("lookup"). Only the ledger is believed.
-Nothing leaves this machine; it takes some ten seconds.
-
-Examples:
-  $ onceguard demo
-  $ onceguard demo --keep         and look at the receipts and the ledger afterwards
-  $ onceguard demo --json | jq .totals
-  $ onceguard demo --store postgres://localhost/test
-
-Exit codes:
-  0    guarded: one payment and one settled receipt per intent; unguarded: the duplicates
-  1    something of that did not hold; it is said what
-  2    bad usage`;
+The provider either honours Idempotency-Key ("keys"), or ignores it and can be asked what it has paid ("lookup").
+Only its ledger is believed. Nothing leaves this machine, and it takes less than half a minute.`;
 
 /** `onceguard demo`: the whole point, on the newcomer's own machine. */
 export function demoCommand(): Command {
-  return new Command("demo")
-    .description("watch an agent that retries pay twice, and once with the guard in between")
-    .option("--store <url>", "sqlite:path or postgres://... (default: a file in a temporary folder)")
-    .option("--keep", "keep the temporary folder with the receipts and the provider's ledger")
-    .option("--json", "print one JSON document")
-    .addHelpText("after", HELP)
-    .action((options: DemoOptions) => conclude(options, () => demo(options)));
+  return (
+    new Command("demo")
+      .summary("watch an agent that retries pay twice, and once with the guard")
+      .description(DESCRIPTION)
+      .option("--keep", "keep the receipts and the provider's ledger to look at")
+      // Not ONCEGUARD_STORE and not the config's: a demo has no business in a real store unless it is told so.
+      .option("--store <url>", "sqlite:path or postgres://... (default: a file in a temporary folder)")
+      .addOption(new Option("--config <file>").hideHelp()) // every command takes it; the demo brings its own action
+      .addOption(jsonOption())
+      .addHelpText(
+        "after",
+        helpAfter({
+          examples: [
+            "onceguard demo",
+            "onceguard demo --keep                              # then onceguard receipts --store ...",
+            "onceguard demo --json | jq .totals",
+            "onceguard demo --store postgres://localhost/test   # the same on PostgreSQL",
+          ],
+          exits: [
+            ["0", "guarded: one payment and one settled receipt per intent; unguarded: the duplicates"],
+            ["1", "some of that did not hold, and it is said what"],
+            ["2", "bad usage"],
+          ],
+        }),
+      )
+      .action((options: DemoOptions) => conclude(options, () => demo(options)))
+  );
 }
 
 async function demo(options: DemoOptions): Promise<number> {
@@ -100,7 +105,10 @@ async function play(options: DemoOptions, folder: string, signal: AbortSignal): 
   const startedAt = performance.now();
   const storeUrl = options.store ?? `sqlite:${join(folder, "onceguard.db")}`;
   const ledger = join(folder, "ledger.jsonl");
-  const guard = createGuard({ store: await openStore(parseStoreUrl(storeUrl, process.cwd()), true), sweepEvery: false });
+  const guard = createGuard({
+    store: await openStore(parseStoreUrl(storeUrl, process.cwd()), true),
+    sweepEvery: false,
+  });
   const show = progress(SCENARIOS.length);
   try {
     await guard.receipts({ limit: 1 }); // a store that cannot be used is said before anything starts

@@ -9,7 +9,7 @@ export function printFindings(findings: Findings): void {
   const { results } = findings;
   print();
   print(`One agent that retries, one payment of ${money(AMOUNT_CENTS)} to make, and what can go wrong.`);
-  print(paint("dim", "The unguarded tool is a careful one: time-out, and its call id as Idempotency-Key."));
+  print(paint("dim", "The unguarded tool has a time-out, and sends its call id as Idempotency-Key."));
   print(paint("dim", "Payments are counted in the provider's own ledger, and nowhere else."));
   print();
   printHead();

@@ -33,7 +33,11 @@ const withKeys = (...faults: Fault[]): AccountTerms => ({
   faults,
   answerAfterMs: 0,
 });
-const withLookup = (...faults: Fault[]): AccountTerms => ({ ...withKeys(...faults), idempotencyKeys: false, lookup: true });
+const withLookup = (...faults: Fault[]): AccountTerms => ({
+  ...withKeys(...faults),
+  idempotencyKeys: false,
+  lookup: true,
+});
 
 const ONE: Wave = { calls: [1] };
 /** Longer than anything takes: only a scenario about time-outs may depend on one. */

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Store } from "../../../core/ports.ts";
-import { isLapsed, STATES, type State } from "../../../core/receipt.ts";
+import { isLapsed, type Receipt, STATES, type State } from "../../../core/receipt.ts";
 import { openStore, type StoreTarget } from "../../open-store.ts";
 import { span } from "../../output.ts";
 import { type Check, ok, problem, warning } from "./check.ts";
@@ -84,7 +84,7 @@ async function checkStates(store: Store): Promise<Check[]> {
 async function tallyOf(store: Store, state: State): Promise<{ counted: number; conflicts: number }> {
   let counted = 0;
   let conflicts = 0;
-  let after: { createdAt: number; requestId: string } | undefined;
+  let after: Receipt | undefined;
   do {
     const page = await store.list({ states: [state], limit: PAGE, after });
     counted += page.length;
