@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { type Argument, Command, CommanderError, Option } from "commander";
+import { demoCommand } from "./commands/demo/demo.ts";
 import { doctorCommand } from "./commands/doctor/doctor.ts";
 import { initCommand } from "./commands/init/init.ts";
 import { migrateCommand } from "./commands/migrate.ts";
-import { receiptsCommand } from "./commands/receipts.ts";
-import { reconcileCommand } from "./commands/reconcile.ts";
-import { reviewCommand } from "./commands/review.ts";
+import { receiptsCommand } from "./commands/receipts/receipts.ts";
+import { reconcileCommand } from "./commands/reconcile/reconcile.ts";
+import { reviewCommand } from "./commands/review/review.ts";
 import { runCommand } from "./commands/run/run.ts";
 import { exitCodeOf, UsageError } from "./exit.ts";
 import { note, paint, printError } from "./output.ts";
@@ -19,6 +20,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 const program = new Command("onceguard")
   .description("The execution guard for AI agents: agents retry, side effects must not.")
   .version(version, "--version", "print the version")
+  .addCommand(demoCommand())
   .addCommand(initCommand())
   .addCommand(runCommand())
   .addCommand(receiptsCommand())
@@ -30,6 +32,7 @@ const program = new Command("onceguard")
     "after",
     helpAfter({
       examples: [
+        "onceguard demo                                           # see why",
         "onceguard run --request-id deploy:42 -- ./deploy.sh 42   # twice: it happens once",
         "onceguard receipts                                       # what happened",
         "onceguard review                                         # what a person must decide",

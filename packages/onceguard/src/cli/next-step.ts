@@ -8,18 +8,23 @@ export function nextCommand(words: string, requestId: string | null, options: Co
   return `onceguard ${words}${id}${tail && ` ${tail}`}${store}`;
 }
 
-export function resolveCommand(requestId: string, options: CommonOptions): string {
+export function resolveWords(requestId: string, options: CommonOptions): string {
   return nextCommand("review resolve", requestId, options, "--happened|--did-not-happen|--retry --reason TEXT");
 }
 
 /** The next step for a record that is not settled; null when there is none to take. */
 export function nextStep(receipt: Receipt, options: CommonOptions): string | null {
   const { requestId, state, capability, action } = receipt;
-  if (state === "review" || (state === "in_doubt" && capability === "none")) return resolveCommand(requestId, options);
+  if (state === "review" || (state === "in_doubt" && capability === "none")) return resolveWords(requestId, options);
   if (action === "run" && (state === "in_doubt" || state === "retry_wait")) return "the same `onceguard run` again";
   if (state === "in_doubt" || state === "retry_wait" || isLapsed(receipt))
     return nextCommand("reconcile", requestId, options);
   return null;
+}
+
+/** Why it stands where it stands: the reason, and what the last attempt or a person said. */
+export function because({ reason, failure }: Receipt): string | null {
+  return [reason, failure?.message].filter(Boolean).join(": ") || null;
 }
 
 /** For a POSIX shell. */

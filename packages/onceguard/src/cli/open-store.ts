@@ -50,7 +50,12 @@ function invalid(message: string): OnceguardError {
 export async function openStore(target: StoreTarget, create: boolean): Promise<Store> {
   switch (target.kind) {
     case "own":
-      return target.store;
+      if (target.store.durable) return target.store;
+      throw new OnceguardError(
+        "store_unusable",
+        "The config's store keeps receipts in memory: they would end with this process. Name a file or a database.",
+        { store: target.store.name },
+      );
     case "postgres": {
       const { postgresStore } = await import("../stores/postgres/postgres-store.ts");
       return postgresStore({ url: target.url, maxConnections: 4 });

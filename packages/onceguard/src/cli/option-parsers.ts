@@ -12,8 +12,8 @@ export function durationOption(text: string): string | number {
   return value;
 }
 
-/** Largest output that is kept of one stream: more would not fit into one row of every store. */
-const MAX_BYTES = 64 * 1_048_576;
+/** Largest output that is kept of one stream: as JSON more might not fit into one row of every store. */
+const MAX_BYTES = 16 * 1_048_576;
 
 export function bytesOption(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;

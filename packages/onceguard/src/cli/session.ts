@@ -6,7 +6,7 @@ import { fromEnvironment } from "./config-source.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type LoadedConfig, loadConfig } from "./load-config.ts";
 import { openStore, parseStoreUrl, type StoreTarget } from "./open-store.ts";
-import { note, printError } from "./output.ts";
+import { note, paint, printError } from "./output.ts";
 
 /** The options that every command takes. */
 export interface CommonOptions {
@@ -28,7 +28,14 @@ export interface CommandHelp {
 export function helpAfter({ examples, exits }: Omit<CommandHelp, "summary">): string {
   const width = Math.max(...exits.map(([codes]) => codes.length));
   const meanings = exits.map(([codes, meaning]) => `  ${codes.padEnd(width)}  ${meaning}`);
-  return ["", "Examples:", ...examples.map((one) => `  $ ${one}`), "", "Exit codes:", ...meanings].join("\n");
+  return [
+    "",
+    paint("bold", "Examples:"),
+    ...examples.map((one) => `  $ ${one}`),
+    "",
+    paint("bold", "Exit codes:"),
+    ...meanings,
+  ].join("\n");
 }
 
 const COMMON = "Common options:";

@@ -15,7 +15,7 @@ export function durationMs(value: Duration, option: string): number {
       { option, value },
     );
   }
-  return ms;
+  return Math.round(ms);
 }
 
 function parse(text: string): number {

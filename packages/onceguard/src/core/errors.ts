@@ -14,6 +14,7 @@ export const ERROR_CODES = [
   "missing_identity",
   "missing_key_field",
   "invalid_request_id",
+  "invalid_context",
   "schema_required",
   // the payload
   "payload_not_json",

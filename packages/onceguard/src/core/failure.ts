@@ -173,6 +173,11 @@ const ROUTES: Readonly<Record<FailureTier, Route>> = {
   security: "security",
 };
 
+/** Why a request is `failed` whose attempts were all uncertain: somebody who knows says it did not happen. */
+export function didNotHappen(message: string): Failure {
+  return { certainty: "definite", tier: null, code: "did_not_happen", message };
+}
+
 type AnyObject = Record<string, unknown>;
 function isObject(value: unknown): value is AnyObject {
   return typeof value === "object" && value !== null;

@@ -46,10 +46,9 @@ describe("fingerprint", () => {
     const of = (note: JsonValue | undefined) =>
       fingerprint(hmac, "refund", note === undefined ? { orderId: "A1" } : { orderId: "A1", note }, ["note"]);
     fc.assert(
-      fc.property(fc.jsonValue({ noUnicodeString: false }), (note) => {
-        expect(of(note as JsonValue)).toBe(of(undefined));
+      fc.property(fc.oneof(fc.string(), fc.integer(), fc.array(fc.string())), (note) => {
+        expect(of(note)).toBe(of(undefined));
       }),
-      { numRuns: 50 },
     );
   });
 });

@@ -1,5 +1,5 @@
 import type { ClaimRequest } from "./claim.ts";
-import type { Failure, Route } from "./failure.ts";
+import { didNotHappen, type Failure, type Route } from "./failure.ts";
 import type { Evidence, Receipt, State, StoredResult } from "./receipt.ts";
 
 /** What can happen to a request, with what is known at that moment. */
@@ -92,6 +92,14 @@ function of<T extends EventType>(
     event.type === type && test(receipt, event as Extract<LifecycleEvent, { type: T }>);
 }
 
+/**
+ * A review about a compensation that failed: the effect itself has been observed, so it can neither be run again nor be
+ * said not to have happened.
+ */
+function isKnownToHaveHappened(receipt: Receipt): boolean {
+  return receipt.evidence !== null;
+}
+
 /** No attempt was dispatched after the one whose success arrives now. */
 const noNewerAttempt = of("late_success", (receipt, event) => event.fencingToken === receipt.fencingToken);
 /** The newer attempt went out under the same downstream key: the other side has made one effect of both. */
@@ -148,9 +156,15 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     from: ["review"],
     on: "resolve",
     to: "retry_wait",
-    when: of("resolve", (_receipt, event) => event.decision === "retry"),
+    when: of("resolve", (receipt, event) => event.decision === "retry" && !isKnownToHaveHappened(receipt)),
   },
-  { row: 16, from: ["review"], on: "resolve", to: "failed" },
+  {
+    row: 16,
+    from: ["review"],
+    on: "resolve",
+    to: "failed",
+    when: of("resolve", (receipt, event) => event.decision === "did_not_happen" && !isKnownToHaveHappened(receipt)),
+  },
   // From retry_wait too: the probe was wrong, and to keep waiting would send the effect a second time.
   { row: 17, from: ["in_doubt", "review", "retry_wait"], on: "late_success", to: "succeeded", when: noNewerAttempt },
   { row: 17, from: ["in_doubt", "review", "retry_wait"], on: "late_success", to: "succeeded", when: oneEffectByKey },
@@ -177,8 +191,8 @@ export interface Next {
   readonly route: Route | null;
   /** Null once retention has passed. */
   readonly payload: string | null;
-  /** `dueAt` becomes the store's now plus this; null clears it. */
-  readonly dueInMs: number | null;
+  /** `dueAt` becomes the store's now plus this; null clears it, `KEEP_DUE` leaves it as it is. */
+  readonly dueInMs: number | typeof KEEP_DUE | null;
   /** `generationAt` becomes the store's now. */
   readonly startsGeneration: boolean;
   /** `attemptEndedAt` becomes the store's now. */
@@ -296,7 +310,12 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
     case "probe_happened":
       return succeeded(kept, event.result, "probe");
     case "probe_did_not_happen":
-      return { ...kept, mayHaveApplied: false, dueInMs: event.retryInMs };
+      return {
+        ...kept,
+        mayHaveApplied: false,
+        dueInMs: event.retryInMs,
+        failure: to === "failed" ? didNotHappen("The probe says so, and no attempt or time is left.") : kept.failure,
+      };
     case "probe_cannot_tell":
       return { ...kept, dueInMs: event.nextInMs };
     case "give_up":
@@ -333,7 +352,7 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
 }
 
 /** In `dueInMs`: the record's `dueAt` stays as it is. */
-export const KEEP_DUE = -1;
+export const KEEP_DUE = "keep";
 
 function succeeded(kept: Next, result: StoredResult | null, evidence: Evidence): Next {
   return { ...kept, result, evidence, mayHaveApplied: false, failure: null };
@@ -345,7 +364,7 @@ function resolved(kept: Next, event: Extract<LifecycleEvent, { type: "resolve" }
     case "happened":
       return { ...succeeded(kept, event.result, "person"), reason };
     case "did_not_happen":
-      return { ...kept, mayHaveApplied: false, evidence: "person", reason };
+      return { ...kept, mayHaveApplied: false, failure: didNotHappen(`${event.actor}: ${reason}`), reason };
     case "retry":
       return {
         ...kept,

@@ -1,4 +1,4 @@
-import type { Failure, Route } from "./failure.ts";
+import { didNotHappen, type Failure, type Route } from "./failure.ts";
 import { isLapsed, type Receipt, resultOf } from "./receipt.ts";
 
 /**
@@ -121,7 +121,7 @@ export function outcomeOf<Result>(receipt: Receipt, status: "executed" | "replay
     case "compensated":
       return { ...identified, status, ...storedResult<Result>(receipt) };
     case "failed":
-      return { ...identified, status: "failed", failure: receipt.failure ?? SAID_NOT_HAPPENED };
+      return { ...identified, status: "failed", failure: receipt.failure ?? didNotHappen("It did not happen.") };
     case "running":
       // A lapsed lease is an open question, whoever has not yet written it down.
       return isLapsed(receipt)
@@ -167,13 +167,6 @@ export function outcomeOf<Result>(receipt: Receipt, status: "executed" | "replay
       return { ...identified, status: "expired", reason: "retention has passed; it never executes again" };
   }
 }
-
-const SAID_NOT_HAPPENED: Failure = {
-  certainty: "definite",
-  tier: null,
-  code: "did_not_happen",
-  message: "It did not happen.",
-};
 
 function storedResult<Result>(receipt: Receipt): { result: Result; omitted?: string } {
   const result = resultOf(receipt) as Result;

@@ -111,7 +111,7 @@ export interface Store {
   claim(request: ClaimRequest): Promise<ClaimAnswer>;
   /** Every other row of the lifecycle. */
   apply(transition: Transition): Promise<ApplyAnswer>;
-  /** Extends leases; answers with the renewals that were refused because the claim is no longer ours. */
+  /** Extends leases; answers with those of the given renewals that were refused: the claim is no longer ours. */
   renew(renewals: readonly Renewal[]): Promise<readonly Renewal[]>;
   /** By request id, or by the explicit id that a business key took precedence over. */
   find(tenant: string, requestId: string): Promise<Receipt | null>;

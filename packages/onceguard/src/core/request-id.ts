@@ -28,19 +28,21 @@ export function deriveRequestId(sha256: Sha256, tenant: string, action: string, 
 
 /** @throws OnceguardError `invalid_request_id` */
 export function checkRequestId(requestId: string): string {
-  const problem =
-    typeof requestId !== "string"
-      ? `a ${typeof requestId}`
-      : requestId.length === 0
-        ? "empty"
-        : requestId.length > MAX_REQUEST_ID_LENGTH
-          ? `${requestId.length} characters long; at most ${MAX_REQUEST_ID_LENGTH} are allowed`
-          : // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-            !requestId.isWellFormed() || /[\u0000-\u001f\u007f]/.test(requestId)
-            ? "not printable text (control characters or lone surrogates)"
-            : null;
+  const problem = problemWithName(requestId);
   if (problem === null) return requestId;
   throw new OnceguardError("invalid_request_id", `The request id is ${problem}.`, { problem });
+}
+
+/** What keeps a text from being a name that every store, log and header can carry; null when nothing does. */
+export function problemWithName(text: unknown): string | null {
+  if (typeof text !== "string") return `a ${typeof text}`;
+  if (text.length === 0) return "empty";
+  if (text.length > MAX_REQUEST_ID_LENGTH) {
+    return `${text.length} characters long; at most ${MAX_REQUEST_ID_LENGTH} are allowed`;
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  const printable = text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text);
+  return printable ? null : "not printable text (control characters or lone surrogates)";
 }
 
 /**
@@ -53,7 +55,7 @@ export function checkRequestId(requestId: string): string {
 export function keyParts(action: string, payload: JsonValue, keyFields: readonly string[]): string[] {
   return keyFields.map((path) => {
     const value = readPath(payload, path);
-    if (value === undefined || value === null || value === "") {
+    if (value === undefined || !saysSomething(value)) {
       throw new OnceguardError(
         "missing_key_field",
         `Action "${action}" identifies its effect by "${path}", and the payload has no value there.`,
@@ -62,6 +64,12 @@ export function keyParts(action: string, payload: JsonValue, keyFields: readonly
     }
     return keyPart(value);
   });
+}
+
+/** Empty values identify nothing: all calls without an order id would be one. */
+function saysSomething(value: JsonValue): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value.every(saysSomething);
+  return value !== null && value !== "" && !(isJsonObject(value) && Object.keys(value).length === 0);
 }
 
 /** One part of a business key as text. */

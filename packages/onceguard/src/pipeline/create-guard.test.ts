@@ -171,6 +171,24 @@ describe("bad input is one clear error, and nothing is stored or executed", () =
     });
   });
 
+  it.each([
+    ["tenant", { tenant: "" }],
+    ["runId", { runId: "a\u0000b" }],
+    ["actor", { actor: "x".repeat(256) }],
+  ])("a %s that no store could carry", async (what, context) => {
+    const { guard } = testGuard([refundAction()]);
+    expect(await thrown(() => guard.execute("refund", { orderId: "A1", amount: 5 }, context))).toMatchObject({
+      code: "invalid_context",
+      fields: { what },
+    });
+  });
+
+  it.each([[[]], [[null]], [{}], [null], [""]])("a key field that says nothing: %j", async (items) => {
+    const order = defineAction({ name: "order", riskTier: "side_effecting", keyFields: ["items"], execute: () => 1 });
+    const { guard } = testGuard([order]);
+    expect(await thrown(() => guard.execute("order", { items }))).toMatchObject({ code: "missing_key_field" });
+  });
+
   it("an empty key field", async () => {
     const { guard } = testGuard([refundAction()]);
     expect(await thrown(() => guard.execute("refund", { orderId: "", amount: 5 }))).toMatchObject({

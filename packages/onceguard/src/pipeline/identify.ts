@@ -4,7 +4,14 @@ import type { Hmac } from "../core/digest.ts";
 import { OnceguardError } from "../core/errors.ts";
 import { fingerprint, withoutFields } from "../core/fingerprint.ts";
 import { tierDemands } from "../core/policy.ts";
-import { checkRequestId, deriveRequestId, type KeySource, keyPart, keyParts } from "../core/request-id.ts";
+import {
+  checkRequestId,
+  deriveRequestId,
+  type KeySource,
+  keyPart,
+  keyParts,
+  problemWithName,
+} from "../core/request-id.ts";
 import { sha256 } from "./digest.ts";
 import type { ValidPayload } from "./propose.ts";
 
@@ -14,7 +21,7 @@ export const DEFAULT_TENANT = "default";
  * Identify: the validated payload gets its request id, by the best rung of the identity ladder that there is, and its
  * fingerprint.
  *
- * @throws OnceguardError `missing_identity` | `missing_key_field` | `invalid_request_id`
+ * @throws OnceguardError `missing_identity` | `missing_key_field` | `invalid_request_id` | `invalid_context`
  */
 export function identify(definition: AnyAction, valid: ValidPayload, context: CallContext, hmac: Hmac): Action {
   const tenant = tenantOf(context);
@@ -35,17 +42,24 @@ export function identify(definition: AnyAction, valid: ValidPayload, context: Ca
     requestId,
     explicitId: explicit !== null && explicit !== requestId ? explicit : null,
     keySource,
-    recordId: definition.record ? String(definition.record(valid.payload)) : null,
+    recordId: definition.record ? name("record", definition.record(valid.payload)) : null,
     fingerprint: fingerprint(hmac, definition.name, valid.payload, definition.volatile, valid.canonical),
     payload: valid.payload,
     canonical: valid.canonical,
-    runId: context.runId ?? null,
-    actor: context.actor ?? null,
+    runId: context.runId === undefined ? null : name("runId", context.runId),
+    actor: context.actor === undefined ? null : name("actor", context.actor),
   };
 }
 
+/** @throws OnceguardError `invalid_context` */
+function name(what: string, text: string): string {
+  const problem = problemWithName(text);
+  if (problem === null) return text;
+  throw new OnceguardError("invalid_context", `${what} is ${problem}. Nothing was sent.`, { what, problem });
+}
+
 export function tenantOf(context: CallContext): string {
-  return context.tenant ?? DEFAULT_TENANT;
+  return context.tenant === undefined ? DEFAULT_TENANT : name("tenant", context.tenant);
 }
 
 /** Business key > explicit request id > host scope and call id > content. */

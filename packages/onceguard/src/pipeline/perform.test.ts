@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { settle, testGuard, withVerbs } from "../../test/support/guard.ts";
 import { defineAction, type EffectContext, type ProbeAnswer } from "../core/action.ts";
 import { OnceguardError } from "../core/errors.ts";
-import { effectError } from "../core/failure.ts";
+import { effectError, type Failure } from "../core/failure.ts";
 import type { Store } from "../core/ports.ts";
 import { memoryStore } from "../stores/memory/memory-store.ts";
 import { fakeClock } from "../testing/fake-clock.ts";
@@ -198,6 +198,13 @@ describe("definite failures", () => {
 });
 
 describe("uncertain outcomes", () => {
+  it("include whatever a classifier calls neither definite nor indefinite", async () => {
+    const classify = () => ({ certainty: "probably", tier: null, code: "odd", message: "?" }) as unknown as Failure;
+    const { pay } = world({ classify }, lost);
+    const { guard } = testGuard([pay]);
+    expect(await guard.execute("pay", { orderId: "A1", amount: 5 })).toMatchObject({ status: "in_doubt" });
+  });
+
   it("with no capability is in doubt, stays so, and is never sent again", async () => {
     const { pay, effects } = world({}, lost);
     const { guard } = testGuard([pay]);

@@ -2,7 +2,7 @@ import type { AnyAction } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import { type Failure, routeOf } from "../core/failure.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
-import type { Receipt, StoredResult } from "../core/receipt.ts";
+import { isTerminal, type Receipt, type StoredResult } from "../core/receipt.ts";
 import { retryInMs } from "../core/retry.ts";
 import { type Attempt, interruptionFailure } from "./execute.ts";
 import { persist } from "./persist.ts";
@@ -47,7 +47,8 @@ function eventOf(runtime: Runtime, receipt: Receipt, definition: AnyAction, atte
 
 function failureEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction, failure: Failure): LifecycleEvent {
   const wait = retryInMs(receipt, failure, definition.retry, runtime.randomness.random());
-  if (failure.certainty === "indefinite") {
+  // Not `=== "indefinite"`: whatever else a classifier of the user's answers must not count as certain.
+  if (failure.certainty !== "definite") {
     // A probe may ask at once, and so may a person; a re-send waits its backoff, as every attempt does.
     const resends = definition.downstreamKey !== null && definition.probe === null;
     return { type: "indefinite", failure, nextInMs: resends ? (wait ?? 0) : 0 };
@@ -71,21 +72,13 @@ export async function recordLate(
   definition: AnyAction,
 ): Promise<Receipt> {
   const { tenant, requestId, fencingToken, attemptNumber, generation, actor } = claim.receipt;
+  const keep = (event: string, { state, version }: Receipt, detail: string | null): Promise<void> =>
+    persist(runtime, runtime.graceMs, () =>
+      runtime.store.append({ tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail }),
+    );
   if (attempt.kind !== "success") {
     const failure = attempt.kind === "failure" ? attempt.failure : interruptionFailure(attempt.by);
-    await persist(runtime, runtime.graceMs, () =>
-      runtime.store.append({
-        tenant,
-        requestId,
-        event: "late_failure",
-        state: current.state,
-        version: current.version,
-        fencingToken,
-        attemptNumber,
-        actor,
-        detail: JSON.stringify({ failure }),
-      }),
-    );
+    await keep("late_failure", current, JSON.stringify({ failure }));
     return current;
   }
   const result = storedResult(attempt.value, runtime.maxResultBytes);
@@ -98,6 +91,11 @@ export async function recordLate(
       runtime.randomness.token(),
     );
     if (isRefusal(change)) return receipt;
+    if (isTerminal(receipt.state) && change.next.state === receipt.state && change.next.conflict === receipt.conflict) {
+      // It changes nothing about a settled record, and the receipt of every replay stays the same to the last field.
+      await keep(change.event, receipt, change.detail);
+      return receipt;
+    }
     const answer = await persist(runtime, runtime.graceMs, () => runtime.store.apply(change));
     if (answer.kind === "applied") return answer.receipt;
     if (answer.receipt === null) return receipt;

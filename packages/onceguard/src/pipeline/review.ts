@@ -101,6 +101,9 @@ function versionConflict(requestId: string, expected: number, actual: number | n
 }
 
 function requireReason(actor: string, reason: string): void {
-  if (actor?.trim() && reason?.trim()) return;
-  throw new OnceguardError("missing_reason", "A decision needs an actor and a reason; both are kept in the log.", {});
+  if (actor?.trim() && reason?.trim() && !`${actor}${reason}`.includes("\u0000")) return;
+  throw new OnceguardError(
+    "missing_reason",
+    "A decision needs an actor and a reason in words; both are kept in the log.",
+  );
 }

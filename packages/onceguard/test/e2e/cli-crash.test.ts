@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { Folder, freshId } from "./cli.ts";
 
@@ -26,7 +26,6 @@ async function crashed(
 }
 
 async function finish(folder: Folder, pid: number): Promise<void> {
-  const { writeFileSync } = await import("node:fs");
   writeFileSync(folder.file("go"), "");
   await folder.until(() => !isAlive(pid), "the orphan to end");
 }

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { Folder, freshId } from "./cli.ts";
@@ -131,7 +131,6 @@ it.each([
     expect(await run()).toMatchObject({ code, stderr: failed.stderr });
 
     writeFileSync(folder.file(program), "#!/bin/sh\necho now\n");
-    const { chmodSync } = await import("node:fs");
     chmodSync(folder.file(program), 0o755);
     expect((await run()).code, "what failed stays failed until somebody says otherwise").toBe(code);
     const reopened = await folder.onceguard("review", "resolve", id, "--retry", "--reason", "installed");
@@ -260,13 +259,19 @@ it("--json answers with one document, whatever the outcome", async () => {
 it.each([
   [
     "a damaged file",
-    (folder: Folder) => (writeFileSync(folder.file("bad.db"), "not a database ".repeat(100)), "sqlite:bad.db"),
+    (folder: Folder) => {
+      writeFileSync(folder.file("bad.db"), "not a database ".repeat(100));
+      return "sqlite:bad.db";
+    },
     "is damaged, or not an SQLite database",
   ],
   ["a folder that is not there", () => "sqlite:missing/onceguard.db", "does not exist"],
   [
     "a path below a file",
-    (folder: Folder) => (writeFileSync(folder.file("file"), ""), "sqlite:file/onceguard.db"),
+    (folder: Folder) => {
+      writeFileSync(folder.file("file"), "");
+      return "sqlite:file/onceguard.db";
+    },
     "onceguard.db",
   ],
   ["a place that cannot be written", () => "sqlite:/proc/onceguard.db", "cannot be opened"],

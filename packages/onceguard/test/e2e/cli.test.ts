@@ -12,6 +12,7 @@ it("teaches: every command has a sentence, examples and exit codes", async () =>
   const folder = new Folder();
   const commands = [
     [],
+    ["demo"],
     ["init"],
     ["run"],
     ["receipts"],
@@ -135,7 +136,7 @@ it("looks at receipts without making a store, and says when there is none", asyn
 it("takes the store from --store, then ONCEGUARD_STORE, then the config, then the default", async () => {
   const folder = new Folder();
   mkdirSync(folder.file("conf"));
-  writeFileSync(folder.file("conf/onceguard.config.json"), '{ "store": "sqlite:${NAME}.db" }');
+  writeFileSync(folder.file("conf/onceguard.config.json"), '{ "store": "sqlite:\u0024{NAME}.db" }');
   const config = ["--config", "conf/onceguard.config.json"];
   const storeOf = async (args: string[], env: Record<string, string> = {}) =>
     (await folder.start(["migrate", "--json", ...args], { env }).ended).json();
@@ -168,8 +169,8 @@ it.each([
   ],
   [
     "misses a secret",
-    '{"actions":[{"kind":"command","name":"a","command":["x","${NOT_SET}"]}]}',
-    "uses ${NOT_SET}, which is not set",
+    '{"actions":[{"kind":"command","name":"a","command":["x","\u0024{NOT_SET}"]}]}',
+    "uses \u0024{NOT_SET}, which is not set",
   ],
   [
     "names a module that is not there",
@@ -206,7 +207,7 @@ it("reconcile settles what a config's actions can, and --check tells cron what i
   expect((await folder.onceguard("reconcile", "nobody")).stderr).toContain(
     'there is no receipt for request id "nobody"',
   );
-  expect((await folder.onceguard("doctor")).stdout).toContain("warning  in review  1 wait for a person");
+  expect((await folder.onceguard("doctor")).stdout).toContain("warning  in review  1 waiting for a person");
 
   await folder.onceguard("review", "resolve", id, "--did-not-happen", "--reason", "looked");
   expect((await folder.onceguard("reconcile", "--check")).code).toBe(0);

@@ -54,6 +54,9 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
       return void request.socket.destroy();
     case "reject_transient":
       return answer(429, {});
+    case "hold_reject":
+      await hold(reference);
+      return answer(402, {});
     case "reject":
       return answer(402, {});
     case "hold_request":

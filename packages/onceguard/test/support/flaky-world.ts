@@ -15,6 +15,8 @@ export type Fault =
   | "reject_transient"
   /** 402: certainly not done, and no use trying again. */
   | "reject"
+  /** The same, when told to. */
+  | "hold_reject"
   /** Commits, and answers when told to. */
   | "hold_reply"
   /** Commits and answers when told to. */

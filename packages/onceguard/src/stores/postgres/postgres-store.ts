@@ -189,7 +189,7 @@ class PostgresStore implements Store {
   async #insert(batch: readonly ClaimRequest[]): Promise<(Receipt | null)[]> {
     const sorted = batch.toSorted(byKey);
     const column = <Value>(of: (request: ClaimRequest) => Value): Value[] => sorted.map(of);
-    const rows = await this.#query<{ owner_token: string; now: string }>(this.#sql.claim, [
+    const rows = await this.#query<{ request_id: string; owner_token: string; now: string }>(this.#sql.claim, [
       sorted.length,
       column((one) => one.tenant),
       column((one) => one.requestId),
@@ -206,9 +206,9 @@ class PostgresStore implements Store {
       column((one) => one.ownerToken),
       column((one) => one.leaseMs),
     ]);
-    const nowOf = new Map(rows.map((row) => [row.owner_token, Number(row.now)]));
+    const nowOf = new Map(rows.map((row) => [`${row.owner_token} ${row.request_id}`, Number(row.now)]));
     return batch.map((request) => {
-      const now = nowOf.get(request.ownerToken);
+      const now = nowOf.get(`${request.ownerToken} ${request.requestId}`);
       return now === undefined ? null : firstReceipt(request, now);
     });
   }
@@ -240,7 +240,7 @@ class PostgresStore implements Store {
       column(({ next }) => next.reason),
       column(({ next }) => next.route),
       column(({ next }) => next.dueInMs === KEEP_DUE),
-      column(({ next }) => (next.dueInMs === null ? null : Math.round(next.dueInMs))),
+      column(({ next }) => (next.dueInMs === KEEP_DUE ? null : next.dueInMs)),
       column(({ next }) => next.startsGeneration),
       column(({ next }) => next.endsAttempt),
       column((one) => one.event),

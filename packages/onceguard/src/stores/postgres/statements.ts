@@ -69,7 +69,7 @@ WITH input AS (
   INSERT INTO ${schema}.log (${LOG_COLUMNS})
   SELECT tenant, request_id, 'claim', 'running', 1, 1, 1, actor, NULL, created_at FROM claimed
 )
-SELECT owner_token, created_at AS now FROM claimed`,
+SELECT request_id, owner_token, created_at AS now FROM claimed`,
 
     apply: `
 WITH input AS (

@@ -14,19 +14,23 @@ export interface Child<Job, Message extends { readonly type: string }> {
   kill(): Promise<void>;
 }
 
-/**
- * Starts `provider` or `agent` and waits until it is ready for its job.
- *
- * @param signal kills it when it fires.
- */
+export interface ChildOptions {
+  /** Kills it when it fires. */
+  readonly signal: AbortSignal;
+  /** Where Node may keep compiled code. The demo starts some twenty processes, which would each compile the same. */
+  readonly compileCache: string;
+}
+
+/** Starts `provider` or `agent` and waits until it is ready for its job. */
 export async function startChild<Job, Message extends { readonly type: string }>(
   name: "provider" | "agent",
-  signal: AbortSignal,
+  { signal, compileCache }: ChildOptions,
 ): Promise<Child<Job, Message>> {
   // From src this is a .ts file, from dist a .js file.
   const file = fileURLToPath(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url));
   const child = fork(file, {
     execArgv: ["--disable-warning=ExperimentalWarning"], // node:sqlite, on older Nodes
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     signal,
     killSignal: "SIGKILL",

@@ -89,8 +89,9 @@ async function demo(options: DemoOptions): Promise<number> {
   } finally {
     end.abort(); // kills what still runs
     for (const signal of INTERRUPTS) process.off(signal, interrupt);
+    const rubbish = options.keep ? join(folder, COMPILE_CACHE) : folder;
     // Tried again for a moment: a process that has just been killed may have been making a file.
-    if (!options.keep) rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    rmSync(rubbish, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
 
@@ -99,6 +100,7 @@ function whatFailed({ results }: Findings): string {
   return `did not hold: ${failed.map(({ scenario, problems }) => `${scenario.id} (${problems.join("; ")})`).join(", ")}`;
 }
 
+const COMPILE_CACHE = "compiled";
 const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 async function play(options: DemoOptions, folder: string, signal: AbortSignal): Promise<Findings> {
@@ -109,10 +111,11 @@ async function play(options: DemoOptions, folder: string, signal: AbortSignal): 
     store: await openStore(parseStoreUrl(storeUrl, process.cwd()), true),
     sweepEvery: false,
   });
+  const children = { signal, compileCache: join(folder, COMPILE_CACHE) };
   const show = progress(SCENARIOS.length);
   try {
     await guard.receipts({ limit: 1 }); // a store that cannot be used is said before anything starts
-    const provider = await startChild<ProviderJob, ProviderMessage>("provider", signal);
+    const provider = await startChild<ProviderJob, ProviderMessage>("provider", children);
     const listening = provider.next("listening");
     provider.start({ ledger });
     const stage: Stage = {
@@ -123,7 +126,7 @@ async function play(options: DemoOptions, folder: string, signal: AbortSignal): 
       ledger,
       storeUrl,
       guard,
-      signal,
+      children,
     };
     const results = [];
     for (const scenario of SCENARIOS) {
@@ -135,11 +138,18 @@ async function play(options: DemoOptions, folder: string, signal: AbortSignal): 
       runId: stage.runId,
       seconds: Math.round(performance.now() - startedAt) / 1_000,
       results,
-      store: options.store || options.keep ? storeUrl : null,
+      store: options.store || options.keep ? withoutPassword(storeUrl) : null,
       ledger: options.keep ? ledger : null,
     };
   } finally {
     show.end();
     await guard.close();
   }
+}
+
+function withoutPassword(storeUrl: string): string {
+  const url = URL.parse(storeUrl);
+  if (!url?.password) return storeUrl;
+  url.password = "...";
+  return url.href;
 }

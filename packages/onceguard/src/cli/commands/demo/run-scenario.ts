@@ -1,7 +1,7 @@
 import type { LogEntry } from "../../../core/ports.ts";
 import type { Receipt, State } from "../../../core/receipt.ts";
 import type { Guard } from "../../../pipeline/create-guard.ts";
-import { type Child, startChild } from "./child.ts";
+import { type Child, type ChildOptions, startChild } from "./child.ts";
 import { type LedgerEntry, readLedger } from "./ledger.ts";
 import type { AgentJob, AgentMessage, Answer, KillPoint, ProviderJob, ProviderMessage, Side } from "./messages.ts";
 import { openAccount } from "./provider-client.ts";
@@ -16,8 +16,7 @@ export interface Stage {
   readonly storeUrl: string;
   /** Only reads receipts: the actions are executed by the agents. */
   readonly guard: Guard;
-  /** Ends everything. */
-  readonly signal: AbortSignal;
+  readonly children: ChildOptions;
 }
 
 /** What stood written when a process was killed. */
@@ -58,7 +57,7 @@ export async function runScenario(stage: Stage, scenario: Scenario): Promise<Sce
 
 async function runSide(stage: Stage, scenario: Scenario, invoice: string, side: Side): Promise<SideResult> {
   const limit = AbortSignal.timeout(LIMIT_MS);
-  const signal = AbortSignal.any([stage.signal, limit]);
+  const children = { ...stage.children, signal: AbortSignal.any([stage.children.signal, limit]) };
   const account = `${scenario.id}-${side}`; // so that the two sides share nothing but the provider
   const job: Omit<AgentJob, "calls" | "wording" | "pauseBeforeSend"> = {
     side,
@@ -78,7 +77,7 @@ async function runSide(stage: Stage, scenario: Scenario, invoice: string, side: 
     await openAccount(stage.providerUrl, account, scenario.terms);
     for (const [wording, wave] of scenario.waves.entries()) {
       const { kill } = wave;
-      const agents = await startAgents(wave, signal);
+      const agents = await startAgents(wave, children);
       const jobs = wave.calls.map((calls): AgentJob => {
         return { ...job, calls, wording, pauseBeforeSend: kill === "before_send" };
       });
@@ -102,8 +101,8 @@ async function runSide(stage: Stage, scenario: Scenario, invoice: string, side: 
 type Agent = Child<AgentJob, AgentMessage>;
 
 /** All of them are up before the first one is told to begin: that makes their calls concurrent. */
-function startAgents(wave: Wave, signal: AbortSignal): Promise<readonly Agent[]> {
-  return Promise.all(wave.calls.map(() => startChild<AgentJob, AgentMessage>("agent", signal)));
+function startAgents(wave: Wave, children: ChildOptions): Promise<readonly Agent[]> {
+  return Promise.all(wave.calls.map(() => startChild<AgentJob, AgentMessage>("agent", children)));
 }
 
 async function finished(agents: readonly Agent[], jobs: readonly AgentJob[]): Promise<readonly Answer[]> {

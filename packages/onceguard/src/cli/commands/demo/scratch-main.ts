@@ -1,3 +1,4 @@
 import { Command } from "commander";
 import { demoCommand } from "./demo.ts";
+
 await new Command("onceguard").addCommand(demoCommand()).parseAsync();

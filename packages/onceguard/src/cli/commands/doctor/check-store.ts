@@ -68,7 +68,7 @@ async function checkStates(store: Store): Promise<Check[]> {
   if (lapsed > 0)
     checks.push(warning("lapsed", `${number(lapsed)} past the lease: a process died`, "onceguard reconcile"));
   if (doubtful > 0) checks.push(warning("in doubt", `${number(doubtful)} may have happened`, "onceguard reconcile"));
-  if (inReview > 0) checks.push(warning("in review", `${number(inReview)} wait for a person`, "onceguard review"));
+  if (inReview > 0) checks.push(warning("in review", `${number(inReview)} waiting for a person`, "onceguard review"));
   if (conflicts > 0) {
     checks.push(
       problem(

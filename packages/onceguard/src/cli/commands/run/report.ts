@@ -1,13 +1,13 @@
-import type { Failure } from "../../../core/failure.ts";
 import type { Outcome } from "../../../core/outcome.ts";
 import type { Receipt } from "../../../core/receipt.ts";
 import { type CommandResult, replayable } from "../../command-result.ts";
 import { EXIT } from "../../exit.ts";
 import type { LiveOutput } from "../../live-output.ts";
-import { nextStep, resolveCommand } from "../../next-step.ts";
+import { nextStep, resolveWords } from "../../next-step.ts";
 import { note, printError, printJson, span } from "../../output.ts";
 import type { CommonOptions } from "../../session.ts";
 import { failureOnWire, receiptSummary } from "../../wire.ts";
+import { exitCodeFor } from "./exit-code.ts";
 
 export interface Report<Options = CommonOptions & { readonly requestId: string }> {
   readonly options: Options;
@@ -29,41 +29,6 @@ export async function report(outcome: Outcome<CommandResult>, asked: Report): Pr
   if (line !== null) note(line);
   if (options.json) printJson(onWire(outcome, exitCode, options));
   return exitCode;
-}
-
-function exitCodeFor(outcome: Outcome<CommandResult>): number {
-  switch (outcome.status) {
-    case "executed":
-    case "replayed":
-      return replayable(outcome.result).exitCode;
-    case "skipped":
-      return EXIT.ok;
-    case "failed":
-      return startFailureCode(outcome.failure);
-    case "in_doubt":
-    case "review":
-    case "in_progress":
-    case "retry_later":
-    case "held":
-      return EXIT.unsettled;
-    case "denied":
-    case "halted":
-      return EXIT.refused;
-    case "mismatch":
-      return EXIT.mismatch;
-    case "expired":
-      return EXIT.not;
-    case "unavailable":
-      return EXIT.unavailable;
-  }
-}
-
-/** As a shell has it: 127 for a program that is not there, 126 for one that cannot be executed. */
-function startFailureCode({ code, certainty }: Failure): number {
-  if (code === "ENOENT") return EXIT.notFound;
-  return certainty === "definite" && (/^E[A-Z0-9]+$/.test(code) || code === "spawn_failed")
-    ? EXIT.cannotStart
-    : EXIT.not;
 }
 
 /** The result is that of the command which ran here: not an earlier one's, a probe's or a person's. */
@@ -124,7 +89,7 @@ function soon(ms: number): string {
 }
 
 function retryCommand(options: Report["options"]): string {
-  return resolveCommand(options.requestId, options).replace("--happened|--did-not-happen|--retry", "--retry");
+  return resolveWords(options.requestId, options).replace("--happened|--did-not-happen|--retry", "--retry");
 }
 
 function onWire(outcome: Outcome<CommandResult>, exitCode: number, { requestId }: Report["options"]): unknown {

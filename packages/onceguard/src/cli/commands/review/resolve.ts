@@ -1,97 +1,12 @@
 import { userInfo } from "node:os";
 import type { Command } from "commander";
-import type { Receipt } from "../../core/receipt.ts";
-import type { Decision } from "../../pipeline/review.ts";
-import { NotSo, UsageError } from "../exit.ts";
-import { nextCommand, nextStep, resolveCommand } from "../next-step.ts";
-import { numberOption } from "../option-parsers.ts";
-import { count, paint, paintState, print, printJson, printTable, span, visible } from "../output.ts";
-import { type CommonOptions, command, conclude, group, withGuard } from "../session.ts";
-import { receiptOnWire, receiptSummary } from "../wire.ts";
-
-interface ListOptions extends CommonOptions {
-  readonly action?: string;
-  readonly tenant?: string;
-  readonly limit: number;
-}
-
-export function reviewCommand(): Command {
-  return group("review", "Decide what no machine can: the requests that wait for a person.", {
-    summary: "decide what no machine can",
-    examples: ["onceguard review", 'onceguard review resolve deploy:42 --happened --reason "it is live"'],
-    exits: [
-      ["0", "listed or settled"],
-      ["1", "it could not be settled, or the store cannot be used"],
-      ["2", "bad usage"],
-    ],
-  })
-    .addCommand(listCommand(), { isDefault: true })
-    .addCommand(resolveCommandLine());
-}
-
-function listCommand(): Command {
-  return command("list", "List what waits for a person, longest waiting first (the default of `onceguard review`).", {
-    summary: "list what waits for a person (the default)",
-    examples: ["onceguard review", "onceguard review list --action run --json"],
-    exits: [
-      ["0", "listed, even if nothing waits"],
-      ["1", "the store is not there or cannot be used"],
-      ["2", "bad usage"],
-    ],
-  })
-    .option("--action <name>", "only this action")
-    .option("--tenant <tenant>", "only this tenant")
-    .option("--limit <n>", "at most this many", numberOption, 100)
-    .action((options: ListOptions) => conclude(options, () => list(options)));
-}
-
-async function list(options: ListOptions): Promise<void> {
-  const { action, tenant, limit } = options;
-  const { waiting, doubtful } = await withGuard(options, {}, async ({ guard }) => ({
-    waiting: await guard.reviews({ action, tenant, limit }),
-    doubtful: await guard.receipts({ action, tenant, states: ["in_doubt"], limit }),
-  }));
-  if (options.json) {
-    const reviews = waiting.map((one) => ({ ...receiptSummary(one), payload: receiptOnWire(one).payload }));
-    return printJson({ reviews, in_doubt: doubtful.length });
-  }
-  if (waiting.length === 0) print("Nothing waits for a person.");
-  else printWaiting(waiting, options);
-  if (doubtful.length > 0) {
-    print();
-    print(
-      `${paint("yellow", `${count(doubtful.length, "request")} in doubt`)}: ${nextCommand("reconcile", null, options)} settles what it can, and brings the rest here.`,
-    );
-  }
-}
-
-function printWaiting(waiting: readonly Receipt[], options: CommonOptions): void {
-  printTable(
-    [
-      { title: "REQUEST", shrink: true },
-      { title: "ACTION" },
-      { title: "RECORD", shrink: true },
-      { title: "FOR" },
-      { title: "WAITING" },
-      { title: "VERSION" },
-      { title: "WHY", shrink: true },
-    ],
-    waiting.map((one) => [
-      visible(one.requestId),
-      visible(one.action),
-      visible(one.recordId ?? "-"),
-      one.route ?? "-",
-      span(one.readAt - (one.dueAt ?? one.updatedAt)),
-      String(one.version),
-      visible([one.reason, one.failure?.message].filter(Boolean).join(": ")),
-    ]),
-  );
-  const [first] = waiting;
-  if (!first) return;
-  print();
-  print("Find out whether it happened (ask the other side, look at its books), then say so:");
-  print(`  ${resolveCommand(first.requestId, options)}`);
-}
+import type { Decision } from "../../../pipeline/review.ts";
+import { NotSo, UsageError } from "../../exit.ts";
+import { nextStep } from "../../next-step.ts";
+import { numberOption } from "../../option-parsers.ts";
+import { paintState, print, printJson, visible } from "../../output.ts";
+import { type CommonOptions, command, conclude, withGuard } from "../../session.ts";
+import { receiptOnWire } from "../../wire.ts";
 
 interface ResolveOptions extends CommonOptions {
   readonly happened?: boolean;
@@ -104,7 +19,7 @@ interface ResolveOptions extends CommonOptions {
   readonly tenant?: string;
 }
 
-function resolveCommandLine(): Command {
+export function resolveCommand(): Command {
   return command("resolve", "Settle one request that is in review or in doubt, or have a failed one tried again.", {
     summary: "say what became of one request",
     examples: [
