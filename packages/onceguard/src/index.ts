@@ -1,3 +1,5 @@
+export type { ActionEntry, CommandEntry, ModuleEntry, OnceguardConfig } from "./config.ts";
+export { defineConfig } from "./config.ts";
 export type {
   ActionDefinition,
   ActionOptions,

@@ -21,7 +21,9 @@ const ROOMS: Record<string, { rooms: string[]; node?: boolean; packages?: RegExp
   http: { rooms: ["core", "pipeline"], node: true, packages: /./ },
   mcp: { rooms: ["core", "pipeline"], node: true, packages: /./ },
   adapters: { rooms: ["core", "pipeline"], node: true, packages: /./ },
-  "index.ts": { rooms: ["core", "pipeline"] },
+  "index.ts": { rooms: ["core", "pipeline", "config.ts"] },
+  "config.ts": { rooms: ["core", "pipeline"] }, // the shape of onceguard.config.*
+  "store.ts": { rooms: ["core"] }, // what a store of one's own is built from
 };
 
 const sources = globSync("**/*.ts", { cwd: src })
@@ -95,6 +97,7 @@ const PUBLIC_VALUES: string[] = [
   "classifyFailure",
   "createGuard",
   "defineAction",
+  "defineConfig",
   "docsUrl",
   "effectError",
   "promiseOf",

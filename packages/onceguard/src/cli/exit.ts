@@ -32,6 +32,7 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "missing_identity",
   "missing_key_field",
   "invalid_request_id",
+  "invalid_context",
   "schema_required",
   "payload_not_json",
   "payload_too_large",

@@ -24,7 +24,9 @@ export function nextStep(receipt: Receipt, options: CommonOptions): string | nul
 
 /** Why it stands where it stands: the reason, and what the last attempt or a person said. */
 export function because({ reason, failure }: Receipt): string | null {
-  return [reason, failure?.message].filter(Boolean).join(": ") || null;
+  const said = failure?.message ?? null;
+  if (reason === null || said === null) return reason ?? said;
+  return said.includes(reason) ? said : `${reason}: ${said}`;
 }
 
 /** For a POSIX shell. */

@@ -63,7 +63,7 @@ export interface Waiting extends Identified {
   readonly next: string;
 }
 
-/** Nothing was sent, and asking again gives the same answer. */
+/** Nothing was sent by this call. Asking again gives the same answer, unless the caller had cancelled or policy changes. */
 export interface Refused extends Identified {
   /** `mismatch`: this id stands for another payload or action. `expired`: retention has passed, it never runs again. */
   readonly status: "mismatch" | "denied" | "expired" | "skipped" | "halted";

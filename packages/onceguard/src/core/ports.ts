@@ -116,8 +116,9 @@ export interface Store {
   /** By request id, or by the explicit id that a business key took precedence over. */
   find(tenant: string, requestId: string): Promise<Receipt | null>;
   /**
-   * Requests whose next step is due, longest due first: `running` with its lease passed, and `retry_wait` and `in_doubt`
-   * of the named actions, or of any action where no capability is left to try.
+   * Requests whose next step is due, longest due first: `running` with its lease passed, `retry_wait` and `in_doubt` of
+   * the named actions, and `in_doubt` of any action without a capability. Each of these the asker can move; whatever it
+   * could not would fill the answer every time, and starve the rest.
    */
   due(query: { readonly actions: readonly string[]; readonly limit: number }): Promise<readonly Receipt[]>;
   list(query: ReceiptQuery): Promise<readonly Receipt[]>;

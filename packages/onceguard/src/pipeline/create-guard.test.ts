@@ -6,6 +6,7 @@ import { defineAction } from "../core/action.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { memoryStore } from "../stores/memory/memory-store.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
 import { createGuard } from "./create-guard.ts";
 import { unwrap } from "./unwrap.ts";
 
@@ -23,6 +24,10 @@ function refundAction(effects: unknown[] = []) {
       return { refundId: `re_${payload.orderId}`, key: context.idempotencyKey };
     },
   });
+}
+
+function lost(): never {
+  throw new Error("socket hang up");
 }
 
 async function thrown(work: () => unknown): Promise<OnceguardError> {
@@ -394,6 +399,28 @@ describe("close", () => {
 });
 
 describe("the sweeper", () => {
+  it("is not starved by what it cannot move: retries of actions that only their caller knows", async () => {
+    const clock = fakeClock();
+    const store = memoryStore({ clock: clock.now });
+    const { guard } = testGuard([], { store, clock });
+    const busy = () => {
+      throw Object.assign(new Error("busy"), { status: 429, retryAfterMs: 60_000 });
+    };
+    for (let n = 0; n < 100; n++) {
+      await guard.execute({ requestId: `inline-${n}`, action: "inline", payload: {}, execute: busy });
+    }
+    const pay = defineAction({
+      name: "pay",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      execute: (_: { id: string }) => lost(),
+    });
+    const paying = testGuard([pay], { store, clock }).guard;
+    await clock.advance(120_000);
+    const { requestId } = await paying.execute("pay", { id: "1" });
+    expect((await paying.reconcile()).moved).toMatchObject([{ requestId, state: "review" }]);
+  });
+
   it("carries on in another process what its caller left, as often as the option says", async () => {
     let works = false;
     const pay = defineAction({

@@ -14,13 +14,14 @@ import { type Outcome, outcomeOf } from "../core/outcome.ts";
 import { type RiskTier, tierDemands } from "../core/policy.ts";
 import type { Clock, LogEntry, Randomness, ReceiptQuery, Store } from "../core/ports.ts";
 import type { Receipt } from "../core/receipt.ts";
+import { checkRequestId } from "../core/request-id.ts";
 import { DEFAULT_JSON_LIMITS, type JsonLimits } from "../core/strict-json.ts";
 import { tenantHmac } from "./digest.ts";
-import { DEFAULT_TENANT, identify, tenantOf } from "./identify.ts";
+import { DEFAULT_TENANT, identify, tenantOf, withFingerprint } from "./identify.ts";
 import { Leases } from "./leases.ts";
-import { perform } from "./perform.ts";
+import { perform, unavailable } from "./perform.ts";
 import { performSafe } from "./perform-safe.ts";
-import { persist } from "./persist.ts";
+import { isUnavailable, persist } from "./persist.ts";
 import { propose } from "./propose.ts";
 import { type Reconciliation, reconcileDue, reconcileOne, startSweeper } from "./reconcile.ts";
 import { type Decision, reopen, resolve } from "./review.ts";
@@ -166,19 +167,23 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
   async function run(definition: AnyAction, input: unknown, context: CallContext): Promise<Outcome> {
     const valid = await propose(definition, input, runtime.limits);
     const waitMs = context.wait === undefined ? runtime.waitMs : durationMs(context.wait, "wait");
-    const denied = deniedBy(runtime, definition, valid.payload, context);
+    const reason = deniedBecause(runtime, definition, valid.payload, context);
     if (!tierDemands(definition.riskTier).claim) {
-      return denied ?? performSafe(runtime, definition, valid, context, waitMs);
+      const requestId = context.requestId ?? runtime.randomness.token();
+      return reason === null
+        ? performSafe(runtime, definition, valid, requestId, context, waitMs)
+        : { status: "denied", requestId, receipt: null, reason };
     }
+    const identified = identify(definition, valid, context);
+    const { tenant, requestId } = identified;
+    if (reason !== null) return { status: "denied", requestId, receipt: null, reason };
     try {
       await ready();
     } catch (error) {
-      const requestId = context.requestId ?? "";
-      if (!(error instanceof OnceguardError) || error.code !== "store_unavailable") throw error;
-      return unavailableStore(requestId, error, runtime.storeTimeoutMs);
+      if (isUnavailable(error)) return unavailable(runtime, requestId, error.message);
+      throw error;
     }
-    const action = identify(definition, valid, context, runtime.hmac(tenantOf(context)));
-    if (denied) return { ...denied, requestId: action.requestId };
+    const action = withFingerprint(identified, runtime.hmac(tenant));
     return perform(runtime, action, { until: runtime.clock.monotonicMs() + waitMs, signal: context.signal });
   }
 
@@ -198,7 +203,7 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
   ): Promise<Outcome | Reconciliation> {
     await ready();
     if (requestId === undefined) return reconcileDue(runtime);
-    const receipt = await store.find(at.tenant ?? DEFAULT_TENANT, requestId);
+    const receipt = await store.find(at.tenant ?? DEFAULT_TENANT, checkRequestId(requestId));
     if (receipt) return outcomeOf(await reconcileOne(runtime, receipt, true));
     throw new OnceguardError("receipt_not_found", `There is no receipt for request id "${requestId}".`, { requestId });
   }
@@ -216,7 +221,7 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     },
     receipt: async (requestId: string, at: { readonly tenant?: string } = {}) => {
       await ready();
-      return store.find(at.tenant ?? DEFAULT_TENANT, requestId);
+      return store.find(at.tenant ?? DEFAULT_TENANT, checkRequestId(requestId));
     },
     receipts: async (query: Partial<ReceiptQuery> = {}) => {
       await ready();
@@ -369,12 +374,13 @@ function inlineAction(call: InlineCall<unknown, unknown>): AnyAction {
   return defineAction({ ...options, name: action, riskTier, execute });
 }
 
-function deniedBy(
+/** Why the policy says no; null when it does not. */
+function deniedBecause(
   runtime: Runtime,
   definition: AnyAction,
   payload: Parameters<GuardPolicy>[0]["payload"],
   context: CallContext,
-): Outcome | null {
+): string | null {
   const verdict = runtime.policy?.({
     tenant: tenantOf(context),
     action: definition.name,
@@ -384,12 +390,7 @@ function deniedBy(
     runId: context.runId ?? null,
     actor: context.actor ?? null,
   });
-  if (!verdict || verdict.verdict === "allow") return null;
-  return { status: "denied", requestId: context.requestId ?? "", receipt: null, reason: verdict.reason };
-}
-
-function unavailableStore(requestId: string, error: OnceguardError, retryAfterMs: number): Outcome {
-  return { status: "unavailable", requestId, receipt: null, dispatched: false, reason: error.message, retryAfterMs };
+  return verdict?.verdict === "deny" ? verdict.reason : null;
 }
 
 function duplicate(name: string): OnceguardError {

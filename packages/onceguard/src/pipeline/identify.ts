@@ -17,13 +17,16 @@ import type { ValidPayload } from "./propose.ts";
 
 export const DEFAULT_TENANT = "default";
 
+/** Everything of an action but its fingerprint, whose key the store keeps. */
+export type Identified = Omit<Action, "fingerprint">;
+
 /**
- * Identify: the validated payload gets its request id, by the best rung of the identity ladder that there is, and its
- * fingerprint.
+ * Identify: the validated payload gets its request id, by the best rung of the identity ladder that there is. Needs no
+ * store, so that a caller hears the request id also when the store is away.
  *
  * @throws OnceguardError `missing_identity` | `missing_key_field` | `invalid_request_id` | `invalid_context`
  */
-export function identify(definition: AnyAction, valid: ValidPayload, context: CallContext, hmac: Hmac): Action {
+export function identify(definition: AnyAction, valid: ValidPayload, context: CallContext): Identified {
   const tenant = tenantOf(context);
   const explicit = context.requestId === undefined ? null : checkRequestId(context.requestId);
   const { keySource, parts } = ladder(definition, valid, context, explicit);
@@ -43,12 +46,17 @@ export function identify(definition: AnyAction, valid: ValidPayload, context: Ca
     explicitId: explicit !== null && explicit !== requestId ? explicit : null,
     keySource,
     recordId: definition.record ? name("record", definition.record(valid.payload)) : null,
-    fingerprint: fingerprint(hmac, definition.name, valid.payload, definition.volatile, valid.canonical),
     payload: valid.payload,
     canonical: valid.canonical,
     runId: context.runId === undefined ? null : name("runId", context.runId),
     actor: context.actor === undefined ? null : name("actor", context.actor),
   };
+}
+
+/** The action as it is claimed: with the identity of its payload, under the tenant's key. */
+export function withFingerprint(identified: Identified, hmac: Hmac): Action {
+  const { definition, payload, canonical } = identified;
+  return { ...identified, fingerprint: fingerprint(hmac, definition.name, payload, definition.volatile, canonical) };
 }
 
 /** @throws OnceguardError `invalid_context` */

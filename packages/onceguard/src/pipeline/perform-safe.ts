@@ -13,11 +13,11 @@ export async function performSafe(
   runtime: Runtime,
   definition: AnyAction,
   valid: ValidPayload,
+  requestId: string,
   context: CallContext,
   waitMs: number,
 ): Promise<Outcome> {
   const tenant = tenantOf(context);
-  const requestId = context.requestId ?? runtime.randomness.token();
   const until = runtime.clock.monotonicMs() + waitMs;
   for (let attemptNumber = 1; ; attemptNumber++) {
     const signal = AbortSignal.any([

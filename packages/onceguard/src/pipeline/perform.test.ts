@@ -418,6 +418,35 @@ describe("the store goes away", () => {
     expect(effects).toHaveLength(0);
   });
 
+  it("from the very first call on: the caller still hears which request it was", async () => {
+    const { pay, effects } = world();
+    const clock = fakeClock();
+    const { guard } = testGuard([pay], { store: withVerbs(memoryStore(), { open: away }), clock });
+    const outcome = await settle(clock, guard.execute("pay", { orderId: "A1", amount: 5 }));
+    expect(outcome).toMatchObject({
+      status: "unavailable",
+      dispatched: false,
+      requestId: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    expect(effects).toHaveLength(0);
+  });
+
+  it("for good after the dispatch: what is known is answered, and no exception hides it", async () => {
+    const clock = fakeClock();
+    const store = memoryStore({ clock: clock.now });
+    const reported: unknown[] = [];
+    const broken = withVerbs(store, {
+      find: () => Promise.reject(new OnceguardError("store_unusable", "the file is damaged")),
+    });
+    const { pay, effects } = world({ probe: () => ({ answer: "cannot_tell" }) }, lost);
+    const { guard } = testGuard([pay], { store: broken, clock, onBackgroundError: (error) => reported.push(error) });
+    expect(await settle(clock, guard.execute("pay", { orderId: "A1", amount: 5 }))).toMatchObject({
+      status: "in_doubt",
+    });
+    expect(reported).toMatchObject([{ code: "store_unusable" }]);
+    expect(effects).toHaveLength(1);
+  });
+
   it("after the effect: in doubt, carrying the result, within the grace period", async () => {
     const { pay, effects } = world();
     const clock = fakeClock();

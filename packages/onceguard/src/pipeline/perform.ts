@@ -27,7 +27,7 @@ export async function perform(runtime: Runtime, action: Action, patience: Patien
   const key = flightKey(action.tenant, action.requestId);
   for (;;) {
     if (patience.signal?.aborted) return cancelled(action);
-    if (runtime.closing.aborted) return unavailable(runtime, action, "the guard is closed");
+    if (runtime.closing.aborted) return unavailable(runtime, action.requestId, "the guard is closed");
     const other = runtime.inFlight.get(key);
     if (!other) break;
     if (other.fingerprint !== action.fingerprint || other.action !== action.definition.name) {
@@ -51,52 +51,48 @@ export async function perform(runtime: Runtime, action: Action, patience: Patien
 
 /** The call that works for all its duplicates. */
 async function lead(runtime: Runtime, action: Action, patience: Patience): Promise<Outcome> {
-  let receipt: Receipt;
-  let ours = false;
+  let known: LastKnown;
   try {
     const askedAt = runtime.clock.monotonicMs();
     const answer = await claim(runtime, action);
     if (answer.kind === "exists") {
       if (isMismatch(answer.receipt, action)) return mismatch(action.requestId);
-      receipt = answer.receipt;
+      known = { receipt: answer.receipt, dispatched: false };
     } else {
-      ours = true;
       const attempted = await attempt(runtime, answer.claim, action, askedAt);
       if ("status" in attempted) return attempted;
-      receipt = attempted;
+      known = { receipt: attempted, dispatched: true };
     }
   } catch (error) {
-    if (isUnavailable(error)) return unavailable(runtime, action, error.message);
+    if (isUnavailable(error)) return unavailable(runtime, action.requestId, error.message);
     throw error;
   }
-  // The record exists: the last thing known of it is the honest answer while the store is away.
-  const known: LastKnown = { receipt };
   try {
-    return await follow(runtime, action, patience, known, ours);
+    return await follow(runtime, action, patience, known);
   } catch (error) {
+    // The record exists: the last thing known of it is the honest answer while the store is away. And after a dispatch
+    // no trouble with the store, of whatever kind, may become an exception that hides what happened.
     if (isUnavailable(error)) return outcomeOf(known.receipt);
-    throw error;
+    if (!known.dispatched) throw error;
+    runtime.report(error);
+    return outcomeOf(known.receipt);
   }
 }
 
 /** The newest state of a record that has been seen, also by whoever sees the work on it fail. */
 export interface LastKnown {
   receipt: Receipt;
+  /** This call has made an attempt of its own. */
+  dispatched: boolean;
 }
 
 /** Follows the record until it is settled, taking each step that comes due, for as long as the caller has patience. */
-async function follow(
-  runtime: Runtime,
-  action: Action,
-  patience: Patience,
-  known: LastKnown,
-  attempted: boolean,
-): Promise<Outcome> {
-  let ours = attempted;
+async function follow(runtime: Runtime, action: Action, patience: Patience, known: LastKnown): Promise<Outcome> {
   for (let poll = FIRST_POLL_MS; ; ) {
     const { receipt } = known;
     if (isTerminal(receipt.state)) {
-      return ours && receipt.state === "succeeded" ? outcomeOf(receipt, "executed") : replay(runtime, receipt, action);
+      const executed = known.dispatched && receipt.state === "succeeded";
+      return executed ? outcomeOf(receipt, "executed") : replay(runtime, receipt, action);
     }
     const askedAt = runtime.clock.monotonicMs();
     const waitMs = untilDue(receipt, poll);
@@ -104,7 +100,7 @@ async function follow(
     if (waitMs <= 0) {
       const taken = await step(runtime, receipt, action.definition, false);
       if (taken.claim) {
-        ours = true;
+        known.dispatched = true;
         const result = await attempt(runtime, taken.claim, action, askedAt);
         if ("status" in result) return result;
         known.receipt = result;
@@ -230,10 +226,11 @@ function cancelled(action: Action): Outcome {
   return { status: "denied", requestId: action.requestId, receipt: null, reason: "cancelled before it was sent" };
 }
 
-function unavailable(runtime: Runtime, action: Action, reason: string): Outcome {
+/** The store could not be asked, and nothing was sent. */
+export function unavailable(runtime: Runtime, requestId: string, reason: string): Outcome {
   return {
     status: "unavailable",
-    requestId: action.requestId,
+    requestId,
     receipt: null,
     dispatched: false,
     reason,

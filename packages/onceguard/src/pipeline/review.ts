@@ -1,6 +1,7 @@
 import { OnceguardError } from "../core/errors.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
 import type { Receipt } from "../core/receipt.ts";
+import { checkRequestId } from "../core/request-id.ts";
 import { persist } from "./persist.ts";
 import { storedResult } from "./record-receipt.ts";
 import type { Runtime } from "./runtime.ts";
@@ -64,7 +65,9 @@ export async function reopen(
 }
 
 async function found(runtime: Runtime, tenant: string, requestId: string): Promise<Receipt> {
-  const receipt = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.find(tenant, requestId));
+  const receipt = await persist(runtime, runtime.storeTimeoutMs, () =>
+    runtime.store.find(tenant, checkRequestId(requestId)),
+  );
   if (receipt) return receipt;
   throw new OnceguardError("receipt_not_found", `There is no receipt for request id "${requestId}".`, {
     tenant,

@@ -31,6 +31,9 @@ export async function step(
 ): Promise<Step> {
   const event = await nextEvent(runtime, receipt, definition, giveUp);
   if (event === null) return { receipt, claim: null, moved: false };
+  const sends = event.type === "retry" || event.type === "resend";
+  // A guard that closes claims nothing more, least of all what it has just interrupted itself.
+  if (sends && runtime.closing.aborted) return { receipt, claim: null, moved: false };
   const change = transition(receipt, event, runtime.randomness.token());
   if (isRefusal(change)) return { receipt, claim: null, moved: false };
   const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));

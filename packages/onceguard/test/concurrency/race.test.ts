@@ -6,6 +6,8 @@ import { createStore, STORE_KINDS } from "../support/test-stores.ts";
 
 const ROUNDS = 1_000;
 const PROCESSES = 4;
+/** Callers of one guard share its call to the store; these make twenty of the racers meet there. */
+const GUARDS = 5;
 const CALLERS = 25;
 
 let world: FlakyWorld;
@@ -17,13 +19,14 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 it.for(STORE_KINDS)(
-  `on %s, ${PROCESSES} processes with ${CALLERS} callers each race for one id, ${ROUNDS} times: one executes, all get its result`,
+  `on %s, ${PROCESSES} processes with ${GUARDS} guards and ${CALLERS} callers each race for one id, ${ROUNDS} times: one executes, all get its result`,
   { timeout: 180_000 },
   async (kind) => {
     const store = await createStore(kind);
-    const options = { store: store.address, world: world.port };
+    const options = { store: store.address, world: world.port, guards: GUARDS };
     const racers = await Promise.all(Array.from({ length: PROCESSES }, () => startWorker(options)));
     const durations: number[] = [];
+    const wins = racers.map(() => 0);
     for (let round = 0; round < ROUNDS; round++) {
       const reference = `${kind}-${round}`;
       const started = performance.now();
@@ -33,11 +36,13 @@ it.for(STORE_KINDS)(
       );
       durations.push(performance.now() - started);
       expectOneWinner(reference, answers.flat());
+      const winner = answers.findIndex((told) => told.some(([answer]) => JSON.parse(answer).status === "executed"));
+      wins[winner] = (wins[winner] ?? 0) + 1;
     }
     const happened = world.effects().filter((effect) => effect.reference.startsWith(kind));
     expect(new Set(happened.map((effect) => effect.reference)).size).toBe(ROUNDS);
     expect(happened).toHaveLength(ROUNDS);
-    console.log(`race on ${kind}: ${ROUNDS} rounds of ${PROCESSES * CALLERS} racers, ${inMs(durations)}`);
+    console.log(`race on ${kind}: ${ROUNDS} rounds of ${PROCESSES * CALLERS} racers, ${inMs(durations)}; won by ${wins}`);
     await Promise.all(racers.map((racer) => racer.stop()));
     await store.remove();
   },

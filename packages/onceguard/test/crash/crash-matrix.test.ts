@@ -140,7 +140,7 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
     if (told.status === "failed") {
       // Only ever because a person said so, and then it is true.
       expect(effects()).toEqual([]);
-      expect(told.receipt).toMatchObject({ state: "failed", evidence: "person" });
+      expect(told.receipt).toMatchObject({ state: "failed", failure: expect.objectContaining({ code: "did_not_happen" }) });
       expect(replayed).toEqual({ ...told, receipt: readAgain(told.receipt, replayed) });
       return;
     }

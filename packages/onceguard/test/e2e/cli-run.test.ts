@@ -159,8 +159,10 @@ it("a command that is killed is in doubt, and is not run again", async () => {
   await folder.onceguard("review", "resolve", id, "--retry", "--reason", "nothing arrived");
   expect((await run(script)).code).toBe(75);
   expect(folder.lines("ledger")).toEqual(["half", "half"]);
-  await folder.onceguard("review", "resolve", id, "--did-not-happen", "--reason", "given up");
-  expect((await run(script)).code).toBe(1);
+  await folder.onceguard("review", "resolve", id, "--did-not-happen", "--reason", "given up", "--actor", "mo");
+  const settled = await run(script);
+  expect(settled.code).toBe(1);
+  expect(settled.stderr).toContain(`failed: ${id} did not happen (mo: given up). To have it tried again:`);
   expect(folder.lines("ledger")).toHaveLength(2);
 });
 

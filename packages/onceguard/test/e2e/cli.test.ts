@@ -61,6 +61,11 @@ it.each([
     ["run", "--request-id", "x", "--lease", "1ms", "--", "true"],
     'lease is "1ms"; it must be at least 100 ms',
   ],
+  [
+    "a record that is none",
+    ["run", "--request-id", "x", "--record", `evil${ESCAPE}[2J`, "--", "true"],
+    "record is not printable text",
+  ],
   ["an id that is none", ["run", "--request-id", "", "--", "true"], "The request id is empty"],
 ])("%s is bad usage: exit 2, one line on stderr, nothing on stdout", async (_, args, message) => {
   const ended = await new Folder().onceguard(...args);
@@ -476,8 +481,10 @@ it("paints on a terminal only, and never against NO_COLOR", async () => {
 
 it("shows control characters of others instead of obeying them", async () => {
   const folder = new Folder();
-  await folder.onceguard("run", "--request-id", freshId("c"), "--record", `evil${ESCAPE}[2J\u202e`, "--", "true");
-  const { stdout } = await folder.onceguard("receipts");
+  const id = freshId("c");
+  await folder.onceguard("run", "--request-id", id, "--", "sh", "-c", "kill -9 $$");
+  await folder.onceguard("review", "resolve", id, "--happened", "--reason", `evil${ESCAPE}[2J\u202e`);
+  const { stdout } = await folder.onceguard("receipts", "show", id);
   expect(stdout).toContain("evil\\u001b[2J\\u202e");
   expect(stdout).not.toContain(ESCAPE);
 });

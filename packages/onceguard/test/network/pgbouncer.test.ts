@@ -233,9 +233,12 @@ describe("faults", () => {
           return guards.map(({ pay }) => agent(pay, capability, `${where}.${wave}.${n}`));
         });
         told.push(...(await Promise.all(calls.flat())));
+        process.stderr.write(`DBG ${where} ${wave} ${JSON.stringify(proxy.injected)} ${proxy.connections}\n`);
       }
       proxy.byChance(null);
+      process.stderr.write("DBG settle\n");
       const receipts = await settled(own, (guards[0] as PaymentGuard).guard);
+      process.stderr.write("DBG judge\n");
       const verdict = judge(world.effects(), receipts, told);
       console.log(JSON.stringify({ where, seed, injected: proxy.injected, ...verdict }));
       expect(injected()).toBeGreaterThanOrEqual(FAULTS_WANTED);

@@ -60,15 +60,19 @@ const actions = [
   }),
 ];
 
-const store = points.store(await openStore(options));
-const guard = createGuard({
-  store,
-  actions: actions.map((action) => points.action(action)),
-  sweepEvery: false,
-  lease: options.lease ?? "30s",
-  wait: options.wait ?? "50s",
-  grace: options.grace ?? "10s",
-});
+const newGuard = async () =>
+  createGuard({
+    store: points.store(await openStore(options)),
+    actions: actions.map((action) => points.action(action)),
+    sweepEvery: false,
+    lease: options.lease ?? "30s",
+    wait: options.wait ?? "50s",
+    grace: options.grace ?? "10s",
+  });
+const guard = await newGuard();
+const more = await Promise.all(Array.from({ length: (options.guards ?? 1) - 1 }, newGuard));
+const guards = [guard, ...more];
+const close = () => Promise.all(guards.map((one) => one.close()));
 
 /** Each store loads its own driver only: a process that starts fast is a process that tests can afford to kill. */
 async function openStore({ store }: WorkerOptions): Promise<Store> {
@@ -80,15 +84,15 @@ async function openStore({ store }: WorkerOptions): Promise<Store> {
   return postgresStore({ url: store.url, maxConnections: 4 });
 }
 
-async function execute(action: ActionName, payment: Payment): Promise<Outcome> {
-  const outcome = await guard.execute(action, payment, { requestId: payment.reference });
+async function execute(action: ActionName, payment: Payment, by = guard): Promise<Outcome> {
+  const outcome = await by.execute(action, payment, { requestId: payment.reference });
   points.reach("recorded_caller_not_told");
   return outcome;
 }
 
 /** Many callers at once; how many of them got which answer. */
 async function race(action: ActionName, payment: Payment, callers: number): Promise<[answer: string, count: number][]> {
-  const outcomes = await Promise.all(Array.from({ length: callers }, () => execute(action, payment)));
+  const outcomes = await Promise.all(Array.from({ length: callers }, (_, n) => execute(action, payment, guards[n % guards.length])));
   const counts = new Map<string, number>();
   for (const outcome of outcomes) {
     const answer = JSON.stringify(outcome, (name, value) => (name === "readAt" ? undefined : value));
@@ -98,7 +102,7 @@ async function race(action: ActionName, payment: Payment, callers: number): Prom
 }
 
 const ASKS: { [Name in keyof Asks]: (...args: Parameters<Asks[Name]>) => Promise<Awaited<ReturnType<Asks[Name]>>> } = {
-  execute,
+  execute: (action, payment) => execute(action, payment),
   race,
   receipt: (requestId: string) => guard.receipt(requestId),
   log: (requestId: string) => guard.log(requestId),
@@ -118,16 +122,19 @@ process.on("message", async ({ id, ask, args }: Ask) => {
   }
 });
 
+let terminating = false;
 process.on("SIGTERM", async () => {
-  const closed = guard.close();
+  terminating = true;
+  const closed = close();
   writeSync(1, "CLOSING\n");
   await closed;
   writeSync(1, "CLOSED\n");
-  if (process.connected) process.disconnect();
+  process.disconnect(); // from here nothing but the guard could keep the process
 });
 
 process.once("disconnect", async () => {
-  await guard.close();
+  if (terminating) return;
+  await close();
   process.exit();
 });
 

@@ -28,6 +28,8 @@ export interface WorkerOptions {
   readonly lease?: string;
   readonly wait?: string;
   readonly grace?: string;
+  /** How many guards, each with a store of its own, `race` spreads its callers over. Default 1. */
+  readonly guards?: number;
   /** The effects ignore their abort signal. */
   readonly deaf?: boolean;
 }

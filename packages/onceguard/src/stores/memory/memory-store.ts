@@ -104,7 +104,8 @@ class MemoryStore implements Store {
       .filter(({ state, dueAt, action, capability }) => {
         if (dueAt === null || dueAt > now) return false;
         if (state === "running") return true;
-        return (state === "retry_wait" || state === "in_doubt") && (actions.has(action) || capability === "none");
+        if (state === "in_doubt" && capability === "none") return true;
+        return (state === "retry_wait" || state === "in_doubt") && actions.has(action);
       })
       .sort((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0))
       .slice(0, query.limit);

@@ -124,8 +124,8 @@ FROM ${rows(
     due: `
 SELECT ${NOW} AS now, ${COLUMNS} FROM ${schema}.request r
 WHERE (r.state = 'running' AND r.due_at <= ${NOW})
-   OR (r.state IN ('retry_wait', 'in_doubt') AND r.due_at <= ${NOW}
-       AND (r.capability = 'none' OR r.action = ANY ($2::text[])))
+   OR (r.state = 'retry_wait' AND r.due_at <= ${NOW} AND r.action = ANY ($2::text[]))
+   OR (r.state = 'in_doubt' AND r.due_at <= ${NOW} AND (r.capability = 'none' OR r.action = ANY ($2::text[])))
 ORDER BY r.due_at LIMIT $3`,
 
     history: `SELECT * FROM ${schema}.log WHERE tenant = $1 AND request_id = $2 ORDER BY seq`,

@@ -199,7 +199,8 @@ class SqliteStore implements Store {
 
   due(query: { readonly actions: readonly string[]; readonly limit: number }): Promise<readonly Receipt[]> {
     return this.#read((now) => {
-      const rows = this.#ready().due.all(now, now, JSON.stringify(query.actions), query.limit);
+      const actions = JSON.stringify(query.actions);
+      const rows = this.#ready().due.all(now, now, actions, now, actions, query.limit);
       return (rows as ReceiptRow[]).map((row) => receiptOf(row, now));
     });
   }
@@ -344,7 +345,8 @@ function prepare(db: SqliteDatabase) {
     due: db.prepare(
       `SELECT ${COLUMNS} FROM onceguard_request
        WHERE (state = 'running' AND due_at <= ?)
-          OR (state IN ('retry_wait', 'in_doubt') AND due_at <= ?
+          OR (state = 'retry_wait' AND due_at <= ? AND action IN (SELECT value FROM json_each(?)))
+          OR (state = 'in_doubt' AND due_at <= ?
               AND (capability = 'none' OR action IN (SELECT value FROM json_each(?))))
        ORDER BY due_at LIMIT ?`,
     ),

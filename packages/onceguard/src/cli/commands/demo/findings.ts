@@ -26,7 +26,10 @@ export function chargedCents(payments: readonly LedgerEntry[]): number {
 }
 
 /** Each scenario is one intent: one invoice that is to be paid. */
-export function totals({ results }: Findings, side: Side) {
+export function totals(
+  { results }: Findings,
+  side: Side,
+): { readonly intents: number; readonly payments: number; readonly chargedCents: number } {
   const payments = results.flatMap((result) => result[side].payments);
   return { intents: results.length, payments: payments.length, chargedCents: chargedCents(payments) };
 }

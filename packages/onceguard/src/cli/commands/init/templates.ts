@@ -11,9 +11,9 @@ export default defineConfig({
   actions: [refund],
 
   // Deterministic rules, asked before anything is claimed and again before every retry.
-  // policy: ({ action, payload }) =>
-  //   action === "refund_payment" && payload.amount > 10_000
-  //     ? { verdict: "deny", reason: "refunds above 100.00 need another way" }
+  // policy: ({ action, actor }) =>
+  //   action === "refund_payment" && actor === null
+  //     ? { verdict: "deny", reason: "a refund needs somebody who asked for it" }
   //     : { verdict: "allow" },
 });
 `;

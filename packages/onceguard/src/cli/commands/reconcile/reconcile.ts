@@ -8,6 +8,7 @@ import { durationOption } from "../../option-parsers.ts";
 import { note, print, printJson, span } from "../../output.ts";
 import { type CommonOptions, command, conclude, withGuard } from "../../session.ts";
 import { receiptSummary } from "../../wire.ts";
+import { isOpen, movedLine, type Pass, passOnWire, printPass } from "./print-pass.ts";
 
 interface ReconcileOptions extends CommonOptions {
   readonly watch?: boolean;

@@ -1,4 +1,0 @@
-import { Command } from "commander";
-import { demoCommand } from "./demo.ts";
-
-await new Command("onceguard").addCommand(demoCommand()).parseAsync();
