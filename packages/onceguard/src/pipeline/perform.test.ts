@@ -296,6 +296,24 @@ describe("uncertain outcomes", () => {
     expect(new Set(effects.map((effect) => effect.idempotencyKey)).size).toBe(1);
   });
 
+  it("is settled by a probe that the action got later, but not re-sent under a key that it got later", async () => {
+    const clock = fakeClock();
+    const store = memoryStore({ clock: clock.now });
+    const before = world({}, lost);
+    await testGuard([before.pay], { store, clock }).guard.execute("pay", { orderId: "A1", amount: 5 });
+    const keyed = world({ downstreamKey: { lifetime: "1h" } });
+    const { guard: withKey } = testGuard([keyed.pay], { store, clock });
+    expect(await withKey.execute("pay", { orderId: "A1", amount: 5 })).toMatchObject({ status: "in_doubt" });
+    const probing = world({ probe: () => ({ answer: "happened", result: "seen" }) });
+    const { guard: withProbe } = testGuard([probing.pay], { store, clock });
+    expect(await withProbe.execute("pay", { orderId: "A1", amount: 5 })).toMatchObject({
+      status: "replayed",
+      result: "seen",
+      receipt: { evidence: "probe" },
+    });
+    expect([keyed.effects.length, probing.effects.length]).toEqual([0, 0]);
+  });
+
   it("is sticky: a definite failure after a doubtful attempt does not make it failed", async () => {
     const { pay } = world({ downstreamKey: { lifetime: "1h" } }, (n) => (n === 1 ? lost() : http(402)()));
     const { guard, settle } = testGuard([pay]);

@@ -1,4 +1,4 @@
-import type { Action } from "../core/action.ts";
+import type { Action, AnyAction } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import { mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
 import { isLapsed, isTerminal, type Receipt } from "../core/receipt.ts";
@@ -8,7 +8,7 @@ import { isUnavailable, persist } from "./persist.ts";
 import { recordLate, recordReceipt } from "./record-receipt.ts";
 import { isMismatch, replay } from "./replay.ts";
 import { flightKey, goOn, type Runtime } from "./runtime.ts";
-import { step } from "./settle.ts";
+import { canSettle, step } from "./settle.ts";
 
 const FIRST_POLL_MS = 2;
 const LONGEST_POLL_MS = 100;
@@ -95,7 +95,7 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
       return executed ? outcomeOf(receipt, "executed") : replay(runtime, receipt, action);
     }
     const askedAt = runtime.clock.monotonicMs();
-    const waitMs = untilDue(receipt, poll);
+    const waitMs = untilDue(receipt, action.definition, poll);
     if (waitMs === null) return outcomeOf(receipt);
     if (waitMs <= 0) {
       const taken = await step(runtime, receipt, action.definition, false);
@@ -123,14 +123,14 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
  * How long until this record's next step: 0 when it is due, null when nobody but a person or late evidence can move it.
  * A record that somebody else is running is looked at again after `poll`.
  */
-function untilDue(receipt: Receipt, poll: number): number | null {
+function untilDue(receipt: Receipt, definition: AnyAction, poll: number): number | null {
   switch (receipt.state) {
     case "running":
       return isLapsed(receipt) ? 0 : poll;
     case "retry_wait":
       return Math.max(0, (receipt.dueAt ?? 0) - receipt.readAt);
     case "in_doubt":
-      return receipt.capability === "none" ? null : Math.max(0, (receipt.dueAt ?? 0) - receipt.readAt);
+      return canSettle(receipt, definition) ? Math.max(0, (receipt.dueAt ?? 0) - receipt.readAt) : null;
     default:
       return null;
   }

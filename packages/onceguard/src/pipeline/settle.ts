@@ -100,10 +100,9 @@ async function reconcileEvent(
   definition: AnyAction | null,
   giveUp: boolean,
 ): Promise<LifecycleEvent | null> {
-  if (receipt.capability === "none" || !definition) {
-    return giveUp && receipt.capability === "none"
-      ? { type: "give_up", reason: "no_capability", route: "operator" }
-      : null;
+  if (!canSettle(receipt, definition)) {
+    const isCertain = definition !== null || receipt.capability === "none";
+    return giveUp && isCertain ? { type: "give_up", reason: "no_capability", route: "operator" } : null;
   }
   if (definition.probe) {
     const event = await probeEvent(runtime, receipt, definition);
@@ -126,6 +125,19 @@ async function reconcileEvent(
   };
 }
 
+/**
+ * Whether the action, as it is now, can settle this record without a person. A probe that was added later counts: it asks
+ * about the past. A downstream key does not: the earlier attempts may have gone out without it.
+ */
+export function canSettle(receipt: Receipt, definition: AnyAction | null): definition is AnyAction {
+  if (!definition) return false;
+  return definition.probe !== null || (definition.downstreamKey !== null && sentKeys(receipt));
+}
+
+function sentKeys(receipt: Receipt): boolean {
+  return receipt.capability === "downstream_key" || receipt.capability === "probe_and_downstream_key";
+}
+
 /** Row 11: the same call again is safe while the other side remembers its key, counted from the first possible send. */
 function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
   const mayResend = isDue(receipt) && keyIsValid(receipt, definition) && hasBudget(receipt, definition.retry);
@@ -134,7 +146,7 @@ function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction):
 
 function keyIsValid(receipt: Receipt, definition: AnyAction): boolean {
   const key = definition.downstreamKey;
-  return key !== null && receipt.readAt - receipt.generationAt < key.lifetimeMs - key.marginMs;
+  return key !== null && sentKeys(receipt) && receipt.readAt - receipt.generationAt < key.lifetimeMs - key.marginMs;
 }
 
 /** Rows 12 to 14. "Did not happen" counts only when the probe could have seen the effect of the last attempt. */

@@ -42,7 +42,9 @@ it.for(STORE_KINDS)(
     const happened = world.effects().filter((effect) => effect.reference.startsWith(kind));
     expect(new Set(happened.map((effect) => effect.reference)).size).toBe(ROUNDS);
     expect(happened).toHaveLength(ROUNDS);
-    console.log(`race on ${kind}: ${ROUNDS} rounds of ${PROCESSES * CALLERS} racers, ${inMs(durations)}; won by ${wins}`);
+    console.log(
+      `race on ${kind}: ${ROUNDS} rounds of ${PROCESSES * CALLERS} racers, ${inMs(durations)}; won by ${wins}`,
+    );
     await Promise.all(racers.map((racer) => racer.stop()));
     await store.remove();
   },

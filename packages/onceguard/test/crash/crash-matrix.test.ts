@@ -17,7 +17,7 @@ interface Case {
   /** Only where these capabilities get there. */
   readonly only?: readonly ActionName[];
   /** What the dying process is asked for after the call: to hand it to a person, or what that person said. */
-  readonly then?: "reconcile" | Decision["decision"];
+  readonly next?: "reconcile" | Decision["decision"];
 }
 
 const CASES: readonly Case[] = [
@@ -52,17 +52,24 @@ const CASES: readonly Case[] = [
     effects: 1,
     only: ["pay_downstream_key"],
   },
-  { points: ["review_recorded"], fault: "lose_reply", effects: 1, only: ["pay_none"], then: "reconcile" },
+  { points: ["review_recorded"], fault: "lose_reply", effects: 1, only: ["pay_none"], next: "reconcile" },
   {
     points: ["resolved_ack_lost"],
     fault: "lose_reply",
     effects: 1,
     settles: true,
     only: ["pay_none"],
-    then: "happened",
+    next: "happened",
   },
-  { points: ["resolved_ack_lost"], fault: "drop_request", effects: 0, settles: true, only: ["pay_none"], then: "retry" },
-  { points: ["resolved_ack_lost"], fault: "drop_request", effects: 0, only: ["pay_none"], then: "did_not_happen" },
+  {
+    points: ["resolved_ack_lost"],
+    fault: "drop_request",
+    effects: 0,
+    settles: true,
+    only: ["pay_none"],
+    next: "retry",
+  },
+  { points: ["resolved_ack_lost"], fault: "drop_request", effects: 0, only: ["pay_none"], next: "did_not_happen" },
 ];
 
 const ACTIONS: readonly ActionName[] = ["pay_none", "pay_probe", "pay_downstream_key"];
@@ -99,7 +106,7 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
   describe.concurrent("a point", () => {
     for (const [index, one] of CASES.entries()) {
       for (const action of one.only ?? ACTIONS) {
-        const row = [one.points.join(", "), one.fault, one.then].filter(Boolean).join("; ");
+        const row = [one.points.join(", "), one.fault, one.next].filter(Boolean).join("; ");
         const column = `${kind} ${action.slice(4)}`;
         it(`${row}: ${action.slice(4)}`, async () => {
           const cell = `${row}|${column}`;
@@ -132,7 +139,7 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
       await decideByTheLedger(successor, reference, index % 2 === 0 ? "did_not_happen" : "retry");
       told = await successor.execute(action, payment);
     } else {
-      expect(action !== "pay_none" || one.settles !== undefined || one.then === "did_not_happen").toBe(true);
+      expect(action !== "pay_none" || one.settles !== undefined || one.next === "did_not_happen").toBe(true);
     }
     await successor.stop();
 
@@ -140,12 +147,18 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
     if (told.status === "failed") {
       // Only ever because a person said so, and then it is true.
       expect(effects()).toEqual([]);
-      expect(told.receipt).toMatchObject({ state: "failed", failure: expect.objectContaining({ code: "did_not_happen" }) });
+      expect(told.receipt).toMatchObject({
+        state: "failed",
+        failure: expect.objectContaining({ code: "did_not_happen" }),
+      });
       expect(replayed).toEqual({ ...told, receipt: readAgain(told.receipt, replayed) });
       return;
     }
     expect(effects()).toHaveLength(1);
-    expect(told).toMatchObject({ status: expect.stringMatching(/^(executed|replayed)$/), receipt: { state: "succeeded" } });
+    expect(told).toMatchObject({
+      status: expect.stringMatching(/^(executed|replayed)$/),
+      receipt: { state: "succeeded" },
+    });
     expect(told).toMatchObject({ result: { number: effects()[0]?.number } });
     expect(replayed).toEqual({ ...told, status: "replayed", receipt: readAgain(told.receipt, replayed) });
   }
@@ -169,8 +182,15 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
 
   it("leaves nothing behind: every record is settled, and says what the ledger says", async () => {
     expect(await witness.reconcileDue()).toEqual({ moved: [], left: [] });
-    const receipts = (await witness.receipts()).map(({ requestId, state, conflict }) => ({ requestId, state, conflict }));
-    const happened = world.effects().map((effect) => effect.reference).filter((reference) => reference.startsWith(kind));
+    const receipts = (await witness.receipts()).map(({ requestId, state, conflict }) => ({
+      requestId,
+      state,
+      conflict,
+    }));
+    const happened = world
+      .effects()
+      .map((effect) => effect.reference)
+      .filter((reference) => reference.startsWith(kind));
     expect(new Set(happened).size, "duplicates").toBe(happened.length);
     expect(receipts.filter(({ state }) => state !== "failed").sort(byId)).toEqual(
       happened.map((requestId) => ({ requestId, state: "succeeded", conflict: false })).sort(byId),
@@ -182,10 +202,10 @@ it("has a case for every crash point", () => {
   expect(CRASH_POINTS.filter((point) => !CASES.some(({ points }) => points.includes(point)))).toEqual([]);
 });
 
-async function goOn(doomed: Worker, { then }: Case, action: ActionName, payment: Payment): Promise<void> {
+async function goOn(doomed: Worker, { next }: Case, action: ActionName, payment: Payment): Promise<void> {
   await doomed.execute(action, payment);
-  if (then === "reconcile") await doomed.reconcile(payment.reference);
-  else if (then) await decideByTheLedger(doomed, payment.reference, then);
+  if (next === "reconcile") await doomed.reconcile(payment.reference);
+  else if (next) await decideByTheLedger(doomed, payment.reference, next);
 }
 
 /** A person looks into the ledger and decides by what is there; `otherwise` when nothing is. */

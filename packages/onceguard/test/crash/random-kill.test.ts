@@ -81,7 +81,9 @@ it.concurrent.for(STORE_KINDS)(
     const succeeded = receipts.filter(({ state }) => state === "succeeded").map(({ requestId }) => requestId);
     expect(succeeded.sort()).toEqual([...told.keys()].sort());
     expect(receipts.filter(({ state }) => state !== "succeeded")).toEqual(
-      doubts.closed.map(() => expect.objectContaining({ state: "failed", failure: expect.objectContaining({ code: "did_not_happen" }) })),
+      doubts.closed.map(() =>
+        expect.objectContaining({ state: "failed", failure: expect.objectContaining({ code: "did_not_happen" }) }),
+      ),
     );
     expect(succeeded.length + doubts.closed.length).toBe(payments.length);
     if (store.address.kind === "sqlite") expect(integrityOf(store.address.path)).toBe("ok");

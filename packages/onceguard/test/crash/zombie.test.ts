@@ -141,7 +141,11 @@ describe.concurrent.each(STORE_KINDS)("on %s, a zombie", (kind) => {
       await newcomer.resolve(reference, { decision: "did_not_happen", actor: "ann", reason: "not in the books yet" });
       return pay(reference, "pay_none");
     });
-    expect(settled).toMatchObject({ status: "failed", failure: { code: "did_not_happen" }, receipt: { conflict: false } });
+    expect(settled).toMatchObject({
+      status: "failed",
+      failure: { code: "did_not_happen" },
+      receipt: { conflict: false },
+    });
     expect(late).toMatchObject({ status: "failed", receipt: { conflict: true } });
     expect(after).toEqual({ ...before, conflict: true, version: before.version + 1, ...readTimes(after) });
     expectLateEvidence(log, 1);

@@ -14,18 +14,32 @@ console.log("pooler", pooler.url);
 import { startFlakyWorld } from "../support/flaky-world.ts";
 import { paymentGuard } from "./support/payments.ts";
 const world = await startFlakyWorld();
-const guards = [1, 2].map(() => paymentGuard({ store: postgresStore({ url: pooler.url, statementTimeoutMs: 300, maxConnections: 6, maxBatch: 4 }), worldUrl: `http://127.0.0.1:${world.port}` }));
+
+import { withVerbs } from "../support/guard.ts";
+const pend = new Map<symbol, string>();
+function tracked(store: any) {
+  const verbs: any = {};
+  for (const v of ["open", "claim", "apply", "renew", "find", "due", "list", "append"]) verbs[v] = async (...a: any[]) => {
+    const k = Symbol(); pend.set(k, `${v}@${Math.round(performance.now() - T0)}`);
+    try { return await store[v](...a); } finally { pend.delete(k); }
+  };
+  return withVerbs(store, verbs);
+}
+const T0 = performance.now();
+const guards = [1, 2].map(() => paymentGuard({ store: tracked(postgresStore({ url: pooler.url, statementTimeoutMs: 300, maxConnections: 6, maxBatch: 4 })), worldUrl: `http://127.0.0.1:${world.port}` }));
 await guards[0]!.guard.receipts({ limit: 1 });
 const t0 = performance.now();
-proxy.byChance({ seed: 5, probability: 0.15, match: (c) => c[0] !== 0, faults: [{ mode: "reset" }, { mode: "reset", forward: true }, { mode: "black_hole" }, { mode: "dropped_reply", ending: "cut" }, { mode: "dropped_reply", ending: "hang" }] });
+proxy.byChance({ seed: Number(process.argv[2]), probability: 0.15, match: (c) => c[0] !== 0, faults: [{ mode: "reset" }, { mode: "reset", forward: true }, { mode: "black_hole" }, { mode: "dropped_reply", ending: "cut" }, { mode: "dropped_reply", ending: "hang" }] });
 const CAPS = ["none", "probe", "downstream_key", "probe_and_downstream_key"] as const;
 let stop = false;
-const tick = setInterval(() => console.log("   ", Math.round(performance.now() - t0), JSON.stringify(proxy.injected), proxy.connections), 3000);
-for (let w = 0; w < 3; w++) {
+const tick = setInterval(() => console.log("   ", Math.round(performance.now() - t0), JSON.stringify(proxy.injected), proxy.connections, [...pend.values()].slice(0,12).join(" "), pend.size), 3000);
+for (let w = 0; w < 12; w++) {
   const r = await Promise.all(Array.from({ length: 32 }, (_, n) => guards.map(async (g) => {
     const c: Record<string, number> = {};
     for (let i = 0; i < 60; i++) {
+      const kk = Symbol(); pend.set(kk, `pay ${CAPS[n % 4]} ${w}.${n}@${Math.round(performance.now() - T0)}`);
       const x = await g.pay(CAPS[n % 4]!, `${w}.${n}`);
+      pend.delete(kk);
       const k = x.status + ("reason" in x ? ` ${x.reason.slice(-40)}` : ""); c[k] = (c[k] ?? 0) + 1;
       if (["executed", "replayed", "review", "failed"].includes(x.status)) break;
       await new Promise((r) => setTimeout(r, 50));

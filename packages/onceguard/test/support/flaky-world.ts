@@ -63,7 +63,8 @@ export async function startFlakyWorld(): Promise<FlakyWorld> {
     holding: async (reference) => void (await ask("holding", reference)),
     requests: async (reference) => (await ask("requests", reference)) as number,
     effects: (reference) => {
-      const lines = readFileSync(ledger, "utf8").split("\n").filter(Boolean);
+      // What follows the last line break is being written at this moment.
+      const lines = readFileSync(ledger, "utf8").split("\n").slice(0, -1);
       const all = lines.map((line) => JSON.parse(line) as Effect);
       return reference === undefined ? all : all.filter((effect) => effect.reference === reference);
     },

@@ -92,7 +92,9 @@ async function execute(action: ActionName, payment: Payment, by = guard): Promis
 
 /** Many callers at once; how many of them got which answer. */
 async function race(action: ActionName, payment: Payment, callers: number): Promise<[answer: string, count: number][]> {
-  const outcomes = await Promise.all(Array.from({ length: callers }, (_, n) => execute(action, payment, guards[n % guards.length])));
+  const outcomes = await Promise.all(
+    Array.from({ length: callers }, (_, n) => execute(action, payment, guards[n % guards.length])),
+  );
   const counts = new Map<string, number>();
   for (const outcome of outcomes) {
     const answer = JSON.stringify(outcome, (name, value) => (name === "readAt" ? undefined : value));

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import type { LogEntry } from "../../../core/ports.ts";
 import { count, paint, print, visible } from "../../output.ts";
-import { allHold, chargedCents, type Findings, type JudgedResult, tally, totals } from "./findings.ts";
+import { allHold, chargedCents, type Findings, type JudgedResult, type Totals, tally, totals } from "./findings.ts";
 import { AMOUNT_CENTS } from "./scenarios.ts";
 
 /** The findings on a terminal, at most 80 columns wide. */
@@ -87,7 +87,7 @@ const WORDS: Readonly<Record<LogEntry["event"], string>> = {
 
 function printTotals(findings: Findings): void {
   const [unguarded, guarded] = [totals(findings, "unguarded"), totals(findings, "guarded")];
-  const line = ({ intents, payments, chargedCents }: typeof guarded): string =>
+  const line = ({ intents, payments, chargedCents }: Totals): string =>
     `${count(intents, "intent")}, ${count(payments, "payment")}, ${money(chargedCents)} charged.`;
   print(`Unguarded: ${paint("bold", line(unguarded))}`);
   print(`Guarded: ${paint("bold", line(guarded))}`);
