@@ -171,12 +171,15 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
     payment: Payment,
   ): Promise<void> {
     const doomed = await startWorker({ store: store.address, world: world.port, crash: point, stop, lease: "500ms" });
-    void goOn(doomed, one, action, payment).catch(() => undefined);
-    if (stop === "pause") {
-      await doomed.printed(`REACHED ${point}`);
-      doomed.kill("SIGKILL");
-    }
-    expect(await doomed.ended).toEqual({ code: null, signal: "SIGKILL", printed: [`REACHED ${point}`] });
+    const end = goOn(doomed, one, action, payment).then(
+      () => "it went past the point",
+      () => doomed.ended,
+    );
+    void doomed.printed(`REACHED ${point}`).then(
+      () => doomed.kill("SIGKILL"),
+      () => undefined,
+    );
+    expect(await end).toEqual({ code: null, signal: "SIGKILL", printed: [`REACHED ${point}`] });
     killed++;
   }
 

@@ -25,11 +25,14 @@ export function chargedCents(payments: readonly LedgerEntry[]): number {
   return payments.reduce((sum, { amount_cents }) => sum + amount_cents, 0);
 }
 
+export interface Totals {
+  readonly intents: number;
+  readonly payments: number;
+  readonly chargedCents: number;
+}
+
 /** Each scenario is one intent: one invoice that is to be paid. */
-export function totals(
-  { results }: Findings,
-  side: Side,
-): { readonly intents: number; readonly payments: number; readonly chargedCents: number } {
+export function totals({ results }: Findings, side: Side): Totals {
   const payments = results.flatMap((result) => result[side].payments);
   return { intents: results.length, payments: payments.length, chargedCents: chargedCents(payments) };
 }
