@@ -1,5 +1,5 @@
 /**
- * Runs the documentation: every ```ts block is type-checked, and one that is followed by a ```text block is executed
+ * Runs the README and the documentation: every ```ts block is type-checked, and one that is followed by a ```text block is executed
  * in an empty folder of its own and has to print exactly that.
  *
  *   node docs/run-samples.mjs [--update] [page...]     (after `npm run build`)
@@ -17,7 +17,7 @@ const modules = join(docs, "../node_modules");
 const args = process.argv.slice(2);
 const update = args.includes("--update");
 const named = args.filter((arg) => !arg.startsWith("--"));
-const pages = named.length > 0 ? named : globSync("**/*.md", { cwd: docs }).sort();
+const pages = named.length > 0 ? named : ["../README.md", ...globSync("**/*.md", { cwd: docs }).sort()];
 
 const SAMPLE = /^```ts\n([\s\S]*?)^```\n(?:\n*^```text\n([\s\S]*?)^```)?/gm;
 const root = mkdtempSync(join(tmpdir(), "onceguard-docs-"));
