@@ -17,7 +17,10 @@ const modules = join(docs, "../node_modules");
 const args = process.argv.slice(2);
 const update = args.includes("--update");
 const named = args.filter((arg) => !arg.startsWith("--"));
-const pages = named.length > 0 ? named : ["../README.md", ...globSync("**/*.md", { cwd: docs }).sort()];
+const pages =
+  named.length > 0
+    ? named
+    : ["../README.md", "../packages/onceguard/README.md", ...globSync("**/*.md", { cwd: docs }).sort()];
 
 const SAMPLE = /^```ts\n([\s\S]*?)^```\n(?:\n*^```text\n([\s\S]*?)^```)?/gm;
 const root = mkdtempSync(join(tmpdir(), "onceguard-docs-"));

@@ -39,7 +39,9 @@ it.each(["apply", "find", "renew"] as const)("%s keeps one plan, by the index, f
   );
   const call = `EXECUTE ${name}_plan (NULL, 1, ${types.map(sample).join(", ")})`;
   for (let n = 0; n < 10; n++) await client.query(call);
-  const { rows } = await client.query("SELECT generic_plans FROM pg_prepared_statements WHERE name = $1", [`${name}_plan`]);
+  const { rows } = await client.query("SELECT generic_plans FROM pg_prepared_statements WHERE name = $1", [
+    `${name}_plan`,
+  ]);
   expect(Number(rows[0].generic_plans)).toBeGreaterThan(0);
   const plan = (await client.query(`EXPLAIN ${call}`)).rows.map((row) => row["QUERY PLAN"]).join("\n");
   expect(plan).toContain("Index Scan using request_pkey");
