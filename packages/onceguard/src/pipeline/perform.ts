@@ -57,11 +57,11 @@ async function lead(runtime: Runtime, action: Action, patience: Patience): Promi
     const answer = await claim(runtime, action);
     if (answer.kind === "exists") {
       if (isMismatch(answer.receipt, action)) return mismatch(action.requestId);
-      known = { receipt: answer.receipt, dispatched: false };
+      known = { receipt: answer.receipt, attempted: null };
     } else {
       const attempted = await attempt(runtime, answer.claim, action, askedAt);
       if ("status" in attempted) return attempted;
-      known = { receipt: attempted, dispatched: true };
+      known = { receipt: attempted, attempted: answer.claim.receipt.fencingToken };
     }
   } catch (error) {
     if (isUnavailable(error)) return unavailable(runtime, action.requestId, error.message);
@@ -73,7 +73,7 @@ async function lead(runtime: Runtime, action: Action, patience: Patience): Promi
     // The record exists: the last thing known of it is the honest answer while the store is away. And after a dispatch
     // no trouble with the store, of whatever kind, may become an exception that hides what happened.
     if (isUnavailable(error)) return outcomeOf(known.receipt);
-    if (!known.dispatched) throw error;
+    if (known.attempted === null) throw error;
     runtime.report(error);
     return outcomeOf(known.receipt);
   }
@@ -82,8 +82,8 @@ async function lead(runtime: Runtime, action: Action, patience: Patience): Promi
 /** The newest state of a record that has been seen, also by whoever sees the work on it fail. */
 export interface LastKnown {
   receipt: Receipt;
-  /** This call has made an attempt of its own. */
-  dispatched: boolean;
+  /** The fencing token of the last attempt that this call has made itself; null when it has made none. */
+  attempted: number | null;
 }
 
 /** Follows the record until it is settled, taking each step that comes due, for as long as the caller has patience. */
@@ -91,7 +91,8 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
   for (let poll = FIRST_POLL_MS; ; ) {
     const { receipt } = known;
     if (isTerminal(receipt.state)) {
-      const executed = known.dispatched && receipt.state === "succeeded";
+      // Not when somebody else's later attempt made the effect: of all callers, one hears that it executed.
+      const executed = receipt.state === "succeeded" && known.attempted === receipt.fencingToken;
       return executed ? outcomeOf(receipt, "executed") : replay(runtime, receipt, action);
     }
     const askedAt = runtime.clock.monotonicMs();
@@ -100,7 +101,7 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
     if (waitMs <= 0) {
       const taken = await step(runtime, receipt, action.definition, false);
       if (taken.claim) {
-        known.dispatched = true;
+        known.attempted = taken.claim.receipt.fencingToken;
         const result = await attempt(runtime, taken.claim, action, askedAt);
         if ("status" in result) return result;
         known.receipt = result;

@@ -46,7 +46,7 @@ export async function reconcileDue(runtime: Runtime): Promise<Reconciliation> {
 export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: boolean): Promise<Receipt> {
   const key = flightKey(receipt.tenant, receipt.requestId);
   if (runtime.inFlight.has(key)) return receipt;
-  const known: LastKnown = { receipt, dispatched: false };
+  const known: LastKnown = { receipt, attempted: null };
   const work = steps(runtime, known, giveUp);
   const flight: InFlight = {
     action: receipt.action,

@@ -194,8 +194,8 @@ class Link {
 
   cut(): void {
     this.#state = "dead";
-    this.#client.resetAndDestroy();
-    this.#server.resetAndDestroy();
+    reset(this.#client);
+    reset(this.#server);
   }
 
   #clientGone(): void {
@@ -205,7 +205,7 @@ class Link {
 
   #serverGone(broken: boolean): void {
     if (this.#state === "orphaned") this.#server.destroy();
-    else if (this.#state !== "dead" && broken) this.#client.resetAndDestroy();
+    else if (this.#state !== "dead" && broken) reset(this.#client);
     else if (this.#state === "open") this.#client.end();
   }
 
@@ -271,7 +271,7 @@ class Link {
   /** RST to the client; the server gets all that was sent, and an orderly end. */
   #cutClient(): void {
     this.#state = "orphaned";
-    this.#client.resetAndDestroy();
+    reset(this.#client);
     this.#server.end();
   }
 }
@@ -279,6 +279,12 @@ class Link {
 const NOTHING = Buffer.alloc(0);
 const anything = (): boolean => true;
 const firstBytes = (): ReplyBoundary => ({ completed: () => 1 });
+
+/** RST; where the end has already been sent there is no way back to it, and an attempt would leave the socket open. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
 
 function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once("close", () => resolve()));

@@ -170,7 +170,7 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
     action: ActionName,
     payment: Payment,
   ): Promise<void> {
-    const doomed = await startWorker({ store: store.address, world: world.port, crash: point, stop, lease: "500ms" });
+    const doomed = await startWorker({ store: store.address, world: world.port, crash: point, stop, lease: "800ms" });
     const end = goOn(doomed, one, action, payment).then(
       () => "it went past the point",
       () => doomed.ended,

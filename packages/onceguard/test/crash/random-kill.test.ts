@@ -45,17 +45,21 @@ it.concurrent.for(STORE_KINDS)(
 
     let interrupted = 0;
     for (let life = 0; life < LIVES; life++) {
-      const doomed = await startWorker({ ...options, lease: "500ms", wait: "200ms" });
+      const doomed = await startWorker({ ...options, lease: "800ms", wait: "200ms" });
       // Its own share, and after every second one something from an earlier life.
       const own = payments.slice(life * PAYMENTS_PER_LIFE, (life + 1) * PAYMENTS_PER_LIFE);
       const earlier = payments.slice(0, life * PAYMENTS_PER_LIFE).sort(() => Math.random() - 0.5);
       const queue = own.flatMap((one, n) => (n % 2 === 0 ? [one] : [one, ...earlier.splice(0, 1)]));
+      let answersLeft = 1 + Math.floor((Math.random() * queue.length) / 2);
+      const enough = Promise.withResolvers<void>();
       const callers = Array.from({ length: CALLERS }, async () => {
         for (let next = queue.shift(); next; next = queue.shift()) {
           hear(await doomed.execute(next.action, next.payment));
+          if (--answersLeft === 0) enough.resolve();
         }
       });
-      await sleep(10 + Math.random() * 150);
+      await enough.promise;
+      await sleep(Math.random() * 5);
       doomed.kill("SIGKILL");
       expect((await doomed.ended).signal).toBe("SIGKILL");
       for (const caller of await Promise.allSettled(callers)) {

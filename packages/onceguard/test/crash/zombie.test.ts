@@ -49,7 +49,7 @@ describe.concurrent.each(STORE_KINDS)("on %s, a zombie", (kind) => {
     meanwhile: () => Promise<Outcome>,
   ): Promise<Story> {
     await world.plan(reference, fault);
-    const zombie = await startWorker({ store: store.address, world: world.port, lease: "500ms", deaf: true });
+    const zombie = await startWorker({ store: store.address, world: world.port, lease: "800ms", deaf: true });
     const outcome = zombie.execute(action, { reference, amount: 500 });
     await world.holding(reference);
     zombie.kill("SIGSTOP");

@@ -37,11 +37,11 @@ function pooled({ skip }: Pick<TestContext, "skip">): string {
 let schemas = 0;
 const newSchema = (): string => `pooled_${++schemas}`;
 
-/** In a database of its own kept by this test file: any schema is another empty store. */
-function counted(name: string) {
+/** An action whose effects are counted by what they are for. */
+function counted() {
   const effects = new Map<string, number>();
   const action = defineAction({
-    name,
+    name: "pay",
     riskTier: "side_effecting",
     keyFields: ["id"],
     execute: ({ id }: { id: string }) => {
@@ -80,7 +80,7 @@ describe("the store contract through PgBouncer", () => {
 it("500 first executions at once, then 500 replays, in two guards with a pool each", async (context) => {
   const url = pooled(context);
   const schema = newSchema();
-  const { action, effects } = counted("pay");
+  const { action, effects } = counted();
   const newGuard = () =>
     createGuard({ store: postgresStore({ url, schema, maxConnections: 10 }), actions: [action], sweepEvery: false });
   const [a, b] = [newGuard(), newGuard()];
@@ -112,7 +112,7 @@ it("500 first executions at once, then 500 replays, in two guards with a pool ea
 it("named statements are used directly, and switch themselves off behind a PgBouncer that cannot do them", async (context) => {
   const url = pooled(context);
   const schema = newSchema();
-  const { action, effects } = counted("pay");
+  const { action, effects } = counted();
 
   const direct = recordingPool(database);
   const guard = createGuard({
@@ -213,7 +213,8 @@ describe("faults", () => {
   };
 
   it.for(["before", "behind"] as const)(
-    `${FAULTS_WANTED} faults %s PgBouncer: no effect twice, none lost`,
+    "faults %s PgBouncer: no effect twice, none lost",
+    { timeout: 120_000 },
     async (where, context) => {
       pooled(context);
       const cleanUp: (() => Promise<unknown>)[] = [];
@@ -268,6 +269,5 @@ describe("faults", () => {
         for (const undo of cleanUp.reverse()) await undo();
       }
     },
-    120_000,
   );
 });

@@ -32,7 +32,7 @@ export function flakyWorldClient(port: number) {
           const answer = (await json(response)) as Answer;
           const status = response.statusCode ?? 0;
           if (status === 200) resolve(answer);
-          else reject(Object.assign(new Error(`the world answered ${status}`), { status }));
+          else reject(Object.assign(new Error(`the world answered ${status}`), { status, ...answer }));
         } catch (error) {
           reject(error);
         }

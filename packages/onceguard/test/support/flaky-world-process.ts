@@ -53,7 +53,7 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
     case "drop_request":
       return void request.socket.destroy();
     case "reject_transient":
-      return answer(429, {});
+      return answer(429, { retryAfterMs: 250 }); // long enough to die in
     case "hold_reject":
       await hold(reference);
       return answer(402, {});

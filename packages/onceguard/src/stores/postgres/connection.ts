@@ -56,7 +56,7 @@ export class Connection {
   /** Several statements as one implicit transaction (simple protocol, no parameters). */
   async script(text: string): Promise<void> {
     try {
-      await this.#options.pool.query(text);
+      await this.#inTime(this.#options.pool.query(text));
     } catch (error) {
       throw storeError(error, this.#options.name);
     }

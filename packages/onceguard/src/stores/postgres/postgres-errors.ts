@@ -64,6 +64,8 @@ export function storeError(error: unknown, name: string): unknown {
       { cause: error },
     );
   }
+  // Tried again often enough: the row is too busy for now, and the statement certainly had no effect.
+  if (isSerializationFailure(error)) return unavailable(name, message, "no", error);
   const answered = code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P|XX)/.test(code);
   const notApplied = NOT_APPLIED_CODES.has(code ?? "") || /timeout exceeded when trying to connect/.test(message);
   if (answered && !notApplied) return error;

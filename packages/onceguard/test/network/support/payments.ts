@@ -74,13 +74,11 @@ export function paymentGuard(options: {
     sweepEvery: options.sweepEvery ?? 250,
     onBackgroundError: (error) => background.push(error),
   });
+  const calls = new Map(actions.map((action) => [action.name, guard.wrap(action)]));
   return {
     guard: guard as unknown as Guard,
     background,
-    pay: async (capability, intent) => {
-      const outcome = await guard.execute(`pay.${capability}`, { intent });
-      return outcome as Outcome<Effect>;
-    },
+    pay: async (capability, intent) => (await calls.get(`pay.${capability}`)?.({ intent })) as Outcome<Effect>,
   };
 }
 
