@@ -401,6 +401,28 @@ describe("leases", () => {
     expect(effects).toHaveLength(1);
   });
 
+  it("that passed to somebody else pass the word 'executed' with them: of all callers, one hears it", async () => {
+    const gate = Promise.withResolvers<object>();
+    const { pay, effects } = world({ timeout: "10m", downstreamKey: { lifetime: "1h" } }, (n) =>
+      n === 1 ? gate.promise : { paid: n },
+    );
+    const clock = fakeClock();
+    const store = memoryStore({ clock: clock.now });
+    const cut = withVerbs(store, {
+      renew: () => Promise.reject(new OnceguardError("store_unavailable", "cut", { applied: "unknown" })),
+    });
+    const here = testGuard([pay], { store: cut, clock, lease: "3s" });
+    const there = testGuard([pay], { store, clock, lease: "3s" });
+    const first = settle(clock, here.guard.execute("pay", { orderId: "A1", amount: 5 }, { wait: "1m" }));
+    await clock.advance(5_000);
+    expect(await settle(clock, there.guard.execute("pay", { orderId: "A1", amount: 5 }))).toMatchObject({
+      status: "executed",
+      result: { paid: 2 },
+    });
+    expect(await first).toMatchObject({ status: "replayed", result: { paid: 2 } });
+    expect(effects).toHaveLength(2);
+  });
+
   it("nothing is sent when the claim took so long that little of the lease is left and it cannot be renewed", async () => {
     const { pay, effects } = world({ retry: { maxAttempts: 1 } });
     const clock = fakeClock();

@@ -115,9 +115,8 @@ async function reconcileEvent(
   if (!isDue(receipt)) return null;
   const resend = resendEvent(runtime, receipt, definition);
   if (resend) return resend;
-  if (isPending(runtime, receipt)) {
-    return { type: "probe_cannot_tell", nextInMs: askAgainInMs(runtime, sinceAttempt(receipt), definition) };
-  }
+  // What only this process knows must not put the question off for the others.
+  if (isPending(runtime, receipt)) return null;
   return {
     type: "give_up",
     reason: keyIsValid(receipt, definition) ? "retries_exhausted" : "key_expired",
