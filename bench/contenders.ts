@@ -43,7 +43,7 @@ function expect(outcome: { status: string }, status: string): void {
 
 const COLUMNS =
   "tenant, request_id, action, risk_tier, capability, key_source, fingerprint, payload, state, conflict, may_have_applied, fencing_token, generation, attempt_number, version, owner_token, created_at, updated_at, generation_at, due_at";
-export const INSERT_VALUES =
+const INSERT_VALUES =
   "'default', $1, 'pay', 'side_effecting', 'none', 'business_key', $2, $3, 'running', false, false, 1, 1, 1, 1, $4, (extract(epoch from now()) * 1000)::bigint, 0, 0, 1";
 export const BENCH_INSERT = `INSERT INTO bench_request (${COLUMNS}) VALUES (${INSERT_VALUES}) ON CONFLICT DO NOTHING`;
 export const BENCH_UPDATE =

@@ -167,6 +167,9 @@ class Link {
    * finishes by itself. `dead`: nothing passes any more.
    */
   #state: "open" | "dropping" | "orphaned" | "dead" = "open";
+  /** The server shall answer before it hears that its client has gone. */
+  #unanswered = false;
+  #endsWhenAnswered = false;
   #dropped: { readonly hit: Hit; readonly reply: Buffer[] } | null = null;
 
   constructor(
@@ -200,6 +203,7 @@ class Link {
 
   #clientGone(): void {
     if (this.#state === "dead") this.#server.destroy();
+    else if (this.#unanswered) this.#endsWhenAnswered = true;
     else this.#server.end();
   }
 
@@ -221,7 +225,7 @@ class Link {
     switch (hit.fault.mode) {
       case "reset":
         if (hit.fault.forward) {
-          this.#send(chunk);
+          this.#sendAlone(chunk);
           this.#cutClient();
         } else {
           this.cut();
@@ -241,7 +245,7 @@ class Link {
         // What the client sends meanwhile waits behind it.
         this.#client.pause();
         setTimeout(() => {
-          this.#send(chunk);
+          this.#sendAlone(chunk);
           this.#client.resume();
           hit.happened(NOTHING);
         }, hit.fault.ms);
@@ -249,6 +253,8 @@ class Link {
   }
 
   #fromServer(chunk: Buffer): void {
+    this.#unanswered = false;
+    if (this.#endsWhenAnswered) this.#server.end();
     if (this.#state === "dead" || this.#state === "orphaned") return;
     const answers = this.#boundary.completed(chunk);
     const dropped = this.#dropped;
@@ -268,11 +274,17 @@ class Link {
     if (this.#server.writable) this.#server.write(chunk);
   }
 
-  /** RST to the client; the server gets all that was sent, and an orderly end. */
+  /** A request that its client may not wait for. Servers drop what they read together with the end of the connection. */
+  #sendAlone(chunk: Buffer): void {
+    this.#unanswered = true;
+    this.#send(chunk);
+  }
+
+  /** RST to the client; the server gets all that was sent, and an orderly end when it has answered. */
   #cutClient(): void {
     this.#state = "orphaned";
     reset(this.#client);
-    this.#server.end();
+    this.#clientGone();
   }
 }
 

@@ -31,8 +31,9 @@ function sample(type: string): string {
  * On an empty table, as on the first day: the planner must settle on one general plan that goes by the index, or the
  * hot path is planned anew every time, or scans a table that has grown since.
  */
-it.each(["apply", "find", "renew"] as const)("%s keeps one plan, by the index, from the first day", async (name) => {
-  const text = statements('"onceguard"')[name];
+const NAMES = ["apply", "find", "renew"] as const;
+it.each(NAMES)("%s keeps one plan for several rows, by the index, from the first day", async (name) => {
+  const text = statements('"onceguard"').many[name];
   const types = [...text.matchAll(/\$(\d+)::(\w+)\[\]/g)].map((match) => match[2] as string);
   await client.query(
     `PREPARE ${name}_plan (bigint, bigint, ${types.map((type) => `${type}[]`).join(", ")}) AS ${text}`,
@@ -43,6 +44,19 @@ it.each(["apply", "find", "renew"] as const)("%s keeps one plan, by the index, f
     `${name}_plan`,
   ]);
   expect(Number(rows[0].generic_plans)).toBeGreaterThan(0);
+  const plan = (await client.query(`EXPLAIN ${call}`)).rows.map((row) => row["QUERY PLAN"]).join("\n");
+  expect(plan).toContain("Index Scan using request_pkey");
+  expect(plan).not.toMatch(/Seq Scan|Hash Join/);
+});
+
+it.each(NAMES)("%s goes by the index for a lone row, too", async (name) => {
+  const text = statements('"onceguard"').one[name];
+  const types = [...text.matchAll(/SELECT ([^()]*)\) AS i/g)].flatMap((match) =>
+    [...(match[1] as string).matchAll(/::(\w+)/g)].map(([, type]) => type as string),
+  );
+  await client.query(`PREPARE ${name}_one (bigint, ${types.join(", ")}) AS ${text}`);
+  const call = `EXECUTE ${name}_one (NULL, ${types.map((type) => (type === "text" ? "'x'" : type === "boolean" ? "false" : "1")).join(", ")})`;
+  for (let n = 0; n < 10; n++) await client.query(call);
   const plan = (await client.query(`EXPLAIN ${call}`)).rows.map((row) => row["QUERY PLAN"]).join("\n");
   expect(plan).toContain("Index Scan using request_pkey");
   expect(plan).not.toMatch(/Seq Scan|Hash Join/);

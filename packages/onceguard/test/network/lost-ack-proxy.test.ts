@@ -116,6 +116,17 @@ describe("between a client and a server that answers line by line", () => {
     await until(() => a.heard === "did one\ndid two\n");
   });
 
+  it("delay: a request whose client has given up meanwhile arrives all the same", async () => {
+    const a = await client();
+    const sprung = proxy.cutNext({ mode: "delay", ms: 50 });
+    a.send("one");
+    await until(() => proxy.connections === 1);
+    a.socket.destroy();
+    await sprung;
+    await until(() => received.length === 1);
+    await until(() => proxy.connections === 0); // and after its answer nothing is left
+  });
+
   it("refuse: ECONNREFUSED for newcomers, and later the same port again", async () => {
     const a = await client();
     await proxy.refuse();

@@ -61,7 +61,12 @@ const broken = ({ injected }: LostAckProxy): number => injected.reset + injected
 it(`${FAULTS_WANTED} faults before PostgreSQL and before the outside world: no effect twice, none lost, nothing false told`, async () => {
   console.log(`ONCEGUARD_TEST_SEED=${seed}`);
   toPostgres.byChance({ seed, probability: 0.12, faults: BROKEN });
-  toWorld.byChance({ seed: seed + 1, probability: 0.3, faults: [...BROKEN, { mode: "delay", ms: 100 }] });
+  // Late, too: a request that arrives when its attempt (300 ms) is over, and the probe must not have been believed yet.
+  const late: Fault[] = [
+    { mode: "delay", ms: 100 },
+    { mode: "delay", ms: 400 },
+  ];
+  toWorld.byChance({ seed: seed + 1, probability: 0.35, faults: [...BROKEN, ...late] });
 
   const told: Told[] = [];
   let waves = 0;

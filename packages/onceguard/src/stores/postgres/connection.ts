@@ -15,7 +15,8 @@ export interface ConnectionOptions {
   readonly name: string;
   readonly pool: PostgresPool;
   readonly prepare: boolean;
-  readonly statementTimeoutMs: number;
+  /** Longest wait for an answer; null where the pool itself gives up what takes too long. */
+  readonly statementTimeoutMs: number | null;
 }
 
 /** How often a statement that lost against another one is tried again before the caller hears of it. */
@@ -78,6 +79,7 @@ export class Connection {
   /** A connection that swallows everything must not hold a caller for ever; what it did stays unknown. */
   async #inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
     const { statementTimeoutMs, name } = this.#options;
+    if (statementTimeoutMs === null) return answer;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(

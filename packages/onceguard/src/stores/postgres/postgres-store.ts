@@ -8,7 +8,7 @@ import { type LogRow, logEntryOf, type ReceiptRow, receiptOf, resultColumns } fr
 import { Connection, checkedSchema, type PostgresPool } from "./connection.ts";
 import { migratePostgres } from "./migrate-postgres.ts";
 import { unavailable } from "./postgres-errors.ts";
-import { listStatement, type Statements, statements } from "./statements.ts";
+import { listStatement, type RowStatements, type Statements, statements } from "./statements.ts";
 
 export type { PostgresPool } from "./connection.ts";
 
@@ -63,11 +63,11 @@ class PostgresStore implements Store {
     this.#schema = checkedSchema(options.schema ?? "onceguard");
     this.#sql = statements(this.#schema);
     const maxBatch = options.maxBatch ?? 64;
-    // Two flushes of a kind under way: while one commits, the next is being read. More only makes batches smaller.
-    this.#claims = new Lane({ flush: (batch) => this.#insert(batch), maxBatch, maxInFlight: 2 });
-    this.#changes = new Lane({ flush: (batch) => this.#update(batch), maxBatch, maxInFlight: 2 });
+    // One flush of each kind of write under way, so that what arrives meanwhile shares the next commit.
+    this.#claims = new Lane({ flush: (batch) => this.#insert(batch), maxBatch });
+    this.#changes = new Lane({ flush: (batch) => this.#update(batch), maxBatch });
     this.#finds = new Lane({ flush: (batch) => this.#select(batch), maxBatch, maxInFlight: 2 });
-    this.#appends = new Lane({ flush: (batch) => this.#insertLog(batch), maxBatch, maxInFlight: 1 });
+    this.#appends = new Lane({ flush: (batch) => this.#insertLog(batch), maxBatch });
   }
 
   async open(): Promise<StoreInfo> {
@@ -86,7 +86,8 @@ class PostgresStore implements Store {
       name: this.name,
       pool,
       prepare: this.#options.prepare ?? true,
-      statementTimeoutMs: this.#options.statementTimeoutMs ?? 5_000,
+      // The own pool gives up a connection that does not answer; one of the user's may not.
+      statementTimeoutMs: this.#options.pool ? statementTimeoutMs(this.#options) : null,
     });
     try {
       const schemaVersion = await migratePostgres(connection, this.#schema, this.name);
@@ -126,8 +127,7 @@ class PostgresStore implements Store {
 
   async renew(renewals: readonly Renewal[]): Promise<readonly Renewal[]> {
     const sorted = renewals.toSorted(byKey);
-    const rows = await this.#query<{ tenant: string; request_id: string; fencing_token: string }>(this.#sql.renew, [
-      sorted.length,
+    const rows = await this.#rows<{ tenant: string; request_id: string; fencing_token: string }>("renew", [
       sorted.map((one) => one.tenant),
       sorted.map((one) => one.requestId),
       sorted.map((one) => one.fencingToken),
@@ -189,8 +189,7 @@ class PostgresStore implements Store {
   async #insert(batch: readonly ClaimRequest[]): Promise<(Receipt | null)[]> {
     const sorted = batch.toSorted(byKey);
     const column = <Value>(of: (request: ClaimRequest) => Value): Value[] => sorted.map(of);
-    const rows = await this.#query<{ request_id: string; owner_token: string; now: string }>(this.#sql.claim, [
-      sorted.length,
+    const rows = await this.#rows<{ request_id: string; owner_token: string; now: string }>("claim", [
       column((one) => one.tenant),
       column((one) => one.requestId),
       column((one) => one.explicitId),
@@ -218,8 +217,7 @@ class PostgresStore implements Store {
     const order = batch.map((_, n) => n).sort((a, b) => byKey(batch[a]?.from as Receipt, batch[b]?.from as Receipt));
     const column = <Value>(of: (transition: Transition, n: number) => Value): Value[] =>
       order.map((n) => of(batch[n] as Transition, n));
-    const rows = await this.#query<{ n: number; now: string; due_at: string | null }>(this.#sql.apply, [
-      batch.length,
+    const rows = await this.#rows<{ n: number; now: string; due_at: string | null }>("apply", [
       column(({ from }) => from.tenant),
       column(({ from }) => from.requestId),
       column(({ from }) => from.version),
@@ -257,8 +255,7 @@ class PostgresStore implements Store {
   }
 
   async #select(batch: readonly Key[]): Promise<(Found | null)[]> {
-    const rows = await this.#query<ReadRow & { n: number }>(this.#sql.find, [
-      batch.length,
+    const rows = await this.#rows<ReadRow & { n: number }>("find", [
       batch.map((key) => key.tenant),
       batch.map((key) => key.id),
       batch.map((_, n) => n),
@@ -271,8 +268,7 @@ class PostgresStore implements Store {
   }
 
   async #insertLog(batch: readonly Omit<LogEntry, "at">[]): Promise<undefined[]> {
-    await this.#query(this.#sql.append, [
-      batch.length,
+    await this.#rows("append", [
       batch.map((one) => one.tenant),
       batch.map((one) => one.requestId),
       batch.map((one) => one.event),
@@ -284,6 +280,17 @@ class PostgresStore implements Store {
       batch.map((one) => one.detail),
     ]);
     return batch.map(() => undefined);
+  }
+
+  /** A statement over rows, given as columns: as plain parameters for a lone row, as arrays for several. */
+  #rows<Row>(name: keyof RowStatements, columns: readonly (readonly unknown[])[]): Promise<Row[]> {
+    const count = columns[0]?.length ?? 0;
+    return count === 1
+      ? this.#query<Row>(
+          this.#sql.one[name],
+          columns.map((column) => column[0]),
+        )
+      : this.#query<Row>(this.#sql.many[name], [count, ...columns]);
   }
 
   /** With the clock in front, as every statement but `history` takes it. */
@@ -333,6 +340,10 @@ function byKey(
   return a.tenant < b.tenant ? -1 : a.tenant > b.tenant ? 1 : 0;
 }
 
+function statementTimeoutMs(options: PostgresStoreOptions): number {
+  return options.statementTimeoutMs ?? 5_000;
+}
+
 async function ownPool(options: PostgresStoreOptions, name: string): Promise<PostgresPool> {
   let pg: typeof import("pg");
   try {
@@ -350,8 +361,10 @@ async function ownPool(options: PostgresStoreOptions, name: string): Promise<Pos
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: 2_000,
     // A connection that swallows its statement is given up for good, not put back.
-    query_timeout: (options.statementTimeoutMs ?? 5_000) + 500,
+    query_timeout: statementTimeoutMs(options),
     keepAlive: true,
+    // A connection that swallows even the goodbye would keep a process that has closed its store for minutes.
+    allowExitOnIdle: true,
     application_name: "onceguard",
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.

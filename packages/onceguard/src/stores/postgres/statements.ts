@@ -1,16 +1,22 @@
 import { RECEIPT_COLUMNS } from "../receipt-row.ts";
 
 /**
- * The statements, each one round trip and one commit for any number of rows: rows travel as one array per column.
- * None needs a session, a lock beyond its rows, or a notification, so that PgBouncer in transaction mode and databases
- * that speak PostgreSQL's protocol can serve them. `schema` is a quoted identifier.
+ * The statements that write or read rows, each one round trip and one commit for any number of them. None needs a
+ * session, a lock beyond its rows, or a notification, so that PgBouncer in transaction mode and databases that speak
+ * PostgreSQL's protocol can serve them.
  */
-export interface Statements {
+export interface RowStatements {
   readonly claim: string;
   readonly apply: string;
   readonly renew: string;
   readonly find: string;
   readonly append: string;
+}
+
+export interface Statements {
+  /** For a lone row, which need not pay for arrays. */
+  readonly one: RowStatements;
+  readonly many: RowStatements;
   readonly due: string;
   readonly history: string;
 }
@@ -18,44 +24,90 @@ export interface Statements {
 /** $1 in every statement: the test clock, or null for the database's. */
 const NOW = "COALESCE($1::bigint, (EXTRACT(EPOCH FROM now()) * 1000)::bigint)";
 
+/** A table of parameters: `name type` per column. */
+type Columns = readonly (readonly [name: string, type: string])[];
+
 /**
- * The rows of a statement, $2 of them. The limit is there for the planner, which guesses a tenth of the rows for one it
- * cannot see: always about one row. Without it, it sees how short the arrays are, finds a plan made for just these
- * values cheaper, and plans anew every time (six times the cost of running the statement); or it keeps a plan that
- * scans the whole table, made when the table was small.
+ * The rows of a statement, as a table `i`. One row is plain parameters; several are one array per column, $2 of them.
+ *
+ * The limit is there for the planner, which guesses a tenth of the rows for one it cannot see: always about one row.
+ * Without it, it sees how short the arrays are, finds a plan made for just these values cheaper, and plans anew every
+ * time (six times the cost of running the statement); or it keeps a plan that scans the whole table, made when the table
+ * was small.
  */
-function rows(columns: string, arrays: string): string {
-  return `(SELECT * FROM unnest(${arrays}) AS rows (${columns}) LIMIT (SELECT $2::bigint))`;
+function rows(columns: Columns, many: boolean): string {
+  const names = columns.map(([name]) => name).join(", ");
+  if (!many) return `(SELECT ${columns.map(([, type], n) => `$${n + 2}::${type}`).join(", ")}) AS i (${names})`;
+  const arrays = columns.map(([, type], n) => `$${n + 3}::${type}[]`).join(", ");
+  return `(SELECT * FROM unnest(${arrays}) AS rows (${names}) LIMIT (SELECT $2::bigint)) AS i`;
 }
 
-/** `$3::text[], $4::bigint[], ...`: one array per column. */
-function arrays(...types: readonly string[]): string {
-  return types.map((type, n) => `$${n + 3}::${type}[]`).join(", ");
+/** `a b: text` reads as two columns of that type. */
+function columns(...groups: readonly string[]): Columns {
+  return groups.flatMap((group) => {
+    const [names = "", type = ""] = group.split(": ");
+    return names.split(" ").map((name) => [name, type] as const);
+  });
 }
 
 const COLUMNS = RECEIPT_COLUMNS.map((column) => `r.${column}`).join(", ");
 
-const CLAIM_COLUMNS =
-  "tenant, request_id, explicit_id, action, record_id, risk_tier, capability, key_source, fingerprint, payload, run_id, actor, owner_token, lease_ms";
-const CLAIM_ARRAYS = arrays(...Array<string>(13).fill("text"), "bigint");
+const CLAIM = columns(
+  "tenant request_id explicit_id action record_id risk_tier capability key_source fingerprint: text",
+  "payload run_id actor owner_token: text",
+  "lease_ms: bigint",
+);
 
-const APPLY_COLUMNS = `tenant, request_id, from_version, from_state, from_fence, requires_lapse, state, conflict,
-  may_have_applied, fencing_token, generation, attempt_number, owner_token, result, result_omitted, failure, evidence,
-  reason, route, keeps_due, due_in_ms, starts_generation, ends_attempt, event, log_actor, detail, n`;
-const APPLY_ARRAYS = arrays(
-  ...["text", "text", "bigint", "text", "bigint", "boolean", "text", "boolean"],
-  ...["boolean", "bigint", "bigint", "bigint", "text", "text", "text", "text", "text"],
-  ...["text", "text", "boolean", "bigint", "boolean", "boolean", "text", "text", "text", "integer"],
+const APPLY = columns(
+  "tenant request_id: text",
+  "from_version: bigint",
+  "from_state: text",
+  "from_fence: bigint",
+  "requires_lapse: boolean",
+  "state: text",
+  "conflict may_have_applied: boolean",
+  "fencing_token generation attempt_number: bigint",
+  "owner_token result result_omitted failure evidence reason route: text",
+  "keeps_due: boolean",
+  "due_in_ms: bigint",
+  "starts_generation ends_attempt: boolean",
+  "event log_actor detail: text",
+  "n: integer",
+);
+
+const RENEW = columns("tenant request_id: text", "fencing_token lease_ms: bigint");
+
+const FIND = columns("tenant id: text", "n: integer");
+
+const APPEND = columns(
+  "tenant request_id event state: text",
+  "version fencing_token attempt_number: bigint",
+  "actor detail: text",
 );
 
 const LOG_COLUMNS = "tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, at";
 
+/** @param schema a quoted identifier. */
 export function statements(schema: string): Statements {
+  return {
+    one: rowStatements(schema, false),
+    many: rowStatements(schema, true),
+    due: `
+SELECT ${NOW} AS now, ${COLUMNS} FROM ${schema}.request r
+WHERE (r.state = 'running' AND r.due_at <= ${NOW})
+   OR (r.state = 'retry_wait' AND r.due_at <= ${NOW} AND r.action = ANY ($2::text[]))
+   OR (r.state = 'in_doubt' AND r.due_at <= ${NOW} AND (r.capability = 'none' OR r.action = ANY ($2::text[])))
+ORDER BY r.due_at LIMIT $3`,
+    history: `SELECT * FROM ${schema}.log WHERE tenant = $1 AND request_id = $2 ORDER BY seq`,
+  };
+}
+
+function rowStatements(schema: string, many: boolean): RowStatements {
   return {
     // Rows arrive sorted by key, so that two batches never wait for each other crosswise.
     claim: `
 WITH input AS (
-  SELECT *, ${NOW} AS now FROM ${rows(CLAIM_COLUMNS, CLAIM_ARRAYS)} AS i
+  SELECT *, ${NOW} AS now FROM ${rows(CLAIM, many)}
 ), claimed AS (
   INSERT INTO ${schema}.request (tenant, request_id, explicit_id, action, record_id, risk_tier, capability, key_source,
     fingerprint, payload, run_id, actor, state, conflict, may_have_applied, fencing_token, generation, attempt_number,
@@ -73,7 +125,7 @@ SELECT request_id, owner_token, created_at AS now FROM claimed`,
 
     apply: `
 WITH input AS (
-  SELECT *, ${NOW} AS now FROM ${rows(APPLY_COLUMNS, APPLY_ARRAYS)} AS i
+  SELECT *, ${NOW} AS now FROM ${rows(APPLY, many)}
 ), applied AS (
   UPDATE ${schema}.request r SET
     state = i.state, conflict = i.conflict, may_have_applied = i.may_have_applied, fencing_token = i.fencing_token,
@@ -98,14 +150,14 @@ SELECT n, now, due_at FROM applied`,
 
     renew: `
 UPDATE ${schema}.request r SET due_at = ${NOW} + i.lease_ms
-FROM ${rows("tenant, request_id, fencing_token, lease_ms", arrays("text", "text", "bigint", "bigint"))} AS i
+FROM ${rows(RENEW, many)}
 WHERE r.request_id = i.request_id AND r.tenant = i.tenant AND r.fencing_token = i.fencing_token AND r.state = 'running'
 RETURNING r.tenant, r.request_id, r.fencing_token`,
 
     // Two index look-ups per key; the second, partial one is empty unless callers name ids beside business keys.
     find: `
 SELECT i.n, ${NOW} AS now, ${COLUMNS}
-FROM ${rows("tenant, id, n", arrays("text", "text", "integer"))} AS i
+FROM ${rows(FIND, many)}
 CROSS JOIN LATERAL (
   SELECT * FROM ${schema}.request r WHERE r.request_id = i.id AND r.tenant = i.tenant
   UNION ALL
@@ -116,19 +168,7 @@ CROSS JOIN LATERAL (
     append: `
 INSERT INTO ${schema}.log (${LOG_COLUMNS})
 SELECT tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, ${NOW}
-FROM ${rows(
-      "tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail",
-      arrays("text", "text", "text", "text", "bigint", "bigint", "bigint", "text", "text"),
-    )} AS i`,
-
-    due: `
-SELECT ${NOW} AS now, ${COLUMNS} FROM ${schema}.request r
-WHERE (r.state = 'running' AND r.due_at <= ${NOW})
-   OR (r.state = 'retry_wait' AND r.due_at <= ${NOW} AND r.action = ANY ($2::text[]))
-   OR (r.state = 'in_doubt' AND r.due_at <= ${NOW} AND (r.capability = 'none' OR r.action = ANY ($2::text[])))
-ORDER BY r.due_at LIMIT $3`,
-
-    history: `SELECT * FROM ${schema}.log WHERE tenant = $1 AND request_id = $2 ORDER BY seq`,
+FROM ${rows(APPEND, many)}`,
   };
 }
 

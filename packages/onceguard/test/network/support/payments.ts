@@ -39,7 +39,7 @@ function payments(worldUrl: string): readonly AnyAction[] {
       keyFields: ["intent"],
       record: ({ intent }: Payment) => intent,
       // Far longer than a request can still be on its way when its attempt has ended (assumption A3).
-      ...(capability.includes("probe") && { probe, settleDelay: 400 }),
+      ...(capability.includes("probe") && { probe, settleDelay: 600 }),
       ...(withKey && { downstreamKey: { lifetime: "1h" } }),
       timeout: 300,
       // Patience for hundreds of faults: whoever gives up here would hand a settled payment to a person.
