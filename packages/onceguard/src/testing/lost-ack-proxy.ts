@@ -167,7 +167,7 @@ class Link {
    * finishes by itself. `dead`: nothing passes any more.
    */
   #state: "open" | "dropping" | "orphaned" | "dead" = "open";
-  /** The server shall answer before it hears that its client has gone. */
+  /** A request whose client may not wait for it: servers drop what they read together with the end of a connection. */
   #unanswered = false;
   #endsWhenAnswered = false;
   #dropped: { readonly hit: Hit; readonly reply: Buffer[] } | null = null;
@@ -225,7 +225,8 @@ class Link {
     switch (hit.fault.mode) {
       case "reset":
         if (hit.fault.forward) {
-          this.#sendAlone(chunk);
+          this.#unanswered = true;
+          this.#send(chunk);
           this.#cutClient();
         } else {
           this.cut();
@@ -244,8 +245,9 @@ class Link {
       case "delay":
         // What the client sends meanwhile waits behind it.
         this.#client.pause();
+        this.#unanswered = true;
         setTimeout(() => {
-          this.#sendAlone(chunk);
+          this.#send(chunk);
           this.#client.resume();
           hit.happened(NOTHING);
         }, hit.fault.ms);
@@ -272,12 +274,6 @@ class Link {
 
   #send(chunk: Buffer): void {
     if (this.#server.writable) this.#server.write(chunk);
-  }
-
-  /** A request that its client may not wait for. Servers drop what they read together with the end of the connection. */
-  #sendAlone(chunk: Buffer): void {
-    this.#unanswered = true;
-    this.#send(chunk);
   }
 
   /** RST to the client; the server gets all that was sent, and an orderly end when it has answered. */

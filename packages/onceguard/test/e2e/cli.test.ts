@@ -472,7 +472,7 @@ it("paints on a terminal only, and never against NO_COLOR", async () => {
       ],
       folder.path,
       {
-        env: { TERM: "xterm-256color", ...env },
+        env: { TERM: "xterm-256color", NO_COLOR: "", ...env }, // empty counts as not set, whatever runs these tests says
       },
     ).ended;
   expect((await onTerminal({})).stdout).toContain(`${ESCAPE}[32msucceeded`);

@@ -8,7 +8,7 @@ import { createDatabase, dropDatabase } from "../support/postgres.ts";
 import { agent, CAPABILITIES, judge, type PaymentGuard, paymentGuard, settled, type Told } from "./support/payments.ts";
 
 const FAULTS_WANTED = 1_000;
-const INTENTS_PER_WAVE = 48;
+const INTENTS_PER_WAVE = 96;
 const MOST_WAVES = 40;
 
 /** Guards with a store and a pool each, as on so many machines; the same intents go to all of them. */
