@@ -1,12 +1,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { describe, test } from "vitest";
 import type { Store } from "../../src/core/ports.ts";
-import { sqliteStore } from "../../src/stores/sqlite/sqlite-store.ts";
+import { type SqliteStoreOptions, sqliteStore } from "../../src/stores/sqlite/sqlite-store.ts";
 import { fakeClock, storeContract } from "../../src/testing/index.ts";
 
-describe("SQLite store", () => {
+/** By the driver that comes with Node, and by shape with another one. */
+const DRIVERS: Record<string, (path: string) => SqliteStoreOptions> = {
+  "node:sqlite": (path) => ({ path }),
+  "better-sqlite3": (path) => ({ database: new Database(path) }),
+};
+
+describe.each(Object.entries(DRIVERS))("SQLite store on %s", (_driver, open) => {
   storeContract({
     test,
     makeStore: () => {
@@ -14,7 +21,7 @@ describe("SQLite store", () => {
       const { now, advance } = fakeClock();
       const opened: Store[] = [];
       const reopen = (): Store => {
-        const store = sqliteStore({ path: join(dir, "onceguard.db"), clock: now });
+        const store = sqliteStore({ ...open(join(dir, "onceguard.db")), clock: now });
         opened.push(store);
         return store;
       };
