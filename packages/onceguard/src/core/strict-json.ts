@@ -21,91 +21,94 @@ export const DEFAULT_JSON_LIMITS: JsonLimits = { maxBytes: 1_048_576, maxDepth: 
  * @throws OnceguardError `payload_not_json` | `payload_too_deep` | `payload_too_large`, naming the path.
  */
 export function strictJson(value: unknown, limits: JsonLimits = DEFAULT_JSON_LIMITS): JsonValue {
-  const budget = { left: limits.maxBytes };
-  return copy(value, "$", 0, limits, budget);
+  return copy(value, { limits, left: limits.maxBytes, trail: [] });
 }
 
-function copy(value: unknown, path: string, depth: number, limits: JsonLimits, budget: { left: number }): JsonValue {
+/** One walk through a payload. */
+interface Walk {
+  readonly limits: JsonLimits;
+  /** Bytes left of the cap. */
+  left: number;
+  /** Where the walk is; made into a path only for an error. */
+  readonly trail: (string | number)[];
+}
+
+function copy(value: unknown, walk: Walk): JsonValue {
   switch (typeof value) {
     case "string":
-      if (!value.isWellFormed()) refuse(path, "a string with a lone surrogate, which has no UTF-8 form");
-      spend(budget, value.length + 2, limits);
+      if (!value.isWellFormed()) refuse(walk, "a string with a lone surrogate, which has no UTF-8 form");
+      spend(walk, value.length + 2);
       return value;
     case "number":
-      if (!Number.isFinite(value)) refuse(path, `${value}, which JSON cannot carry`);
+      if (!Number.isFinite(value)) refuse(walk, `${value}, which JSON cannot carry`);
       if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-        refuse(path, "an integer beyond 2^53 - 1, which loses digits; send it as a string");
+        refuse(walk, "an integer beyond 2^53 - 1, which loses digits; send it as a string");
       }
-      spend(budget, 1, limits);
+      spend(walk, 1);
       return value === 0 ? 0 : value; // -0 and 0 are one JSON number
     case "boolean":
-      spend(budget, 4, limits);
+      spend(walk, 4);
       return value;
     case "object":
       if (value === null) return null;
-      if (depth >= limits.maxDepth) {
+      if (walk.trail.length >= walk.limits.maxDepth) {
         throw new OnceguardError(
           "payload_too_deep",
-          `The payload is nested deeper than ${limits.maxDepth} levels. Flatten it, or raise limits.maxDepth.`,
-          { maxDepth: limits.maxDepth },
+          `The payload is nested deeper than ${walk.limits.maxDepth} levels. Flatten it, or raise limits.maxDepth.`,
+          { maxDepth: walk.limits.maxDepth },
         );
       }
-      return Array.isArray(value)
-        ? copyArray(value, path, depth, limits, budget)
-        : copyObject(value, path, depth, limits, budget);
+      return Array.isArray(value) ? copyArray(value, walk) : copyObject(value, walk);
     default:
-      return refuse(path, value === undefined ? "undefined" : `a ${typeof value}`);
+      return refuse(walk, value === undefined ? "undefined" : `a ${typeof value}`);
   }
 }
 
-function copyArray(
-  value: readonly unknown[],
-  path: string,
-  depth: number,
-  limits: JsonLimits,
-  budget: { left: number },
-): JsonValue {
-  spend(budget, value.length + 1, limits);
+function copyArray(value: readonly unknown[], walk: Walk): JsonValue {
+  spend(walk, value.length + 1);
   // Array.prototype is an array itself, in every realm; the prototype of a subclass is not.
-  if (!Array.isArray(Object.getPrototypeOf(value))) refuse(path, "an instance of a class of arrays");
+  if (!Array.isArray(Object.getPrototypeOf(value))) refuse(walk, "an instance of a class of arrays");
   const out: JsonValue[] = [];
   // Not `map`: it skips holes, and a hole is an undefined that JSON would turn into null.
-  for (let i = 0; i < value.length; i++) out.push(copy(value[i], `${path}[${i}]`, depth + 1, limits, budget));
-  if (Object.keys(value).length > value.length) refuse(path, "an array with named members, which JSON drops");
+  for (let i = 0; i < value.length; i++) out.push(copyMember(value[i], i, walk));
+  if (Object.keys(value).length > value.length) refuse(walk, "an array with named members, which JSON drops");
   return out;
 }
 
-function copyObject(
-  value: object,
-  path: string,
-  depth: number,
-  limits: JsonLimits,
-  budget: { left: number },
-): JsonValue {
+function copyObject(value: object, walk: Walk): JsonValue {
   const prototype = Object.getPrototypeOf(value) as object | null;
   // Only Object.prototype, of whichever realm, has isPrototypeOf of its own.
   if (prototype !== null && !Object.hasOwn(prototype, "isPrototypeOf")) {
-    refuse(path, `an instance of ${value.constructor?.name ?? "a class"}; convert it to plain JSON first`);
+    refuse(walk, `an instance of ${value.constructor?.name ?? "a class"}; convert it to plain JSON first`);
   }
-  if (Object.getOwnPropertySymbols(value).length > 0) refuse(path, "an object with symbol keys");
+  if (Object.getOwnPropertySymbols(value).length > 0) refuse(walk, "an object with symbol keys");
   const out: Record<string, JsonValue> = {};
-  spend(budget, 2, limits);
+  spend(walk, 2);
   for (const key of Object.keys(value)) {
-    const at = `${path}.${key}`;
-    if (key === "__proto__") refuse(at, "the key __proto__, which changes the object instead of its content");
-    if (!key.isWellFormed()) refuse(path, "a key with a lone surrogate, which has no UTF-8 form");
+    if (key === "__proto__") {
+      walk.trail.push(key);
+      refuse(walk, "the key __proto__, which changes the object instead of its content");
+    }
+    if (!key.isWellFormed()) refuse(walk, "a key with a lone surrogate, which has no UTF-8 form");
     const member = (value as Record<string, unknown>)[key];
     if (member === undefined) continue;
-    spend(budget, key.length + 3, limits);
-    out[key] = copy(member, at, depth + 1, limits, budget);
+    spend(walk, key.length + 3);
+    out[key] = copyMember(member, key, walk);
   }
   return out;
 }
 
+function copyMember(member: unknown, at: string | number, walk: Walk): JsonValue {
+  walk.trail.push(at);
+  const copied = copy(member, walk);
+  walk.trail.pop();
+  return copied;
+}
+
 /** Stops a huge payload early, on a lower bound of its size; `checkSize` measures exactly. */
-function spend(budget: { left: number }, atLeast: number, limits: JsonLimits): void {
-  budget.left -= atLeast;
-  if (budget.left < 0) tooLarge(limits);
+function spend(walk: Walk, atLeast: number): void {
+  walk.left -= atLeast;
+  if (walk.left < 0) tooLarge(walk.limits);
 }
 
 /** @throws OnceguardError `payload_too_large` when the canonical text is over the cap. */
@@ -121,7 +124,8 @@ function tooLarge(limits: JsonLimits): never {
   );
 }
 
-function refuse(path: string, found: string): never {
+function refuse({ trail }: Walk, found: string): never {
+  const path = trail.reduce<string>((at, step) => (typeof step === "number" ? `${at}[${step}]` : `${at}.${step}`), "$");
   throw new OnceguardError("payload_not_json", `The payload is not strict JSON: ${path} is ${found}.`, { path, found });
 }
 

@@ -187,22 +187,23 @@ function unrecorded(granted: Claim, made: Attempt): Outcome {
 }
 
 /** Waits for the outcome as long as the caller does; null when the caller's patience ends first. */
-async function patiently(runtime: Runtime, patience: Patience, outcome: Promise<Outcome>): Promise<Outcome | null> {
-  const done = new AbortController();
-  const leave = (): void => done.abort();
-  patience.signal?.addEventListener("abort", leave, { once: true });
-  if (patience.signal?.aborted) done.abort();
-  const left = patience.until - runtime.clock.monotonicMs();
-  const end: Promise<null> =
-    left === Number.POSITIVE_INFINITY
-      ? new Promise((resolve) => done.signal.addEventListener("abort", () => resolve(null), { once: true }))
-      : runtime.clock.sleep(Math.max(0, left), done.signal).then(() => null);
-  try {
-    return await Promise.race([outcome, end]);
-  } finally {
-    patience.signal?.removeEventListener("abort", leave);
-    done.abort();
-  }
+function patiently(runtime: Runtime, { until, signal }: Patience, outcome: Promise<Outcome>): Promise<Outcome | null> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => settle(() => resolve(null));
+    const left = until - runtime.clock.monotonicMs();
+    const cancel = left === Number.POSITIVE_INFINITY ? null : runtime.clock.after(Math.max(0, left), leave);
+    const settle = (answer: () => void): void => {
+      cancel?.();
+      signal?.removeEventListener("abort", leave);
+      answer();
+    };
+    signal?.addEventListener("abort", leave, { once: true });
+    if (signal?.aborted) leave();
+    outcome.then(
+      (settled) => settle(() => resolve(settled)),
+      (error: unknown) => settle(() => reject(error)),
+    );
+  });
 }
 
 function isSettled(outcome: Outcome): boolean {
