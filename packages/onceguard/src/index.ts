@@ -33,8 +33,8 @@ export type { Clock, LogEntry, Randomness, ReceiptQuery, Store, StoreInfo } from
 export type { Capability, Evidence, Receipt, State, StoredResult } from "./core/receipt.ts";
 export type { KeySource } from "./core/request-id.ts";
 export type { JsonLimits } from "./core/strict-json.ts";
-export type { Guard, GuardOptions, InlineCall } from "./pipeline/create-guard.ts";
 export { createGuard } from "./pipeline/create-guard.ts";
+export type { Guard, GuardOptions, InlineCall } from "./pipeline/guard.ts";
 export type { Reconciliation } from "./pipeline/reconcile.ts";
 export type { Decision } from "./pipeline/review.ts";
 export type { GuardPolicy } from "./pipeline/runtime.ts";

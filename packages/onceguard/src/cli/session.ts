@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
 import type { AnyAction } from "../core/action.ts";
 import type { Store } from "../core/ports.ts";
-import { createGuard, type Guard, type GuardOptions } from "../pipeline/create-guard.ts";
+import { createGuard } from "../pipeline/create-guard.ts";
+import type { Guard, GuardOptions } from "../pipeline/guard.ts";
 import { fromEnvironment } from "./config-source.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type LoadedConfig, loadConfig } from "./load-config.ts";

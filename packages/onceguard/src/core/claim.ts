@@ -1,21 +1,8 @@
-import type { RiskTier } from "./policy.ts";
-import type { Capability, Receipt } from "./receipt.ts";
-import type { KeySource } from "./request-id.ts";
+import type { Receipt, RequestIdentity } from "./receipt.ts";
 
 /** Everything a first claim writes. */
-export interface ClaimRequest {
-  readonly tenant: string;
-  readonly requestId: string;
-  readonly explicitId: string | null;
-  readonly action: string;
-  readonly recordId: string | null;
-  readonly riskTier: RiskTier;
-  readonly capability: Capability;
-  readonly keySource: KeySource;
-  readonly fingerprint: string;
+export interface ClaimRequest extends RequestIdentity {
   readonly payload: string;
-  readonly runId: string | null;
-  readonly actor: string | null;
   /** Unique per call. A claim whose acknowledgement was lost is asked again with it, and is then still ours. */
   readonly ownerToken: string;
   readonly leaseMs: number;

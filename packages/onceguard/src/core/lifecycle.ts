@@ -1,6 +1,6 @@
 import type { ClaimRequest } from "./claim.ts";
 import { didNotHappen, type Failure, type Route } from "./failure.ts";
-import type { Evidence, Receipt, State, StoredResult } from "./receipt.ts";
+import { type Evidence, type Receipt, STATES, type State, type StoredResult } from "./receipt.ts";
 
 /** What can happen to a request, with what is known at that moment. */
 export type LifecycleEvent =
@@ -68,20 +68,6 @@ export interface TransitionRow {
   /** A further condition on the record and the event. */
   readonly when?: (receipt: Receipt, event: LifecycleEvent) => boolean;
 }
-
-const ANY: readonly State[] = [
-  "held",
-  "running",
-  "retry_wait",
-  "in_doubt",
-  "review",
-  "succeeded",
-  "failed",
-  "denied",
-  "compensating",
-  "compensated",
-  "expired",
-];
 
 /** Compares the event's type first, so that `when` sees the event it was written for. */
 function of<T extends EventType>(
@@ -168,7 +154,7 @@ export const TRANSITIONS: readonly TransitionRow[] = [
   // From retry_wait too: the probe was wrong, and to keep waiting would send the effect a second time.
   { row: 17, from: ["in_doubt", "review", "retry_wait"], on: "late_success", to: "succeeded", when: noNewerAttempt },
   { row: 17, from: ["in_doubt", "review", "retry_wait"], on: "late_success", to: "succeeded", when: oneEffectByKey },
-  { row: 18, from: ANY, on: "late_success", to: "same" },
+  { row: 18, from: STATES, on: "late_success", to: "same" },
   { row: 19, from: ["failed"], on: "reopen", to: "retry_wait" },
   { row: 20, from: ["succeeded"], on: "compensate", to: "compensating" },
   { row: 20, from: ["compensating"], on: "compensated", to: "compensated" },

@@ -70,7 +70,10 @@ export interface Refused extends Identified {
   readonly reason: string;
 }
 
-/** The store could not be reached before the claim: nothing was sent. */
+/**
+ * The store could not be reached: nothing was sent by this call. Ask again with the same request, since the claim may have
+ * been recorded without an answer, and a recorded request may be carried on by a sweeper.
+ */
 export interface Unavailable extends Identified {
   readonly status: "unavailable";
   readonly dispatched: false;

@@ -80,7 +80,9 @@ export interface ReceiptQuery {
   readonly action?: string | undefined;
   readonly recordId?: string | undefined;
   readonly runId?: string | undefined;
-  /** Continue after this receipt. Lists go from the newest to the oldest; equal times come in a stable order. */
+  /** `newest` first (default), or `longest_due`: what has waited longest, by `dueAt`. */
+  readonly order?: "newest" | "longest_due" | undefined;
+  /** In order `newest`: continue after this receipt. Lists go from the newest to the oldest; equal times come in a stable order. */
   readonly after?: Pick<Receipt, "createdAt" | "requestId" | "tenant"> | undefined;
   readonly limit: number;
 }

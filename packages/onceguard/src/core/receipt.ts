@@ -49,11 +49,8 @@ export type Capability = "none" | "probe" | "downstream_key" | "probe_and_downst
 /** A result as stored: its JSON text, or why there is none. */
 export type StoredResult = { readonly json: string } | { readonly omitted: string };
 
-/**
- * What the store durably knows of one request, as read at `readAt`. A value: every change makes a new one with the next
- * `version`. All times are milliseconds since the epoch by the store's clock.
- */
-export interface Receipt {
+/** Which request it is: written by the first claim, and never changed. */
+export interface RequestIdentity {
   readonly tenant: string;
   readonly requestId: string;
   /** The id the caller gave, where a business key took precedence over it. */
@@ -64,11 +61,17 @@ export interface Receipt {
   readonly capability: Capability;
   readonly keySource: KeySource;
   readonly fingerprint: string;
-  /** Canonical JSON of the validated payload; null once retention has passed. */
-  readonly payload: string | null;
   readonly runId: string | null;
   readonly actor: string | null;
+}
 
+/**
+ * What the store durably knows of one request, as read at `readAt`. A value: every change makes a new one with the next
+ * `version`. All times are milliseconds since the epoch by the store's clock.
+ */
+export interface Receipt extends RequestIdentity {
+  /** Canonical JSON of the validated payload; null once retention has passed. */
+  readonly payload: string | null;
   readonly state: State;
   /** Evidence contradicts this record: a person must look. */
   readonly conflict: boolean;

@@ -1,133 +1,20 @@
-import {
-  type ActionDefinition,
-  type AnyAction,
-  type CallContext,
-  defineAction,
-  type EffectContext,
-  type ProbeAnswer,
-  type Schema,
-} from "../core/action.ts";
-import { type Duration, durationMs } from "../core/duration.ts";
+import { type AnyAction, type CallContext, defineAction } from "../core/action.ts";
+import { durationMs } from "../core/duration.ts";
 import { OnceguardError } from "../core/errors.ts";
-import type { Classify } from "../core/failure.ts";
 import { type Outcome, outcomeOf } from "../core/outcome.ts";
-import { type RiskTier, tierDemands } from "../core/policy.ts";
-import type { Clock, LogEntry, Randomness, ReceiptQuery, Store } from "../core/ports.ts";
-import type { Receipt } from "../core/receipt.ts";
+import { tierDemands } from "../core/policy.ts";
+import type { ReceiptQuery } from "../core/ports.ts";
 import { checkRequestId } from "../core/request-id.ts";
-import { DEFAULT_JSON_LIMITS, type JsonLimits } from "../core/strict-json.ts";
-import { tenantHmac } from "./digest.ts";
+import { createRuntime, duplicate } from "./create-runtime.ts";
+import type { Guard, GuardOptions, InlineCall } from "./guard.ts";
 import { DEFAULT_TENANT, identify, tenantOf, withFingerprint } from "./identify.ts";
-import { Leases } from "./leases.ts";
 import { perform, unavailable } from "./perform.ts";
 import { performSafe } from "./perform-safe.ts";
-import { isUnavailable, persist } from "./persist.ts";
+import { isUnavailable } from "./persist.ts";
 import { propose } from "./propose.ts";
 import { type Reconciliation, reconcileDue, reconcileOne, startSweeper } from "./reconcile.ts";
 import { type Decision, reopen, resolve } from "./review.ts";
 import type { GuardPolicy, Runtime } from "./runtime.ts";
-import { systemClock, systemRandomness } from "./system-clock.ts";
-
-export interface GuardOptions<Actions extends readonly AnyAction[] = readonly AnyAction[]> {
-  readonly store: Store;
-  /** The actions that can be executed by name, and that the sweeper can carry on. */
-  readonly actions?: Actions;
-  /** Deterministic rules, asked before the first claim and again before every retry. */
-  readonly policy?: GuardPolicy;
-  /** How long a claim lasts without renewal; renewed at a third of it. Default 30 s. */
-  readonly lease?: Duration;
-  /** Lease that must be left before an effect is sent. Default: a sixth of `lease`. */
-  readonly leaseMargin?: Duration;
-  /** Longest wait of one call for other callers and for retries; an attempt of its own is awaited whole. Default 30 s. */
-  readonly wait?: Duration;
-  /** How long `close` waits for what runs, and a finished effect for a store that is away. Default 10 s. */
-  readonly grace?: Duration;
-  /** How long a claim is tried while the store is away before the call answers `unavailable`. Default 2 s. */
-  readonly storeTimeout?: Duration;
-  /** How often this process looks for leases that ran out, retries and questions that are due. Default 5 s; false: never. */
-  readonly sweepEvery?: Duration | false;
-  /** Limits of the strict JSON gate. Default 1 MiB and 64 levels. */
-  readonly limits?: Partial<JsonLimits>;
-  /** Largest stored result, in bytes of JSON; a larger one is left out and the success still counts. Default 1 MiB. */
-  readonly maxResultBytes?: number;
-  /** Told what goes wrong where no caller waits (sweeper, late answers). Default: a process warning. */
-  readonly onBackgroundError?: (error: unknown) => void;
-  /** For simulations and tests. */
-  readonly clock?: Clock;
-  readonly randomness?: Randomness;
-}
-
-/** SafeAgent's shape: everything in one call, without registering an action. Only the caller can carry it on. */
-export interface InlineCall<Payload, Result> extends CallContext {
-  readonly requestId: string;
-  /** The action's name. */
-  readonly action: string;
-  readonly payload: Payload;
-  readonly execute: (payload: Payload, context: EffectContext) => Promise<Result> | Result;
-  /** Default `side_effecting`. `irreversible` needs `input`. */
-  readonly riskTier?: RiskTier;
-  readonly input?: Schema<unknown, Payload>;
-  readonly record?: (payload: Payload) => string;
-  readonly volatile?: readonly string[];
-  readonly downstreamKey?: { readonly lifetime: Duration; readonly margin?: Duration };
-  readonly probe?: (payload: Payload, context: EffectContext) => Promise<ProbeAnswer<Result>> | ProbeAnswer<Result>;
-  readonly settleDelay?: Duration;
-  readonly timeout?: Duration;
-  readonly retry?: {
-    readonly maxAttempts?: number;
-    readonly maxElapsed?: Duration;
-    readonly base?: Duration;
-    readonly cap?: Duration;
-  };
-  readonly noEffectOn?: readonly number[];
-  readonly classify?: Classify;
-}
-
-type Named<Actions extends readonly AnyAction[], Name> = Extract<Actions[number], { readonly name: Name }>;
-type InputOf<A> = A extends ActionDefinition<string, infer Input, infer _P, infer _R> ? Input : never;
-type ResultOf<A> = A extends ActionDefinition<string, infer _I, infer _P, infer Result> ? Result : never;
-
-export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction[]> {
-  /**
-   * Makes the effect of a registered action happen once, and answers with what became of it.
-   *
-   * @throws OnceguardError only for misuse: unknown action, a payload that is not strict JSON or does not fit, no identity.
-   */
-  execute<Name extends Actions[number]["name"]>(
-    action: Name,
-    payload: InputOf<Named<Actions, Name>>,
-    context?: CallContext,
-  ): Promise<Outcome<ResultOf<Named<Actions, Name>>>>;
-  /** The same for an action given on the spot. */
-  execute<Payload, Result>(call: InlineCall<Payload, Result>): Promise<Outcome<Result>>;
-  /** A plain async function that executes an action under this guard. Registers the action if it is not yet. */
-  wrap<Input, Payload, Result>(
-    action: ActionDefinition<string, Input, Payload, Result>,
-  ): (payload: Input, context?: CallContext) => Promise<Outcome<Result>>;
-  /** What the store knows of a request; never executes. */
-  receipt(requestId: string, options?: { readonly tenant?: string }): Promise<Receipt | null>;
-  receipts(query?: Partial<ReceiptQuery>): Promise<readonly Receipt[]>;
-  /** The requests that wait for a person, longest waiting first. */
-  reviews(query?: Partial<Omit<ReceiptQuery, "states">>): Promise<readonly Receipt[]>;
-  /** The history of a request, oldest first. */
-  log(requestId: string, options?: { readonly tenant?: string }): Promise<readonly LogEntry[]>;
-  resolve(requestId: string, decision: Decision): Promise<Receipt>;
-  reopen(
-    requestId: string,
-    by: {
-      readonly actor: string;
-      readonly reason: string;
-      readonly expectedVersion?: number;
-      readonly tenant?: string;
-    },
-  ): Promise<Receipt>;
-  /** Settles one request now, as far as its action allows. */
-  reconcile(requestId: string, options?: { readonly tenant?: string }): Promise<Outcome>;
-  /** One pass of the sweeper over everything that is due. */
-  reconcile(): Promise<Reconciliation>;
-  /** Stops claiming, waits for what runs (at most `grace`), marks the rest in doubt, closes the store. Idempotent. */
-  close(): Promise<void>;
-}
 
 /** Lists are capped unless the caller says otherwise. */
 const DEFAULT_LIMIT = 100;
@@ -229,8 +116,7 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     },
     reviews: async (query: Partial<ReceiptQuery> = {}) => {
       await ready();
-      const waiting = await store.list({ limit: DEFAULT_LIMIT, ...query, states: ["review"] });
-      return waiting.toSorted((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0));
+      return store.list({ limit: DEFAULT_LIMIT, ...query, states: ["review"], order: "longest_due" });
     },
     log: async (requestId: string, at: { readonly tenant?: string } = {}) => {
       await ready();
@@ -280,84 +166,6 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
   return guard as unknown as Guard<Actions>;
 }
 
-function createRuntime(
-  options: GuardOptions,
-  closing: AbortSignal,
-  aborting: AbortSignal,
-  isClosed: () => boolean,
-): Runtime {
-  const { store, clock = systemClock } = options;
-  const leaseMs = durationMs(options.lease ?? "30s", "lease");
-  const leaseMarginMs = durationMs(options.leaseMargin ?? leaseMs / 6, "leaseMargin");
-  if (leaseMs < 100) throw invalidOption("lease", options.lease, "at least 100 ms");
-  if (leaseMarginMs >= leaseMs) throw invalidOption("leaseMargin", options.leaseMargin, "shorter than the lease");
-  const actions = new Map<string, AnyAction>();
-  for (const definition of options.actions ?? []) {
-    if (actions.has(definition.name)) throw duplicate(definition.name);
-    actions.set(definition.name, definition);
-  }
-  const hmacs = new Map<string, ReturnType<typeof tenantHmac>>();
-  const stops = new Set<() => void>();
-  aborting.addEventListener("abort", () => {
-    for (const stop of stops) stop();
-  });
-  let opening: Promise<void> | null = null;
-  let secret: string | null = null;
-  const runtime: Runtime = {
-    store,
-    clock,
-    randomness: options.randomness ?? systemRandomness,
-    limits: { ...DEFAULT_JSON_LIMITS, ...options.limits },
-    policy: options.policy ?? null,
-    actions,
-    leases: new Leases(store, clock, leaseMs),
-    inFlight: new Map(),
-    unansweredClaims: new Map(),
-    pending: new Map(),
-    background: new Set(),
-    late: new Set(),
-    isClosed,
-    leaseMs,
-    leaseMarginMs,
-    waitMs: durationMs(options.wait ?? "30s", "wait"),
-    graceMs: durationMs(options.grace ?? "10s", "grace"),
-    storeTimeoutMs: durationMs(options.storeTimeout ?? "2s", "storeTimeout"),
-    maxResultBytes: options.maxResultBytes ?? 1_048_576,
-    closing,
-    aborting,
-    onAbort: (stop) => {
-      if (aborting.aborted) stop();
-      stops.add(stop);
-      return () => stops.delete(stop);
-    },
-    report: options.onBackgroundError ?? ((error) => process.emitWarning(error as Error)),
-    ready: async () => {
-      if (secret !== null) return;
-      opening ??= persist(runtime, runtime.storeTimeoutMs, () => store.open())
-        .then((info) => {
-          secret = info.secret;
-        })
-        .finally(() => {
-          opening = null;
-        });
-      await opening;
-    },
-    hmac: (tenant) => {
-      if (secret === null) throw new Error("the store is not open");
-      const known = hmacs.get(tenant);
-      if (known) return known;
-      if (hmacs.size >= MAX_CACHED_TENANTS) hmacs.clear();
-      const made = tenantHmac(secret, tenant);
-      hmacs.set(tenant, made);
-      return made;
-    },
-  };
-  return runtime;
-}
-
-/** Tenant keys are cheap to derive again; the cache only must not grow with the number of tenants. */
-const MAX_CACHED_TENANTS = 10_000;
-
 function inlineAction(call: InlineCall<unknown, unknown>): AnyAction {
   const { action, riskTier = "side_effecting", execute, ...rest } = call;
   const {
@@ -391,21 +199,4 @@ function deniedBecause(
     actor: context.actor ?? null,
   });
   return verdict?.verdict === "deny" ? verdict.reason : null;
-}
-
-function duplicate(name: string): OnceguardError {
-  return new OnceguardError(
-    "duplicate_action",
-    `Two actions are called "${name}". Names identify requests; choose another.`,
-    {
-      action: name,
-    },
-  );
-}
-
-function invalidOption(option: string, value: unknown, expected: string): OnceguardError {
-  return new OnceguardError("invalid_option", `${option} is ${JSON.stringify(value)}; it must be ${expected}.`, {
-    option,
-    value,
-  });
 }

@@ -2,11 +2,13 @@ import type { AnyAction } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import { type Failure, routeOf } from "../core/failure.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
-import { isTerminal, type Receipt, type StoredResult } from "../core/receipt.ts";
+import { isTerminal, type Receipt } from "../core/receipt.ts";
 import { retryInMs } from "../core/retry.ts";
 import { type Attempt, interruptionFailure } from "./execute.ts";
 import { persist } from "./persist.ts";
 import type { Runtime } from "./runtime.ts";
+import { sentKeys } from "./settle.ts";
+import { storedResult } from "./stored-result.ts";
 
 /**
  * Record the receipt: what became of the attempt, under its fencing token. A success is never dropped: when the claim
@@ -84,7 +86,7 @@ export async function recordLate(
   const result = storedResult(attempt.value, runtime.maxResultBytes);
   let receipt = current;
   for (;;) {
-    const sameKey = definition.downstreamKey !== null && receipt.generation === generation;
+    const sameKey = definition.downstreamKey !== null && sentKeys(receipt) && receipt.generation === generation;
     const change = transition(
       receipt,
       { type: "late_success", fencingToken, result, sameKey },
@@ -101,17 +103,4 @@ export async function recordLate(
     if (answer.receipt === null) return receipt;
     receipt = answer.receipt;
   }
-}
-
-/** A result as JSON carries it; what JSON cannot carry is left out with the reason, and the success still counts. */
-export function storedResult(value: unknown, maxBytes: number): StoredResult | null {
-  if (value === undefined) return null;
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(value);
-  } catch {
-    json = undefined;
-  }
-  if (json === undefined) return { omitted: "not_json" };
-  return Buffer.byteLength(json) > maxBytes ? { omitted: "too_large" } : { json };
 }

@@ -3,8 +3,8 @@ import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts
 import type { Receipt } from "../core/receipt.ts";
 import { checkRequestId } from "../core/request-id.ts";
 import { persist } from "./persist.ts";
-import { storedResult } from "./record-receipt.ts";
 import type { Runtime } from "./runtime.ts";
+import { storedResult } from "./stored-result.ts";
 
 /** A person's decision about a request whose outcome no machine could settle. */
 export interface Decision {

@@ -5,8 +5,8 @@ import { isLapsed, type Receipt } from "../core/receipt.ts";
 import { elapsedMs, hasBudget, retryInMs } from "../core/retry.ts";
 import { effectContext, payloadOf } from "./execute.ts";
 import { persist } from "./persist.ts";
-import { storedResult } from "./record-receipt.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
+import { storedResult } from "./stored-result.ts";
 
 /** One step taken: the record as it now stands, and the claim if the step was to run it again. */
 export interface Step {
@@ -133,7 +133,8 @@ export function canSettle(receipt: Receipt, definition: AnyAction | null): defin
   return definition.probe !== null || (definition.downstreamKey !== null && sentKeys(receipt));
 }
 
-function sentKeys(receipt: Receipt): boolean {
+/** Every attempt of this request has gone out with its downstream key. */
+export function sentKeys(receipt: Receipt): boolean {
   return receipt.capability === "downstream_key" || receipt.capability === "probe_and_downstream_key";
 }
 

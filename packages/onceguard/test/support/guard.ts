@@ -1,6 +1,7 @@
 import type { AnyAction } from "../../src/core/action.ts";
 import type { Store } from "../../src/core/ports.ts";
-import { createGuard, type Guard, type GuardOptions } from "../../src/pipeline/create-guard.ts";
+import { createGuard } from "../../src/pipeline/create-guard.ts";
+import type { Guard, GuardOptions } from "../../src/pipeline/guard.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { type FakeClock, fakeClock } from "../../src/testing/fake-clock.ts";
 

@@ -123,7 +123,7 @@ class MemoryStore implements Store {
           (query.runId === undefined || receipt.runId === query.runId) &&
           (after === undefined || newestFirst(receipt, after) > 0),
       )
-      .sort(newestFirst)
+      .sort(query.order === "longest_due" ? longestDueFirst : newestFirst)
       .slice(0, query.limit);
   }
 
@@ -180,4 +180,8 @@ function newestFirst(a: Place, b: Place): number {
   if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt;
   if (a.requestId !== b.requestId) return a.requestId < b.requestId ? 1 : -1;
   return a.tenant < b.tenant ? 1 : a.tenant > b.tenant ? -1 : 0;
+}
+
+function longestDueFirst(a: Receipt, b: Receipt): number {
+  return (a.dueAt ?? Number.POSITIVE_INFINITY) - (b.dueAt ?? Number.POSITIVE_INFINITY);
 }

@@ -161,7 +161,7 @@ class PostgresStore implements Store {
       where.push(`(r.created_at, r.request_id, r.tenant) < (${place})`);
     }
     const limit = parameter(query.limit);
-    const rows = await this.#query<ReadRow>(listStatement(this.#schema, where, limit), values);
+    const rows = await this.#query<ReadRow>(listStatement(this.#schema, where, limit, query.order), values);
     return rows.map((row) => receiptOf(row, Number(row.now)));
   }
 

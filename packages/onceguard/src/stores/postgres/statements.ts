@@ -173,8 +173,13 @@ FROM ${rows(APPEND, many)}`,
 }
 
 /** What `list` selects; its conditions depend on the query. */
-export function listStatement(schema: string, where: readonly string[], limit: string): string {
+export function listStatement(
+  schema: string,
+  where: readonly string[],
+  limit: string,
+  order: "newest" | "longest_due" = "newest",
+): string {
   const condition = where.length > 0 ? `WHERE ${where.join(" AND ")}` : "";
   return `SELECT ${NOW} AS now, ${COLUMNS} FROM ${schema}.request r ${condition}
-ORDER BY r.created_at DESC, r.request_id DESC, r.tenant DESC LIMIT ${limit}`;
+ORDER BY ${order === "longest_due" ? "r.due_at NULLS LAST" : "r.created_at DESC, r.request_id DESC, r.tenant DESC"} LIMIT ${limit}`;
 }

@@ -226,7 +226,7 @@ class SqliteStore implements Store {
         where.push("rowid < (SELECT rowid FROM onceguard_request WHERE request_id = ? AND tenant = ?)");
         values.push(query.after.requestId, query.after.tenant);
       }
-      const sql = `SELECT ${COLUMNS} FROM onceguard_request ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""} ORDER BY rowid DESC LIMIT ?`;
+      const sql = `SELECT ${COLUMNS} FROM onceguard_request ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""} ORDER BY ${query.order === "longest_due" ? "due_at NULLS LAST" : "rowid DESC"} LIMIT ?`;
       const rows = this.#opened()
         .prepare(sql)
         .all(...values, query.limit) as ReceiptRow[];

@@ -105,6 +105,26 @@ export const finding: readonly StoreContractCase[] = [
     },
   },
   {
+    name: "list: the longest waiting first, where that is asked for, and what waits for nothing last",
+    async run({ store, advance }) {
+      for (const id of ["a", "b", "c"]) await claimed(store, id, { leaseMs: 1_000 });
+      await advance(500);
+      const b = await store.find("acme", "b");
+      await store.renew([{ tenant: "acme", requestId: "b", fencingToken: b?.fencingToken ?? 1, leaseMs: 5_000 }]);
+      const { receipt } = await claimed(store, "d", { leaseMs: 100 });
+      await moved(store, receipt, SUCCESS);
+      const ids = (await store.list({ limit: 10, order: "longest_due" })).map(({ requestId }) => requestId);
+      assert.deepEqual(
+        [ids.slice(0, 2).sort(), ids.slice(2)],
+        [
+          ["a", "c"],
+          ["b", "d"],
+        ],
+      );
+      assert.equal((await store.list({ limit: 1, order: "longest_due", states: ["succeeded"] })).length, 1);
+    },
+  },
+  {
     name: "due: whole records, as read now",
     async run({ store, advance }) {
       const { receipt } = await claimed(store, "r", { leaseMs: 10 });

@@ -1,6 +1,6 @@
 import type { LogEntry } from "../../../core/ports.ts";
 import type { Receipt, State } from "../../../core/receipt.ts";
-import type { Guard } from "../../../pipeline/create-guard.ts";
+import type { Guard } from "../../../pipeline/guard.ts";
 import { type Child, type ChildOptions, startChild } from "./child.ts";
 import { type LedgerEntry, readLedger } from "./ledger.ts";
 import type { AgentJob, AgentMessage, Answer, KillPoint, ProviderJob, ProviderMessage, Side } from "./messages.ts";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { durationMs } from "../../../core/duration.ts";
 import { OnceguardError } from "../../../core/errors.ts";
-import type { Guard } from "../../../pipeline/create-guard.ts";
+import type { Guard } from "../../../pipeline/guard.ts";
 import { EXIT, NotSo } from "../../exit.ts";
 import { durationOption } from "../../option-parsers.ts";
 import { note, print, printJson, span } from "../../output.ts";

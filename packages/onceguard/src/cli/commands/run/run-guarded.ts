@@ -6,7 +6,7 @@ import { OnceguardError } from "../../../core/errors.ts";
 import { effectError } from "../../../core/failure.ts";
 import type { Outcome } from "../../../core/outcome.ts";
 import type { RiskTier } from "../../../core/policy.ts";
-import type { InlineCall } from "../../../pipeline/create-guard.ts";
+import type { InlineCall } from "../../../pipeline/guard.ts";
 import type { CommandResult } from "../../command-result.ts";
 import { EXIT, exitCodeOf, UsageError } from "../../exit.ts";
 import { attemptCommand, probeCommand } from "../../guarded-command.ts";

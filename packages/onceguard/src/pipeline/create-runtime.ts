@@ -1,0 +1,110 @@
+import type { AnyAction } from "../core/action.ts";
+import { durationMs } from "../core/duration.ts";
+import { OnceguardError } from "../core/errors.ts";
+import { DEFAULT_JSON_LIMITS } from "../core/strict-json.ts";
+import { tenantHmac } from "./digest.ts";
+import type { GuardOptions } from "./guard.ts";
+import { Leases } from "./leases.ts";
+import { persist } from "./persist.ts";
+import type { Runtime } from "./runtime.ts";
+import { systemClock, systemRandomness } from "./system-clock.ts";
+
+/**
+ * The options, checked and with their defaults, as what every step of the pipeline is handed.
+ *
+ * @throws OnceguardError `invalid_option` | `duplicate_action`
+ */
+export function createRuntime(
+  options: GuardOptions,
+  closing: AbortSignal,
+  aborting: AbortSignal,
+  isClosed: () => boolean,
+): Runtime {
+  const { store, clock = systemClock } = options;
+  const leaseMs = durationMs(options.lease ?? "30s", "lease");
+  const leaseMarginMs = durationMs(options.leaseMargin ?? leaseMs / 6, "leaseMargin");
+  if (leaseMs < 100) throw invalidOption("lease", options.lease, "at least 100 ms");
+  if (leaseMarginMs >= leaseMs) throw invalidOption("leaseMargin", options.leaseMargin, "shorter than the lease");
+  const actions = new Map<string, AnyAction>();
+  for (const definition of options.actions ?? []) {
+    if (actions.has(definition.name)) throw duplicate(definition.name);
+    actions.set(definition.name, definition);
+  }
+  const hmacs = new Map<string, ReturnType<typeof tenantHmac>>();
+  const stops = new Set<() => void>();
+  aborting.addEventListener("abort", () => {
+    for (const stop of stops) stop();
+  });
+  let opening: Promise<void> | null = null;
+  let secret: string | null = null;
+  const runtime: Runtime = {
+    store,
+    clock,
+    randomness: options.randomness ?? systemRandomness,
+    limits: { ...DEFAULT_JSON_LIMITS, ...options.limits },
+    policy: options.policy ?? null,
+    actions,
+    leases: new Leases(store, clock, leaseMs),
+    inFlight: new Map(),
+    unansweredClaims: new Map(),
+    pending: new Map(),
+    background: new Set(),
+    late: new Set(),
+    isClosed,
+    leaseMs,
+    leaseMarginMs,
+    waitMs: durationMs(options.wait ?? "30s", "wait"),
+    graceMs: durationMs(options.grace ?? "10s", "grace"),
+    storeTimeoutMs: durationMs(options.storeTimeout ?? "2s", "storeTimeout"),
+    maxResultBytes: options.maxResultBytes ?? 1_048_576,
+    closing,
+    aborting,
+    onAbort: (stop) => {
+      if (aborting.aborted) stop();
+      stops.add(stop);
+      return () => stops.delete(stop);
+    },
+    report: options.onBackgroundError ?? ((error) => process.emitWarning(error as Error)),
+    ready: async () => {
+      if (secret !== null) return;
+      opening ??= persist(runtime, runtime.storeTimeoutMs, () => store.open())
+        .then((info) => {
+          secret = info.secret;
+        })
+        .finally(() => {
+          opening = null;
+        });
+      await opening;
+    },
+    hmac: (tenant) => {
+      if (secret === null) throw new Error("the store is not open");
+      const known = hmacs.get(tenant);
+      if (known) return known;
+      if (hmacs.size >= MAX_CACHED_TENANTS) hmacs.clear();
+      const made = tenantHmac(secret, tenant);
+      hmacs.set(tenant, made);
+      return made;
+    },
+  };
+  return runtime;
+}
+
+/** Tenant keys are cheap to derive again; the cache only must not grow with the number of tenants. */
+const MAX_CACHED_TENANTS = 10_000;
+
+export function duplicate(name: string): OnceguardError {
+  return new OnceguardError(
+    "duplicate_action",
+    `Two actions are called "${name}". Names identify requests; choose another.`,
+    {
+      action: name,
+    },
+  );
+}
+
+function invalidOption(option: string, value: unknown, expected: string): OnceguardError {
+  return new OnceguardError("invalid_option", `${option} is ${JSON.stringify(value)}; it must be ${expected}.`, {
+    option,
+    value,
+  });
+}
