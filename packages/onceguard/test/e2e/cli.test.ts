@@ -462,21 +462,14 @@ it("paints on a terminal only, and never against NO_COLOR", async () => {
   await folder.onceguard("run", "--request-id", freshId("c"), "--", "true");
   expect((await folder.onceguard("receipts")).stdout).not.toContain(ESCAPE);
   expect((await folder.start(["receipts"], { env: { FORCE_COLOR: "1" } }).ended).stdout).toContain(ESCAPE);
-  const onTerminal = (env: Record<string, string>) =>
-    startProcess(
-      "script",
-      [
-        "-qec",
-        `${process.execPath} ${new URL("../../src/cli/main.ts", import.meta.url).pathname} receipts`,
-        "/dev/null",
-      ],
-      folder.path,
-      {
-        env: { TERM: "xterm-256color", NO_COLOR: "", ...env }, // empty counts as not set, whatever runs these tests says
-      },
-    ).ended;
-  expect((await onTerminal({})).stdout).toContain(`${ESCAPE}[32msucceeded`);
-  expect((await onTerminal({ NO_COLOR: "1" })).stdout).not.toContain(ESCAPE);
+  // Whatever the environment of these tests says: Node sees no colours wherever CI is set at all.
+  const onTerminal = (assignment = "") => {
+    const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+    const command = `env -u CI -u NO_COLOR -u FORCE_COLOR TERM=xterm-256color ${assignment} ${process.execPath} ${main} receipts`;
+    return startProcess("script", ["-qec", command, "/dev/null"], folder.path, {}).ended;
+  };
+  expect((await onTerminal()).stdout).toContain(`${ESCAPE}[32msucceeded`);
+  expect((await onTerminal("NO_COLOR=1")).stdout).not.toContain(ESCAPE);
 });
 
 it("shows control characters of others instead of obeying them", async () => {
