@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { OnceguardError } from "../core/errors.ts";
-import { resolveOnceguard } from "./resolve-onceguard.ts";
+import { prepareConfigImports } from "./config-imports.ts";
 
 /** @throws OnceguardError `invalid_config` saying what kept the file from being loaded. */
 export async function importModule(path: string, file: string): Promise<Record<string, unknown>> {
@@ -10,7 +10,7 @@ export async function importModule(path: string, file: string): Promise<Record<s
       `Node ${process.versions.node} does not run TypeScript. Use Node 22.18 or later, or write it in JavaScript`,
     );
   }
-  resolveOnceguard();
+  prepareConfigImports();
   try {
     return await import(pathToFileURL(file).href);
   } catch (cause) {

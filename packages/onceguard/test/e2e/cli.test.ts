@@ -457,6 +457,15 @@ it("refuses a schema from the future", async () => {
   }
 });
 
+it("takes the config that init wrote in a package that npm init made, which says commonjs", async () => {
+  const folder = new Folder();
+  writeFileSync(folder.file("package.json"), JSON.stringify({ name: "app", type: "commonjs" }));
+  expect((await folder.onceguard("init")).code).toBe(0);
+  const doctor = await folder.onceguard("doctor");
+  expect(doctor.stdout).toContain("refund_payment");
+  expect([doctor.code, doctor.stderr]).toEqual([0, ""]);
+});
+
 it("paints on a terminal only, and never against NO_COLOR", async () => {
   const folder = new Folder();
   await folder.onceguard("run", "--request-id", freshId("c"), "--", "true");
