@@ -67,9 +67,35 @@ export interface ActionOptions<Name extends string, Input, Payload, Result> {
   readonly noEffectOn?: readonly number[];
   /** Tells what an error of this action means; undefined leaves it to the built-in classifier. */
   readonly classify?: Classify;
+  /** Reserved for the action log and for correction, which come later: accepted, and not called yet. */
+  readonly before?: (payload: Payload, context: EffectContext) => unknown;
+  readonly after?: (payload: Payload, context: EffectContext) => unknown;
+  readonly compensate?: (payload: Payload, context: EffectContext) => unknown;
   /** Makes the one effect. What it returns is the result, kept as JSON. */
   readonly execute: (payload: Payload, context: EffectContext) => Promise<Result> | Result;
 }
+
+/** Every option there is: a misspelt one would otherwise weaken the guard without a word. */
+const OPTIONS: Readonly<Record<keyof ActionOptions<string, unknown, unknown, unknown>, true>> = {
+  name: true,
+  riskTier: true,
+  input: true,
+  record: true,
+  keyFields: true,
+  key: true,
+  volatile: true,
+  downstreamKey: true,
+  probe: true,
+  settleDelay: true,
+  timeout: true,
+  retry: true,
+  noEffectOn: true,
+  classify: true,
+  before: true,
+  after: true,
+  compensate: true,
+  execute: true,
+};
 
 /** A checked action with all defaults filled in; made by `defineAction`. */
 export interface ActionDefinition<Name extends string = string, Input = unknown, Payload = unknown, Result = unknown> {
@@ -109,6 +135,10 @@ export function defineAction<const Name extends string, Result, Input = unknown,
   const { name, riskTier = "irreversible", input, key, keyFields } = options;
   if (typeof name !== "string" || !/^[\w.:/-]{1,128}$/.test(name)) {
     invalid(name, "its name must be 1 to 128 letters, digits or _ - . : /");
+  }
+  const unknown = Object.keys(options).find((option) => !Object.hasOwn(OPTIONS, option));
+  if (unknown !== undefined) {
+    invalid(name, `"${unknown}" is no option of an action; there are ${Object.keys(OPTIONS).join(", ")}`);
   }
   if (!RISK_TIERS.includes(riskTier)) invalid(name, `riskTier must be one of ${RISK_TIERS.join(", ")}`);
   if (typeof options.execute !== "function") invalid(name, "execute must be a function");

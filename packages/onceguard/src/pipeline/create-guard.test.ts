@@ -52,6 +52,41 @@ describe("types", () => {
     await thrown(() => guard.execute("refund", { orderId: "A1", amount: "5" }));
   });
 
+  it("infer every option of an action from its schema and its effect", async () => {
+    const payments = {
+      get: async (orderId: string) => ({ orderId, refunded: 0 }),
+      find: async (key: string) => (key ? { id: "re_1" } : undefined),
+      refund: async (_: unknown, options: { idempotencyKey: string; signal: AbortSignal }) => ({
+        id: options.idempotencyKey,
+      }),
+    };
+    const refund = defineAction({
+      name: "refund_payment",
+      riskTier: "irreversible",
+      input: Refund,
+      record: (p) => `order:${p.orderId}`,
+      keyFields: ["orderId", "amount"],
+      volatile: ["note"],
+      downstreamKey: { lifetime: "24h", margin: "1h" },
+      before: (p) => payments.get(p.orderId),
+      probe: async (p, ctx) => {
+        const found = await payments.find(`${p.orderId}${ctx.idempotencyKey}`);
+        return found ? { answer: "happened", result: found } : { answer: "did_not_happen" };
+      },
+      compensate: async (p) => payments.get(p.orderId),
+      retry: { maxAttempts: 5, maxElapsed: "15m" },
+      execute: (p, ctx) => payments.refund(p, { idempotencyKey: ctx.idempotencyKey, signal: ctx.signal }),
+    });
+    const { guard } = testGuard([refund]);
+    const outcome = await guard.execute(
+      "refund_payment",
+      { orderId: "A1", amount: 500, note: "..." },
+      { runId: "r", tenant: "t", actor: "a" },
+    );
+    expectTypeOf(outcome).toEqualTypeOf<Outcome<{ id: string }>>();
+    expect(outcome.status).toBe("executed");
+  });
+
   it("take any Standard Schema", async () => {
     const action = defineAction({
       name: "mail",
@@ -219,6 +254,19 @@ describe("bad input is one clear error, and nothing is stored or executed", () =
     expect(await thrown(() => defineAction({ name: "pay", execute: () => 1 }))).toMatchObject({
       code: "schema_required",
     });
+  });
+
+  it.each([
+    ["a misspelt option", { keyfields: ["id"] }, /"keyfields" is no option/],
+    ["prose as a key", { keyFields: ["note"], volatile: ["note"] }, /prose never identifies/],
+    ["no key field", { keyFields: [] }, /keyFields is empty/],
+    ["a name with spaces", { name: "send mail" }, /its name/],
+    ["no tier there is", { riskTier: "harmless" }, /riskTier/],
+    ["a margin past the lifetime", { downstreamKey: { lifetime: "1h", margin: "2h" } }, /margin/],
+  ])("an action with %s, at its definition", async (_, options, says) => {
+    const define = () =>
+      defineAction({ name: "mail", riskTier: "side_effecting", execute: () => 1, ...(options as object) });
+    expect(await thrown(define)).toMatchObject({ code: "invalid_action", message: expect.stringMatching(says) });
   });
 
   it("a store that must not be used is an error, and not an unguarded run", async () => {
