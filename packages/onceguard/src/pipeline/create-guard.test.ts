@@ -162,6 +162,20 @@ describe("identity", () => {
     expect(key).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
+  it("an explicit id and the same payload are the same intent, also when the business key has changed since", async () => {
+    const store = memoryStore();
+    const order = (keyFields: string[]) =>
+      defineAction({ name: "order", riskTier: "side_effecting", keyFields, execute: () => "ordered" });
+    const payload = { orderId: "A1", sku: "X" };
+    const before = await testGuard([order(["orderId"])], { store }).guard.execute("order", payload, {
+      requestId: "o:1",
+    });
+    const after = await testGuard([order(["orderId", "sku"])], { store }).guard.execute("order", payload, {
+      requestId: "o:1",
+    });
+    expect(after).toMatchObject({ status: "replayed", requestId: before.requestId });
+  });
+
   it("what is hashed is what is executed: later changes to the caller's object do not reach the effect", async () => {
     const effects: unknown[] = [];
     const { guard } = testGuard([refundAction(effects)]);
@@ -443,6 +457,27 @@ describe("close", () => {
     expect(await store.find("default", left.requestId)).toMatchObject({ state: "in_doubt", mayHaveApplied: true });
     expect(await guard.execute("pay", { id: "short" })).toMatchObject({ status: "unavailable", dispatched: false });
     await guard.close();
+  });
+});
+
+describe("close, again", () => {
+  it("never sends again what it has just interrupted itself", async () => {
+    let sent = 0;
+    const pay = defineAction({
+      name: "pay",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      downstreamKey: { lifetime: "24h" },
+      execute: (_: { id: string }, { signal }) => {
+        sent++;
+        return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      },
+    });
+    const { guard, clock, settle } = testGuard([pay]);
+    const call = guard.execute("pay", { id: "1" });
+    await clock.advance(0);
+    await settle(guard.close());
+    expect([(await call).status, sent]).toEqual(["in_doubt", 1]);
   });
 });
 

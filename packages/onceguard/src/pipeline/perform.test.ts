@@ -186,6 +186,16 @@ describe("definite failures", () => {
     expect(effects).toHaveLength(2);
   });
 
+  it("a person who asks to reconcile now does not cut Retry-After short", async () => {
+    const { pay, effects } = world({}, (n) => (n === 1 ? http(429, { retryAfterMs: 60_000 })() : { paid: n }));
+    const { guard, clock } = testGuard([pay]);
+    const { requestId } = await guard.execute("pay", { orderId: "A1", amount: 5 });
+    expect(await guard.reconcile(requestId)).toMatchObject({ status: "retry_later" });
+    expect(effects).toHaveLength(1);
+    await clock.advance(70_000);
+    expect(await guard.reconcile(requestId)).toMatchObject({ status: "replayed", result: { paid: 2 } });
+  });
+
   it("stops in review when the attempts are used up", async () => {
     const { pay, effects } = world({ retry: { maxAttempts: 3 } }, http(429));
     const { guard, settle } = testGuard([pay]);
@@ -274,18 +284,23 @@ describe("uncertain outcomes", () => {
   });
 
   it("with a downstream key is sent again under the same key, and not past its lifetime", async () => {
+    const clock = fakeClock();
+    const sentAt: number[] = [];
     const { pay, effects } = world(
       {
         downstreamKey: { lifetime: "10m", margin: "1m" },
         retry: { maxAttempts: 100, base: "1s", cap: "1m", maxElapsed: "1h" },
       },
-      lost,
+      () => {
+        sentAt.push(clock.monotonicMs());
+        return lost();
+      },
     );
-    const { guard, clock, settle } = testGuard([pay]);
-    const outcome = await settle(guard.execute("pay", { orderId: "A1", amount: 5 }));
-    for (let n = 0; n < 100; n++) {
-      await settle(guard.reconcile());
-      await clock.advance(30_000);
+    const { guard } = testGuard([pay], { clock, store: memoryStore({ clock: clock.now }) });
+    const outcome = await settle(clock, guard.execute("pay", { orderId: "A1", amount: 5 }));
+    for (let n = 0; n < 300; n++) {
+      await settle(clock, guard.reconcile());
+      await clock.advance(5_000);
     }
     expect(await guard.receipt(outcome.requestId)).toMatchObject({
       state: "review",
@@ -293,6 +308,7 @@ describe("uncertain outcomes", () => {
       generation: 1,
     });
     expect(effects.length).toBeGreaterThan(5);
+    expect(Math.max(...sentAt), "inside the lifetime minus the margin").toBeLessThan(9 * 60_000);
     expect(new Set(effects.map((effect) => effect.idempotencyKey)).size).toBe(1);
   });
 
@@ -304,9 +320,13 @@ describe("uncertain outcomes", () => {
     const keyed = world({ downstreamKey: { lifetime: "1h" } });
     const { guard: withKey } = testGuard([keyed.pay], { store, clock });
     expect(await withKey.execute("pay", { orderId: "A1", amount: 5 })).toMatchObject({ status: "in_doubt" });
+    const both = world({ downstreamKey: { lifetime: "1h" }, probe: () => ({ answer: "cannot_tell" }) });
+    const { guard: withBoth } = testGuard([both.pay], { store, clock });
+    const asked = await settle(clock, withBoth.execute("pay", { orderId: "A1", amount: 5 }, { wait: "1m" }));
+    expect([asked.status, both.effects.length]).toEqual(["in_doubt", 0]);
     const probing = world({ probe: () => ({ answer: "happened", result: "seen" }) });
     const { guard: withProbe } = testGuard([probing.pay], { store, clock });
-    expect(await withProbe.execute("pay", { orderId: "A1", amount: 5 })).toMatchObject({
+    expect(await settle(clock, withProbe.execute("pay", { orderId: "A1", amount: 5 }))).toMatchObject({
       status: "replayed",
       result: "seen",
       receipt: { evidence: "probe" },
@@ -338,6 +358,26 @@ describe("uncertain outcomes", () => {
       result: { paid: "late" },
       receipt: { evidence: "late" },
     });
+  });
+
+  it("a late success that overtakes the recording of its own doubt contradicts nothing", async () => {
+    const clock = fakeClock();
+    const store = memoryStore({ clock: clock.now });
+    const slow = withVerbs(store, {
+      apply: async (transition) => {
+        if (transition.event === "indefinite") await clock.sleep(3_000);
+        return store.apply(transition);
+      },
+    });
+    const gate = Promise.withResolvers<object>();
+    const { pay } = world({ timeout: "5s" }, () => gate.promise);
+    const { guard } = testGuard([pay], { store: slow, clock });
+    const call = guard.execute("pay", { orderId: "A1", amount: 5 });
+    await clock.advance(6_000);
+    gate.resolve({ paid: "late" });
+    const { requestId } = await settle(clock, call);
+    await clock.advance(1_000);
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "succeeded", evidence: "late", conflict: false });
   });
 
   it("while the first attempt is still open here, neither a re-send nor 'did not happen' is acted on", async () => {
@@ -520,6 +560,28 @@ describe("the store goes away", () => {
       status: "executed",
     });
     expect(effects).toHaveLength(1);
+  });
+
+  it("and a claim that is old when it is answered must be renewed before anything is sent under it", async () => {
+    const { pay, effects } = world({ retry: { maxAttempts: 1 } });
+    const clock = fakeClock();
+    const store = memoryStore({ clock: clock.now });
+    let answers = false;
+    const mute = withVerbs(store, {
+      claim: async (request) => {
+        const answer = await store.claim(request);
+        return answers ? answer : away();
+      },
+      renew: away,
+    });
+    const { guard } = testGuard([pay], { store: mute, clock, lease: "3s" });
+    await settle(clock, guard.execute("pay", { orderId: "A1", amount: 5 }));
+    await clock.advance(10_000);
+    answers = true;
+    expect(await settle(clock, guard.execute("pay", { orderId: "A1", amount: 5 }))).toMatchObject({
+      failure: { code: "not_dispatched" },
+    });
+    expect(effects).toHaveLength(0);
   });
 
   it("for a moment at any write: as if nothing had been", async () => {

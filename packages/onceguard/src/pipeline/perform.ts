@@ -30,16 +30,14 @@ export async function perform(runtime: Runtime, action: Action, patience: Patien
     if (runtime.closing.aborted) return unavailable(runtime, action.requestId, "the guard is closed");
     const other = runtime.inFlight.get(key);
     if (!other) break;
-    if (other.fingerprint !== action.fingerprint || other.action !== action.definition.name) {
-      return mismatch(action.requestId);
-    }
+    if (other.fingerprint !== action.fingerprint) return mismatch(action.requestId);
     const outcome = await patiently(runtime, patience, other.outcome);
     if (outcome === null) return inProgress(action);
     // The call we joined may have given up waiting before we do: then it is our turn to look.
     if (isSettled(outcome) || runtime.clock.monotonicMs() >= patience.until) return asReplay(outcome);
   }
   const outcome = lead(runtime, action, patience).finally(() => runtime.inFlight.delete(key));
-  runtime.inFlight.set(key, { action: action.definition.name, fingerprint: action.fingerprint, outcome });
+  runtime.inFlight.set(key, { fingerprint: action.fingerprint, outcome });
   if (!patience.signal) return outcome;
   // A caller who leaves after the dispatch is detached; the effect finishes and is recorded.
   goOn(runtime, runtime.background, outcome);
@@ -116,7 +114,7 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
     if (askedAt + pause > patience.until || runtime.closing.aborted) return outcomeOf(receipt);
     poll = Math.min(poll * 2, LONGEST_POLL_MS);
     await runtime.clock.sleep(pause, runtime.closing);
-    known.receipt = (await runtime.store.find(action.tenant, action.requestId)) ?? receipt;
+    known.receipt = (await runtime.store.find(receipt.tenant, receipt.requestId)) ?? receipt;
   }
 }
 

@@ -49,7 +49,6 @@ export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: b
   const known: LastKnown = { receipt, attempted: null };
   const work = steps(runtime, known, giveUp);
   const flight: InFlight = {
-    action: receipt.action,
     fingerprint: receipt.fingerprint,
     // Whoever joins it hears the last thing known when the store goes away; the failure itself is thrown below.
     outcome: work.then(outcomeOf, (error: unknown): Outcome => {

@@ -3,13 +3,9 @@ import { mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { goOn, type Runtime } from "./runtime.ts";
 
-/** The record stands for another intent: another action or payload under this id, or another id for this intent. */
+/** The record stands for another intent. The fingerprint covers the action's name, too. */
 export function isMismatch(receipt: Receipt, action: Action): boolean {
-  return (
-    receipt.requestId !== action.requestId ||
-    receipt.action !== action.definition.name ||
-    receipt.fingerprint !== action.fingerprint
-  );
+  return receipt.fingerprint !== action.fingerprint;
 }
 
 /** Replay: the answer from the record, for a call that made no attempt of its own. */

@@ -11,7 +11,6 @@ export type GuardPolicy = (question: PolicyQuestion) => Exclude<Verdict, { verdi
 
 /** A call that this process is working on: duplicates join it instead of asking the store. */
 export interface InFlight {
-  readonly action: string;
   readonly fingerprint: string;
   readonly outcome: Promise<Outcome>;
 }
