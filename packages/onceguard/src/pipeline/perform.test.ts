@@ -119,6 +119,21 @@ describe("duplicates at the same time", () => {
     expect([effects.length, claim.mock.calls.length, apply.mock.calls.length]).toEqual([1, 1, 1]);
   });
 
+  it("get a result of their own, and drift in their prose is recorded", async () => {
+    const gate = Promise.withResolvers<{ paid: number }>();
+    const { pay } = world({}, () => gate.promise);
+    const { guard, clock } = testGuard([pay]);
+    const notes = ["as asked", "as the customer wished"];
+    const calls = notes.map((note) => guard.execute("pay", { orderId: "A1", amount: 5, note }));
+    gate.resolve({ paid: 1 });
+    const [first, joined] = await Promise.all(calls);
+    if (first?.status !== "executed" || joined?.status !== "replayed") throw new Error("one leads, one joins");
+    (first.result as { paid: number }).paid = 1_000_000;
+    expect(joined.result).toEqual({ paid: 1 });
+    await clock.advance(0);
+    expect((await guard.log(first.requestId)).map((entry) => entry.event)).toEqual(["claim", "success", "drift"]);
+  });
+
   it("of another process wait for it, and stop waiting when their patience ends", async () => {
     const clock = fakeClock();
     const store = memoryStore({ clock: clock.now });

@@ -34,7 +34,7 @@ export async function perform(runtime: Runtime, action: Action, patience: Patien
     const outcome = await patiently(runtime, patience, other.outcome);
     if (outcome === null) return inProgress(action);
     // The call we joined may have given up waiting before we do: then it is our turn to look.
-    if (isSettled(outcome) || runtime.clock.monotonicMs() >= patience.until) return asReplay(outcome);
+    if (isSettled(outcome) || runtime.clock.monotonicMs() >= patience.until) return asReplay(runtime, outcome, action);
   }
   const outcome = lead(runtime, action, patience).finally(() => runtime.inFlight.delete(key));
   runtime.inFlight.set(key, { fingerprint: action.fingerprint, outcome });
@@ -208,8 +208,10 @@ function isSettled(outcome: Outcome): boolean {
   return outcome.status !== "in_doubt" && outcome.status !== "retry_later" && outcome.status !== "in_progress";
 }
 
-function asReplay(outcome: Outcome): Outcome {
-  return outcome.status === "executed" ? { ...outcome, status: "replayed" } : outcome;
+/** From the record, as any later call would hear it: a result of one's own, and drift in the prose is recorded. */
+function asReplay(runtime: Runtime, outcome: Outcome, action: Action): Outcome {
+  const isSuccess = outcome.status === "executed" || outcome.status === "replayed";
+  return isSuccess && outcome.receipt ? replay(runtime, outcome.receipt, action) : outcome;
 }
 
 function inProgress(action: Action): Outcome {
