@@ -1,8 +1,7 @@
 import type { AnyAction } from "./core/action.ts";
 import type { Duration } from "./core/duration.ts";
-import type { RiskTier } from "./core/policy.ts";
+import type { Policy, PolicyRule, RiskTier } from "./core/policy.ts";
 import type { Store } from "./core/ports.ts";
-import type { GuardPolicy } from "./pipeline/runtime.ts";
 
 /** `onceguard.config.{ts,js,json}`: what the command line and the servers guard, and where the receipts are kept. */
 export interface OnceguardConfig {
@@ -11,7 +10,7 @@ export interface OnceguardConfig {
   /** Actions made by `defineAction`, or entries that describe one. */
   readonly actions?: readonly (AnyAction | ActionEntry)[];
   /** Deterministic rules, asked before the first claim and again before every retry. From code only. */
-  readonly policy?: GuardPolicy;
+  readonly policy?: Policy;
   /** Longest wait of one call for other callers and for retries. Default 30 s. */
   readonly wait?: Duration;
   /** How long a claim lasts without renewal. Default 30 s. */

@@ -17,12 +17,15 @@ const ROOMS: Record<string, { rooms: string[]; node?: boolean; packages?: RegExp
   pipeline: { rooms: ["core"], node: true, packages: /^@standard-schema\/spec$/ },
   stores: { rooms: ["core"], node: true, packages: /^pg$/ },
   telemetry: { rooms: ["core"], node: true, packages: /^@opentelemetry\/api$/ },
+  notify: { rooms: ["core"], node: true },
   testing: { rooms: ["core"], node: true },
   http: { rooms: ["core", "pipeline"], node: true, packages: /./ },
   mcp: { rooms: ["core", "pipeline"], node: true, packages: /./ },
   adapters: { rooms: ["core", "pipeline"], node: true, packages: /./ },
   "index.ts": { rooms: ["core", "pipeline", "config.ts"] },
   "config.ts": { rooms: ["core", "pipeline"] }, // the shape of onceguard.config.*
+  "failures.ts": { rooms: ["core"] }, // what a classifier of one's own is built from
+  "providers.ts": { rooms: ["core"] }, // what providers promise about repeated calls
   "store.ts": { rooms: ["core"] }, // what a store of one's own is built from
 };
 

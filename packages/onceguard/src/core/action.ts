@@ -5,6 +5,7 @@ import { OnceguardError } from "./errors.ts";
 import type { Classify } from "./failure.ts";
 import type { JsonValue } from "./json.ts";
 import { RISK_TIERS, type RiskTier, tierDemands } from "./policy.ts";
+import type { ProviderContract } from "./provider-contract.ts";
 import type { Capability } from "./receipt.ts";
 import type { KeySource } from "./request-id.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
@@ -22,6 +23,9 @@ export interface EffectContext {
   readonly fencingToken: number;
   readonly recordId: string | null;
   readonly runId: string | null;
+  /** With `transaction: true`: the database transaction that claim, effect and receipt share. Otherwise undefined. */
+  // biome-ignore lint/suspicious/noExplicitAny: the client, database or handle of whatever library the caller uses
+  readonly tx?: any;
 }
 
 /** What the outside world says when it is asked whether the effect happened. */
@@ -41,8 +45,26 @@ export interface ActionOptions<Name extends string, Input, Payload, Result> {
   readonly riskTier?: RiskTier;
   /** Validates and shapes the payload; mandatory for `irreversible`. What it returns is what is hashed and executed. */
   readonly input?: Schema<Input, Payload>;
+  /** Part of what an approval is bound to: consent to one version is none to the next. Default "1". */
+  readonly version?: string;
   /** The business record touched, such as `order:A1`. */
   readonly record?: (payload: Payload) => string;
+  /** One request at a time on its record, in order of arrival, across all actions that say so. Needs `record`. */
+  readonly serialize?: boolean;
+  /**
+   * The loop filter: how long an effect on a record blocks another request of this action on it, under whatever id.
+   * `"none"`: not at all. Default 24 h where the identity is a host's call id or the content, otherwise none. Needs `record`.
+   */
+  readonly dedupWindow?: Duration | "none" | DedupOptions;
+  /** What the effect is worth, in whole smallest units (cents); budgets and rules look at it. */
+  readonly amount?: (payload: Payload) => number;
+  /** Binds the action to a finality case: it is held until the case is FINAL with that outcome (default: any), then runs. */
+  readonly case?: (payload: Payload) => { readonly id: string; readonly outcome?: string };
+  /**
+   * Looked at before anything is sent, with what `before` read: false, or a text that says what is off, makes it a
+   * `conflict` for a person. For an expected version or state of the record.
+   */
+  readonly expect?: (payload: Payload, before: unknown) => boolean | string;
   /** The business key: fields (`orderId`, `customer.id`, `items[].sku`) that name the intended effect. Never prose. */
   readonly keyFields?: readonly string[];
   /** The business key by code, where fields are not enough. */
@@ -50,10 +72,13 @@ export interface ActionOptions<Name extends string, Input, Payload, Result> {
   /** Fields that hold prose: not in the fingerprint, and drift in them is recorded. */
   readonly volatile?: readonly string[];
   /** The other side dedupes by idempotency key, for this long after the first send. `margin` (default 10 %) is kept clear. */
-  readonly downstreamKey?: { readonly lifetime: Duration; readonly margin?: Duration };
+  readonly downstreamKey?: DownstreamKey;
   /** Asks the outside world whether the effect happened. Must be read-only. */
   readonly probe?: (payload: Payload, context: EffectContext) => Promise<ProbeAnswer<Result>> | ProbeAnswer<Result>;
-  /** How far the probe's reads lag behind writes; "did not happen" counts only this long after the attempt. Default 0. */
+  /**
+   * How far the probe's reads lag behind writes; "did not happen" counts only this long after the attempt. Default: the
+   * lookup lag of the provider's contract, otherwise 0.
+   */
   readonly settleDelay?: Duration;
   /** Longest time for one attempt; past it the outcome is in doubt. Default 60 s. `probe` has the same limit. */
   readonly timeout?: Duration;
@@ -67,12 +92,41 @@ export interface ActionOptions<Name extends string, Input, Payload, Result> {
   readonly noEffectOn?: readonly number[];
   /** Tells what an error of this action means; undefined leaves it to the built-in classifier. */
   readonly classify?: Classify;
-  /** Reserved for the action log and for correction, which come later: accepted, and not called yet. */
+  /**
+   * Writes a mark before every dispatch, so that a crash before it is known to have sent nothing and may run again. One
+   * more commit per attempt. Default false.
+   */
+  readonly preciseDispatch?: boolean;
+  /**
+   * The effect writes the store's own database: claim, effect and receipt are one commit. `execute` finds the
+   * transaction in `ctx.tx` and must write through nothing else. Default false.
+   */
+  readonly transaction?: boolean;
+  /** Reads the record before anything is sent; today only `expect` looks at it. Must be read-only. */
   readonly before?: (payload: Payload, context: EffectContext) => unknown;
+  /** Reserved for the action log and for correction, which come later: accepted, and not called yet. */
   readonly after?: (payload: Payload, context: EffectContext) => unknown;
   readonly compensate?: (payload: Payload, context: EffectContext) => unknown;
   /** Makes the one effect. What it returns is the result, kept as JSON. */
   readonly execute: (payload: Payload, context: EffectContext) => Promise<Result> | Result;
+}
+
+/** The loop filter of one action (semantics.md section 8). */
+export interface DedupOptions {
+  readonly window: Duration;
+  /** Requests allowed per window. Default 1. */
+  readonly limit?: number;
+  /** What becomes of one over the limit: skipped, or held for a person. Default `skip`. */
+  readonly behaviour?: "skip" | "hold";
+}
+
+/** How the other side dedupes by key. `provider("stripe")` of `onceguard/providers` makes one from a provider's contract. */
+export interface DownstreamKey {
+  /** How long after the first send the key still dedupes. */
+  readonly lifetime: Duration;
+  /** Kept clear of its end. Default 10 % of it. */
+  readonly margin?: Duration;
+  readonly contract?: ProviderContract;
 }
 
 /** Every option there is: a misspelt one would otherwise weaken the guard without a word. */
@@ -80,7 +134,15 @@ const OPTIONS: Readonly<Record<keyof ActionOptions<string, unknown, unknown, unk
   name: true,
   riskTier: true,
   input: true,
+  version: true,
   record: true,
+  serialize: true,
+  dedupWindow: true,
+  amount: true,
+  case: true,
+  expect: true,
+  preciseDispatch: true,
+  transaction: true,
   keyFields: true,
   key: true,
   volatile: true,
@@ -102,11 +164,30 @@ export interface ActionDefinition<Name extends string = string, Input = unknown,
   readonly name: Name;
   readonly riskTier: RiskTier;
   readonly input: Schema<Input, Payload> | null;
+  readonly version: string;
   readonly record: ((payload: Payload) => string) | null;
+  readonly serialize: boolean;
+  /** Null: the action does not say. */
+  readonly dedup:
+    | { readonly windowMs: number; readonly limit: number; readonly behaviour: "skip" | "hold" }
+    | "none"
+    | null;
+  readonly amount: ((payload: Payload) => number) | null;
+  readonly case: ((payload: Payload) => { readonly id: string; readonly outcome?: string }) | null;
+  readonly expect: ((payload: Payload, before: unknown) => boolean | string) | null;
+  readonly before: ((payload: Payload, context: EffectContext) => unknown) | null;
+  readonly preciseDispatch: boolean;
+  readonly transaction: boolean;
   readonly keyFields: readonly string[] | null;
   readonly key: ((payload: Payload) => readonly (string | number | boolean)[]) | null;
   readonly volatile: readonly string[];
-  readonly downstreamKey: { readonly lifetimeMs: number; readonly marginMs: number } | null;
+  readonly downstreamKey: {
+    readonly lifetimeMs: number;
+    readonly marginMs: number;
+    /** The other side answers a repeated key with the error that it gave the first time. */
+    readonly repeatsErrors: boolean;
+    readonly provider: string | null;
+  } | null;
   readonly probe:
     | ((payload: Payload, context: EffectContext) => Promise<ProbeAnswer<Result>> | ProbeAnswer<Result>)
     | null;
@@ -156,17 +237,30 @@ export function defineAction<const Name extends string, Result, Input = unknown,
   if (input && typeof input["~standard"]?.validate !== "function") {
     invalid(name, "input must be a Standard Schema (zod 3.24+, valibot 1+, arktype 2+)");
   }
+  const needsRecord = options.serialize ? "serialize" : dedups(options.dedupWindow) ? "dedupWindow" : null;
+  if (needsRecord !== null && !options.record) invalid(name, `${needsRecord} needs record: which record is it about?`);
+  if (options.expect && !options.before) invalid(name, "expect needs before: what it looks at has to be read");
+  if (options.transaction) checkTransaction(name, options as never, riskTier);
   return {
     name,
     riskTier,
     input: input ?? null,
+    version: options.version ?? "1",
     record: options.record ?? null,
+    serialize: options.serialize ?? false,
+    dedup: dedup(options.dedupWindow, name),
+    amount: options.amount ?? null,
+    case: options.case ?? null,
+    expect: options.expect ?? null,
+    before: options.before ?? null,
+    preciseDispatch: options.preciseDispatch ?? false,
+    transaction: options.transaction ?? false,
     keyFields: keyFields ?? null,
     key: key ?? null,
     volatile: options.volatile ?? [],
     downstreamKey: downstreamKey(options.downstreamKey, name),
     probe: options.probe ?? null,
-    settleDelayMs: durationMs(options.settleDelay ?? 0, `${name}.settleDelay`),
+    settleDelayMs: durationMs(options.settleDelay ?? lookupLag(options.downstreamKey), `${name}.settleDelay`),
     timeoutMs: durationMs(options.timeout ?? DEFAULT_TIMEOUT_MS, `${name}.timeout`),
     retry: retryPolicy(options.retry, name),
     noEffectOn: options.noEffectOn ?? [],
@@ -179,15 +273,48 @@ function invalid(name: unknown, problem: string): never {
   throw new OnceguardError("invalid_action", `Action ${JSON.stringify(name)}: ${problem}.`, { action: name, problem });
 }
 
-function downstreamKey(
-  options: { readonly lifetime: Duration; readonly margin?: Duration } | undefined,
+function dedups(window: ActionOptions<string, unknown, unknown, unknown>["dedupWindow"]): boolean {
+  return window !== undefined && window !== "none";
+}
+
+function dedup(
+  given: ActionOptions<string, unknown, unknown, unknown>["dedupWindow"],
   name: string,
-): ActionDefinition["downstreamKey"] {
+): ActionDefinition["dedup"] {
+  if (given === undefined) return null;
+  if (given === "none") return "none";
+  const { window, limit = 1, behaviour = "skip" } = typeof given === "object" ? given : { window: given };
+  if (!Number.isInteger(limit) || limit < 1) invalid(name, "dedupWindow.limit must be a whole number from 1");
+  if (behaviour !== "skip" && behaviour !== "hold") invalid(name, "dedupWindow.behaviour must be skip or hold");
+  return { windowMs: durationMs(window, `${name}.dedupWindow`), limit, behaviour };
+}
+
+/** Everything is one commit: there is nothing in between that a probe, a key or a mark could be about. */
+function checkTransaction(
+  name: string,
+  options: Pick<ActionOptions<string, never, never, never>, "probe" | "downstreamKey" | "preciseDispatch" | "serialize">,
+  riskTier: RiskTier,
+): void {
+  if (riskTier === "safe") invalid(name, "a safe action has no claim that a transaction could include");
+  for (const other of ["probe", "downstreamKey", "preciseDispatch", "serialize"] as const) {
+    if (options[other]) invalid(name, `transaction and ${other} exclude each other: the commit decides`);
+  }
+}
+
+/** A lag that is not known is not zero, but then only the action's own settleDelay can say more. */
+function lookupLag(key: DownstreamKey | undefined): Duration {
+  const lag = key?.contract?.lookup?.lag;
+  return lag === undefined || lag === "unknown" ? 0 : lag;
+}
+
+function downstreamKey(options: DownstreamKey | undefined, name: string): ActionDefinition["downstreamKey"] {
   if (!options) return null;
   const lifetimeMs = durationMs(options.lifetime, `${name}.downstreamKey.lifetime`);
   const marginMs = durationMs(options.margin ?? lifetimeMs / 10, `${name}.downstreamKey.margin`);
   if (marginMs >= lifetimeMs) invalid(name, "downstreamKey.margin must be shorter than its lifetime");
-  return { lifetimeMs, marginMs };
+  const { contract } = options;
+  const repeatsErrors = contract?.cachesErrors === "server_errors" || contract?.cachesErrors === "all";
+  return { lifetimeMs, marginMs, repeatsErrors, provider: contract?.name ?? null };
 }
 
 function retryPolicy(options: ActionOptions<string, unknown, unknown, unknown>["retry"], name: string): RetryPolicy {
@@ -204,6 +331,7 @@ function retryPolicy(options: ActionOptions<string, unknown, unknown, unknown>["
 }
 
 export function capabilityOf(definition: AnyAction): Capability {
+  if (definition.transaction) return "transaction";
   if (definition.probe) return definition.downstreamKey ? "probe_and_downstream_key" : "probe";
   return definition.downstreamKey ? "downstream_key" : "none";
 }
@@ -214,6 +342,8 @@ export function promiseOf(riskTier: RiskTier, capability: Capability): string {
   switch (capability) {
     case "none":
       return "at most once; a crash becomes a question";
+    case "transaction":
+      return "exactly once";
     case "probe":
       return "effectively once; at most once if the probe never answers";
     case "downstream_key":
@@ -230,6 +360,9 @@ export interface Proposal {
   readonly context: CallContext;
 }
 
+/** What fields of the record must be like. */
+export type Expected = Readonly<Record<string, string | number | boolean | null>>;
+
 /** Who asks, and on whose behalf. */
 export interface CallContext {
   /** From the verified caller, never from the payload. Default `default`. */
@@ -244,6 +377,13 @@ export interface CallContext {
   readonly host?: { readonly scope: string; readonly callId?: string };
   /** Longest wait for a settled answer, in this call. Default: the guard's `wait`. */
   readonly wait?: Duration;
+  /**
+   * What the record is expected to be like: each of these fields must equal that of what the action's `before` read,
+   * or it is a `conflict` and nothing is sent. Not part of the identity: `{ version: 7 }`, `{ state: "open" }`.
+   */
+  readonly expected?: Expected;
+  /** Joins the caller's own database transaction: `pg` client, Kysely, Drizzle or Prisma transaction. */
+  readonly tx?: unknown;
   /** Detaches this caller. An effect that was already sent finishes and is recorded. */
   readonly signal?: AbortSignal;
 }
@@ -256,10 +396,15 @@ export interface Action {
   readonly explicitId: string | null;
   readonly keySource: KeySource;
   readonly recordId: string | null;
+  readonly amount: number | null;
+  /** The finality case it is bound to. */
+  readonly boundTo: { readonly id: string; readonly outcome: string | null } | null;
   readonly fingerprint: string;
   /** The validated payload, and its canonical text from which every attempt gets a copy of its own. */
   readonly payload: JsonValue;
   readonly canonical: string;
   readonly runId: string | null;
   readonly actor: string | null;
+  readonly expected: Expected | null;
+  readonly tx: unknown;
 }

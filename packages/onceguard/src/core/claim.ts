@@ -1,3 +1,5 @@
+import type { Gate } from "./gate.ts";
+import type { Hold } from "./hold.ts";
 import type { Receipt, RequestIdentity } from "./receipt.ts";
 
 /** Everything a first claim writes. */
@@ -5,8 +7,23 @@ export interface ClaimRequest extends RequestIdentity {
   readonly payload: string;
   /** Unique per call. A claim whose acknowledgement was lost is asked again with it, and is then still ours. */
   readonly ownerToken: string;
-  readonly leaseMs: number;
+  readonly start: Start;
+  /** Its dispatch will be marked (`preciseDispatch`). */
+  readonly tracked: boolean;
+  /** Conditions that look at other requests; null, as for most: none. */
+  readonly gate: Gate | null;
 }
+
+/** In which state the record of a first call begins. */
+export type Start =
+  /** Row 1: ours to execute. */
+  | { readonly state: "running"; readonly leaseMs: number }
+  /** Row 2: a person or a finality case comes first; looked at again after `dueInMs`. */
+  | { readonly state: "held"; readonly hold: Hold; readonly dueInMs: number }
+  /** Recorded now, executed by a sweeper (the outbox): nothing has been sent. */
+  | { readonly state: "retry_wait" }
+  /** After a restore: may have been sent by a process whose record is lost, from `sentFrom` until `sentUntil`. */
+  | { readonly state: "in_doubt"; readonly sentFrom: number; readonly sentUntil: number };
 
 declare const granted: unique symbol;
 

@@ -9,6 +9,7 @@ export const ERROR_CODES = [
   "invalid_action",
   "duplicate_action",
   "unknown_action",
+  "unknown_provider",
   "invalid_option",
   "invalid_config",
   "missing_identity",
@@ -26,11 +27,16 @@ export const ERROR_CODES = [
   "version_conflict",
   "not_resolvable",
   "missing_reason",
+  "approver_is_proposer",
+  "case_refused",
   // the guard and its store
   "store_unavailable",
   "store_unusable",
   "schema_too_new",
   "invalid_store_url",
+  "transaction_unsupported",
+  "effect_failed",
+  "notification_failed",
   // `unwrap` for those who want exceptions
   "outcome_not_success",
 ] as const;

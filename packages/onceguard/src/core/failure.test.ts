@@ -84,10 +84,7 @@ describe("by network code", () => {
     "ENOTFOUND",
     "EAI_AGAIN",
     "EAI_FAIL",
-    "EHOSTUNREACH",
-    "ENETUNREACH",
     "UND_ERR_CONNECT_TIMEOUT",
-    "ERR_INVALID_URL",
     "ERR_TLS_CERT_ALTNAME_INVALID",
     "CERT_HAS_EXPIRED",
     "DEPTH_ZERO_SELF_SIGNED_CERT",
@@ -133,7 +130,7 @@ describe("by network code", () => {
   test("several addresses tried: definite only when every one of them was never reached", () => {
     const tried = (...codes: string[]) =>
       Object.assign(new AggregateError(codes.map((c) => coded(c))), { code: codes[0] });
-    expect(classifyFailure(tried("ECONNREFUSED", "ENETUNREACH"))).toMatchObject({
+    expect(classifyFailure(tried("ECONNREFUSED", "EAI_AGAIN"))).toMatchObject({
       certainty: "definite",
       code: "ECONNREFUSED",
     });
@@ -145,6 +142,204 @@ describe("by network code", () => {
     const loop = new Error("loop");
     loop.cause = loop;
     expect(classifyFailure(loop)).toMatchObject({ certainty: "indefinite", code: "unclassified" });
+  });
+});
+
+/** As the SDKs leave them, each with something that would be a rejection if it were the whole story. */
+const metadata = (entries: Record<string, unknown[]> = {}) => ({
+  get: (key: string) => entries[key] ?? [],
+  getMap: () => ({}),
+});
+const grpc = (code: number, details: string, more: object = {}) =>
+  Object.assign(new Error(`${code} X: ${details}`), { code, details, metadata: metadata(), ...more });
+const stripe = (type: string, more: object = {}) =>
+  Object.assign(new Error("x"), { type, raw: {}, rawType: "x", statusCode: 400, requestId: "r", headers: {}, ...more });
+const sql = (code: string, severity = "ERROR") => coded(code, { severity, routine: "exec_stmt" });
+const aws = (name: string, httpStatusCode: number, more: object = {}) =>
+  Object.assign(new Error("x"), { name, $fault: "client", $metadata: { httpStatusCode, attempts: 1 }, ...more });
+const fetchFailed = (cause: unknown) => new TypeError("fetch failed", { cause });
+
+describe("must be indefinite", () => {
+  test.each<[string, unknown]>([
+    ["a reset while reading", coded("ECONNRESET", { syscall: "read" })],
+    ["a hang-up", coded("ECONNRESET")],
+    ["a time-out while reading", coded("ETIMEDOUT", { syscall: "read" })],
+    ["a time-out of unknown phase", coded("ETIMEDOUT")],
+    ["a route lost while reading", coded("EHOSTUNREACH", { syscall: "read" })],
+    ["a route lost in an unknown phase", coded("EHOSTUNREACH")],
+    ["a refused code from a read", coded("ECONNREFUSED", { syscall: "read" })],
+    ["a broken pipe", coded("EPIPE", { syscall: "write" })],
+    ["TLS that broke later", coded("ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC")],
+    ["TLS 1.3 without the client's certificate", coded("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED")],
+    ["EPROTO alone", coded("EPROTO", { syscall: "write" })],
+    ["undici's socket error", coded("UND_ERR_SOCKET")],
+    ["no headers in time", coded("UND_ERR_HEADERS_TIMEOUT")],
+    ["no body in time", coded("UND_ERR_BODY_TIMEOUT")],
+    ["undici's abort", coded("UND_ERR_ABORTED")],
+    ["an answer that is no HTTP", coded("HPE_INVALID_CONSTANT")],
+    ["an address in the answer that cannot be read", coded("ERR_INVALID_URL")],
+    ["a redirect that leads nowhere", fetchFailed(coded("ERR_INVALID_URL"))],
+    ["a fetch that was cut off", new TypeError("terminated", { cause: coded("ECONNREFUSED") })],
+    ["fetch failed for no reason", new TypeError("fetch failed")],
+    ["one address of two that answered", fetchFailed(new AggregateError([coded("ECONNREFUSED"), coded("EPIPE")]))],
+    ["a never-sent code over a cause that was sent", coded("ECONNREFUSED", { cause: coded("ECONNRESET") })],
+    ["a wrapper that says something else", new Error("paid, not told", { cause: coded("ECONNREFUSED") })],
+    ["a wrapper around a rejection", new Error("paid, not stored", { cause: sql("23505") })],
+    ["an abort", Object.assign(new Error("x"), { name: "AbortError", cause: coded("ECONNREFUSED") })],
+    ["an abort with a status", status(409, { name: "AbortError" })],
+    ["a time-out with a status", status(409, { name: "TimeoutError" })],
+    ["a platform abort", new DOMException("This operation was aborted", "AbortError")],
+    ["a platform time-out", new DOMException("The operation was aborted due to timeout", "TimeoutError")],
+    ["a server's failure", status(500)],
+    ["a gateway's", status(502)],
+    ["even with Retry-After", status(503, { headers: { "retry-after": "1" } })],
+    ["a request time-out", status(408)],
+    ["two statuses that disagree", status(400, { response: { status: 502 } })],
+    ["a rejection after a redirect", status(404, { response: { redirected: true } })],
+    [
+      "a rejection after the SDK's retry",
+      aws("ValidationException", 400, { $metadata: { httpStatusCode: 400, attempts: 2 } }),
+    ],
+    ["never sent, after the SDK's retry", coded("ECONNREFUSED", { $metadata: { attempts: 3 } })],
+    [
+      "throttled, after the SDK's retry",
+      aws("ThrottlingException", 400, { $metadata: { httpStatusCode: 400, attempts: 3 } }),
+    ],
+    ["AWS: still in progress", aws("TransactionInProgressException", 400)],
+    ["AWS: the token was used before", aws("IdempotentParameterMismatchException", 400)],
+    ["AWS: S3's time-out with status 400", aws("RequestTimeout", 400)],
+    ["AWS: a fault of the server with status 400", aws("InternalFailure", 400, { $fault: "server" })],
+    ["AWS: throttling that calls itself 500", aws("X", 500, { $retryable: { throttling: true } })],
+    ["Stripe: the key was used before", stripe("StripeIdempotencyError")],
+    ["Stripe: the key is in use", stripe("StripeAPIError", { statusCode: 409, code: "idempotency_key_in_use" })],
+    [
+      "Stripe: a failure, whatever it advises",
+      stripe("StripeAPIError", { statusCode: 500, headers: { "stripe-should-retry": "true" } }),
+    ],
+    ["Stripe: an answer that cannot be read", stripe("StripeAPIError", { statusCode: undefined })],
+    [
+      "Stripe: refused after a retry",
+      stripe("StripeConnectionError", {
+        statusCode: undefined,
+        detail: coded("ECONNREFUSED"),
+        message: "An error occurred with our connection to Stripe. Request was retried 1 times.",
+      }),
+    ],
+    ...[1, 2, 4, 8, 10, 12, 13, 14, 15].map((code): [string, unknown] => [`gRPC ${code}`, grpc(code, "x")]),
+    ["gRPC: a rejection after a retry", grpc(3, "x", { metadata: metadata({ "grpc-previous-rpc-attempts": ["1"] }) })],
+    [
+      "gRPC: a rejection that gax may have retried",
+      grpc(3, "x", { note: "Exception occurred in retry method that was not classified as transient" }),
+    ],
+    ["gRPC: a code without the shape", coded("x", { code: 5 })],
+    ["gRPC: a code and details on something else", coded("x", { code: 5, details: "x", metadata: new Map() })],
+    ["gRPC: a code that there is not", grpc(17, "x")],
+    ["gRPC: a code in the shape of a text", grpc("5" as unknown as number, "x")],
+    ...["08006", "08003", "57P01", "57P02", "40003", "58030", "XX000", "25P02", "99999"].map(
+      (code): [string, unknown] => [`SQLSTATE ${code}`, sql(code)],
+    ),
+    ["SQL: an end of the connection", sql("40001", "FATAL")],
+    ["SQL: a crash", sql("23505", "PANIC")],
+    ["SQL: a code without the shape", coded("23505")],
+    ["SQL: a code and a severity of something else", coded("23505", { severity: "high" })],
+    ["axios-retry", status(409, { config: { "axios-retry": { retryCount: 1 } } })],
+    ["an empty object", {}],
+    ["nothing", undefined],
+  ])("%s", (_name, error) => {
+    expect(classifyFailure(error).certainty).toBe("indefinite");
+  });
+});
+
+test("the same shapes are definite where nothing contradicts it, so that the table above tests something", () => {
+  for (const error of [
+    coded("ETIMEDOUT", { syscall: "connect" }),
+    fetchFailed(new AggregateError([coded("ECONNREFUSED"), coded("ENETUNREACH", { syscall: "connect" })])),
+    status(400, { response: { status: 409 } }),
+    status(404, { response: { redirected: false } }),
+    aws("ValidationException", 400),
+    stripe("StripeInvalidRequestError"),
+    grpc(3, "x"),
+    sql("23505"),
+    status(409, { config: { "axios-retry": { retryCount: 0 } } }),
+  ]) {
+    expect(classifyFailure(error).certainty, String(error)).toBe("definite");
+  }
+});
+
+describe("hostile errors", () => {
+  const throwing = () => {
+    throw new Error("gotcha");
+  };
+  const everythingThrows = new Proxy({}, { get: throwing, has: throwing, ownKeys: throwing, getPrototypeOf: throwing });
+
+  test("a proxy that throws at every touch is merely unknown", () => {
+    expect(classifyFailure(everythingThrows)).toEqual({
+      certainty: "indefinite",
+      tier: "transient",
+      code: "unclassified",
+      message: "an error that has no text",
+    });
+  });
+
+  test.each(["$metadata", "metadata", "response", "cause", "config", "request", "code", "name", "headers"])(
+    "what cannot be read proves nothing: %s",
+    (key) => {
+      for (const error of [
+        status(409),
+        coded("ECONNREFUSED"),
+        sql("23505"),
+        grpc(3, "x"),
+        aws("ConflictException", 409),
+      ]) {
+        const hostile = Object.defineProperty(error, key, { get: throwing });
+        const failure = classifyFailure(hostile);
+        // Which of them matter to a shape differs; that none is definite *because* something threw does not.
+        if (["$metadata", "metadata", "response", "config", "request"].includes(key)) {
+          expect(failure.certainty, `${error}`).toBe("indefinite");
+        }
+      }
+    },
+  );
+
+  test("functions of an error that throw", () => {
+    const error = status(429, {
+      headers: { get: throwing },
+      response: { headers: new Proxy({}, { ownKeys: throwing }) },
+    });
+    expect(classifyFailure(error)).toMatchObject({ certainty: "definite", code: "http_429" });
+    expect(classifyFailure(grpc(3, "x", { metadata: { get: throwing, getMap: throwing } })).certainty).toBe(
+      "indefinite",
+    );
+  });
+
+  test("cycles and depth end", () => {
+    const cycle = new AggregateError([], "x");
+    cycle.errors.push(cycle);
+    expect(classifyFailure(cycle).certainty).toBe("indefinite");
+    let deep: unknown = coded("ECONNREFUSED");
+    for (let n = 0; n < 100; n++) deep = fetchFailed(deep);
+    expect(classifyFailure(deep).certainty).toBe("indefinite");
+    const wide = new AggregateError(new Array(100_000).fill(coded("ECONNREFUSED")));
+    expect(classifyFailure(wide).certainty).toBe("indefinite");
+  });
+
+  test("a code that is no name is not kept", () => {
+    expect(classifyFailure(coded("x".repeat(65))).code).toBe("unclassified");
+    expect(classifyFailure(coded("x".repeat(64))).code).toBe("x".repeat(64));
+    expect(classifyFailure(coded("")).code).toBe("unclassified");
+  });
+});
+
+describe("Retry-After", () => {
+  test("of a response, in seconds or as a date, beside the clock of the response or the given one", () => {
+    const limited = (headers: Record<string, string>) => status(429, { response: { headers } });
+    expect(classifyFailure(limited({ "Retry-After": "3" })).retryAfterMs).toBe(3_000);
+    const until = "Sun, 06 Nov 1994 08:49:37 GMT";
+    expect(classifyFailure(limited({ "retry-after": until })).retryAfterMs).toBeUndefined();
+    const now = Date.parse(until) - 7_000;
+    expect(classifyFailure(limited({ "retry-after": until }), [], undefined, now).retryAfterMs).toBe(7_000);
+    const date = "Sun, 06 Nov 1994 08:49:27 GMT";
+    expect(classifyFailure(limited({ "retry-after": until, date }), [], undefined, now).retryAfterMs).toBe(10_000);
   });
 });
 
@@ -197,6 +392,28 @@ describe("who says what it means", () => {
     expect(classifyFailure("mine", [], classify)).toEqual(said);
     expect(classifyFailure(status(409), [], classify).code).toBe("http_409");
     expect(classifyFailure(effectError({ ...said, code: "other" }), [], () => said)).toEqual(said);
+  });
+
+  test.each<[string, unknown]>([
+    ["a promise (an async classifier)", Promise.resolve(said)],
+    ["no certainty", { ...said, certainty: "yes" }],
+    ["no tier", { certainty: "definite", code: "x", message: "x" }],
+    ["no code", { ...said, code: 5 }],
+    ["no message", { ...said, message: undefined }],
+    ["true", true],
+  ])("what is not a failure is not an opinion: %s", (_name, given) => {
+    const unclassified = { certainty: "indefinite", code: "unclassified" };
+    expect(classifyFailure(new Error("x"), [], () => given as Failure)).toMatchObject(unclassified);
+    expect(classifyFailure(effectError(given as Failure))).toMatchObject(unclassified);
+  });
+
+  test("a wait that is none is left out, and nothing unknown is kept", () => {
+    for (const retryAfterMs of [Number.NaN, -1, Number.POSITIVE_INFINITY, "5"]) {
+      const given = { ...said, retryAfterMs, secret: "x" } as Failure;
+      expect(classifyFailure("mine", [], () => given)).toEqual(said);
+    }
+    expect(classifyFailure("mine", [], () => ({ ...said, retryAfterMs: 0 })).retryAfterMs).toBe(0);
+    expect(classifyFailure("mine", [], () => ({ ...said, retryAfterMs: 5 })).retryAfterMs).toBe(5);
   });
 
   test("a classifier that fails has no opinion", () => {

@@ -67,12 +67,14 @@ export interface FinalityCase {
   /** The outcome that satisfies the policy, and since when by our clock: a source cannot backdate its way through. */
   readonly leading: { readonly outcome: string; readonly since: number } | null;
   readonly final: FinalChoice | null;
+  /** The one request that may act on the final outcome. */
+  readonly takenBy: string | null;
   /** The request whose success settled the case. */
   readonly settledBy: string | null;
 }
 
 export function openCase(id: string): FinalityCase {
-  return { id, state: "OPEN", signals: [], late: [], leading: null, final: null, settledBy: null };
+  return { id, state: "OPEN", signals: [], late: [], leading: null, final: null, takenBy: null, settledBy: null };
 }
 
 /** Only a FINAL case lets its action execute. SETTLED does not: it has. */
@@ -122,7 +124,7 @@ export function evaluate(finalityCase: FinalityCase, policy: FinalityPolicy, now
 
 export type FinalityAnswer =
   | { readonly ok: true; readonly case: FinalityCase }
-  | { readonly ok: false; readonly reason: "already_final" | "not_signalled" | "not_final" | "already_settled" };
+  | { readonly ok: false; readonly reason: "already_final" | "not_signalled" | "not_final" | "already_settled" | "taken" };
 
 /**
  * A person chooses one of the signalled outcomes, whatever the weights and the window say.
@@ -148,12 +150,27 @@ export function finalizeByPerson(
   };
 }
 
+/** Lets one request act on the final outcome. The same one again changes nothing; another one is refused. */
+export function take(finalityCase: FinalityCase, requestId: string): FinalityAnswer {
+  if (finalityCase.state !== "FINAL") {
+    return { ok: false, reason: finalityCase.state === "SETTLED" ? "already_settled" : "not_final" };
+  }
+  const { takenBy } = finalityCase;
+  if (takenBy !== null && takenBy !== requestId) return { ok: false, reason: "taken" };
+  return { ok: true, case: { ...finalityCase, takenBy: requestId } };
+}
+
+/** What it was taken for did certainly not happen: another request may act on it. */
+export function release(finalityCase: FinalityCase): FinalityCase {
+  return { ...finalityCase, takenBy: null };
+}
+
 /** The bound action succeeded. Settling again for the same request changes nothing; for another one it is refused. */
 export function settle(finalityCase: FinalityCase, requestId: string): FinalityAnswer {
   if (finalityCase.settledBy === requestId) return { ok: true, case: finalityCase };
   if (finalityCase.state === "SETTLED") return { ok: false, reason: "already_settled" };
   if (finalityCase.state !== "FINAL") return { ok: false, reason: "not_final" };
-  return { ok: true, case: { ...finalityCase, state: "SETTLED", settledBy: requestId } };
+  return { ok: true, case: { ...finalityCase, state: "SETTLED", takenBy: requestId, settledBy: requestId } };
 }
 
 function isClosed({ state }: FinalityCase): boolean {

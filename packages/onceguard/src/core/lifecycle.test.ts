@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Failure } from "./failure.ts";
+import type { Hold } from "./hold.ts";
 import {
   advance,
   type EventType,
@@ -30,9 +31,24 @@ const CLAIM = {
   payload: '{"amount":5}',
   runId: "run-1",
   actor: "agent",
+  amount: 5,
+  serialized: false,
+  caseId: null,
   ownerToken: "owner",
-  leaseMs: 30_000,
+  start: { state: "running", leaseMs: 30_000 },
+  tracked: false,
+  gate: null,
 } as const;
+
+const HOLD: Hold = {
+  waitsFor: "approval",
+  reasons: ["over the limit"],
+  actionVersion: "1",
+  policyVersion: "1",
+  caseId: null,
+  outcome: null,
+  approval: null,
+};
 
 function record(state: State, more: Partial<Receipt> = {}): Receipt {
   return { ...firstReceipt(CLAIM, NOW), state, fencingToken: 4, generation: 2, attemptNumber: 3, version: 7, ...more };
@@ -48,7 +64,10 @@ const REJECTED: Failure = { certainty: "definite", tier: "conflict", code: "http
 const LOST: Failure = { certainty: "indefinite", tier: "transient", code: "ECONNRESET", message: "hang up" };
 const RESULT = { json: '{"id":1}' };
 
-const approve: LifecycleEvent = { type: "approve", leaseMs: 5_000, actor: "ada" };
+const approve: LifecycleEvent = {
+  type: "approve",
+  approval: { actor: "ada", reason: "checked", expiresAt: 9_000, fingerprint: "f" },
+};
 const success: LifecycleEvent = { type: "success", result: RESULT };
 const failure = (
   more: Partial<Extract<LifecycleEvent, { type: "definite_failure" }>> = {},
@@ -78,7 +97,14 @@ const late = (fencingToken: number, sameKey = false): LifecycleEvent => ({
 const ONE_OF_EACH: Readonly<Record<EventType, LifecycleEvent>> = {
   claim: { type: "claim" },
   hold: { type: "hold" },
+  enqueue: { type: "enqueue" },
+  doubt: { type: "doubt" },
   approve,
+  keep_held: { type: "keep_held", hold: HOLD, nextInMs: 100 },
+  release: { type: "release", leaseMs: 5_000, notAfter: null },
+  dispatch: { type: "dispatch" },
+  restored: { type: "restored" },
+  late_denial: { type: "late_denial", source: "a webhook", sameKey: true },
   deny: { type: "deny", actor: "ada", reason: "no" },
   success,
   definite_failure: failure(),
@@ -86,7 +112,7 @@ const ONE_OF_EACH: Readonly<Record<EventType, LifecycleEvent>> = {
   shutdown: { type: "shutdown", nextInMs: 100 },
   lapse: { type: "lapse" },
   retry: { type: "retry", leaseMs: 5_000 },
-  resend: { type: "resend", leaseMs: 5_000 },
+  resend: { type: "resend", leaseMs: 5_000, notAfter: null },
   probe_happened: { type: "probe_happened", result: RESULT },
   probe_did_not_happen: { type: "probe_did_not_happen", retryInMs: 250 },
   probe_cannot_tell: { type: "probe_cannot_tell", nextInMs: 100 },
@@ -104,7 +130,14 @@ const ONE_OF_EACH: Readonly<Record<EventType, LifecycleEvent>> = {
 const ALLOWED: Readonly<Record<EventType, readonly (State | "absent")[]>> = {
   claim: ["absent"],
   hold: ["absent"],
+  enqueue: ["absent"],
+  doubt: ["absent"],
   approve: ["held"],
+  keep_held: ["held"],
+  release: ["held"],
+  dispatch: ["running"],
+  restored: ["held", "running", "retry_wait"],
+  late_denial: STATES,
   deny: ["held"],
   success: ["running"],
   definite_failure: ["running"],
@@ -304,7 +337,7 @@ describe("semantics.md section 4, row by row", () => {
   });
 
   test("11: a re-send runs under a new fence and the same generation, and still may have applied", () => {
-    const made = go(record("in_doubt", { mayHaveApplied: true }), { type: "resend", leaseMs: 5_000 });
+    const made = go(record("in_doubt", { mayHaveApplied: true }), { type: "resend", leaseMs: 5_000, notAfter: null });
     expect(made).toMatchObject({
       row: 11,
       next: { state: "running", fencingToken: 5, attemptNumber: 4, generation: 2, mayHaveApplied: true },

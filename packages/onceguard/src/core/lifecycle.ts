@@ -1,14 +1,29 @@
-import type { ClaimRequest } from "./claim.ts";
+import type { ClaimRequest, Start } from "./claim.ts";
 import { didNotHappen, type Failure, type Route } from "./failure.ts";
+import type { HaltOrder } from "./halt.ts";
+import { type Approval, type Hold, reasonOf } from "./hold.ts";
+import type { Notification } from "./notification.ts";
 import { type Evidence, type Receipt, STATES, type State, type StoredResult } from "./receipt.ts";
 
 /** What can happen to a request, with what is known at that moment. */
 export type LifecycleEvent =
-  /** A first claim where policy allows it (row 1), or where a person or a finality case has to agree first (row 2). */
+  /**
+   * A first claim where policy allows it (row 1), or where a person or a finality case has to agree first (row 2); one
+   * that is recorded now and executed later (the outbox); and one that an earlier life of the store may have sent.
+   */
   | { readonly type: "claim" }
   | { readonly type: "hold" }
-  | { readonly type: "approve"; readonly leaseMs: number; readonly actor: string }
+  | { readonly type: "enqueue" }
+  | { readonly type: "doubt" }
+  /** A person consents. The consent is kept with the record, and `release` consumes it. */
+  | { readonly type: "approve"; readonly approval: Approval }
+  /** It still has to wait, with other conditions or until another time. */
+  | { readonly type: "keep_held"; readonly hold: Hold; readonly nextInMs: number }
+  /** What it waited for is there. `notAfter`: when the consent runs out, by the store's clock. */
+  | { readonly type: "release"; readonly leaseMs: number; readonly notAfter: number | null }
   | { readonly type: "deny"; readonly actor: string | null; readonly reason: string }
+  /** With `preciseDispatch`: about to be sent, from here on it may have happened. */
+  | { readonly type: "dispatch" }
   /** The effect was observed by the owner of the current claim. */
   | { readonly type: "success"; readonly result: StoredResult | null }
   /**
@@ -28,10 +43,10 @@ export type LifecycleEvent =
   | { readonly type: "lapse" }
   /** The next attempt of a request that waits for one. */
   | { readonly type: "retry"; readonly leaseMs: number }
-  /** The same attempt again, under a downstream key that is still valid. */
-  | { readonly type: "resend"; readonly leaseMs: number }
+  /** The same attempt again, under a downstream key that is still valid, until `notAfter` by the store's clock. */
+  | { readonly type: "resend"; readonly leaseMs: number; readonly notAfter: number | null }
   | { readonly type: "probe_happened"; readonly result: StoredResult | null }
-  | { readonly type: "probe_did_not_happen"; readonly retryInMs: number | null }
+  | { readonly type: "probe_did_not_happen"; readonly retryInMs: number | null; readonly source?: string }
   | { readonly type: "probe_cannot_tell"; readonly nextInMs: number }
   /** Nothing automatic is left: no capability, a key past its lifetime, attempts or time used up. */
   | { readonly type: "give_up"; readonly reason: string; readonly route: Route }
@@ -43,14 +58,20 @@ export type LifecycleEvent =
       readonly reason: string;
     }
   | { readonly type: "reopen"; readonly actor: string; readonly reason: string }
-  /** A success that arrives after its claim was taken away, or from the provider. */
+  /** A success that arrives after its claim was taken away, or from the provider (then there is no token). */
   | {
       readonly type: "late_success";
-      readonly fencingToken: number;
+      readonly fencingToken: number | null;
       readonly result: StoredResult | null;
       /** The current attempt uses the same downstream key, so both are one effect. */
       readonly sameKey: boolean;
+      /** Who says so, where it is not the owner of the claim. */
+      readonly source?: string;
     }
+  /** The provider says that it did not happen, after all. */
+  | { readonly type: "late_denial"; readonly source: string; readonly sameKey: boolean }
+  /** The store was put back to an older state: what was in flight may have gone on since. */
+  | { readonly type: "restored" }
   | { readonly type: "compensate"; readonly actor: string | null }
   | { readonly type: "compensated" }
   | { readonly type: "compensation_failed"; readonly reason: string }
@@ -86,16 +107,32 @@ function isKnownToHaveHappened(receipt: Receipt): boolean {
   return receipt.evidence !== null;
 }
 
+/**
+ * Not even an earlier attempt: its doubt outlives the proof about this one. An effect inside the store's own transaction
+ * has not happened as long as the record does not say so; both are one commit.
+ */
+function isProvablyUnsent(receipt: Receipt): boolean {
+  return receipt.capability === "transaction" || (receipt.dispatched === false && !receipt.mayHaveApplied);
+}
+
 /** No attempt was dispatched after the one whose success arrives now. */
 const noNewerAttempt = of("late_success", (receipt, event) => event.fencingToken === receipt.fencingToken);
-/** The newer attempt went out under the same downstream key: the other side has made one effect of both. */
+/**
+ * The newer attempt went out under the same downstream key: the other side has made one effect of both. Or the provider
+ * names the current key: then it speaks of the current attempts.
+ */
 const oneEffectByKey = of("late_success", (_receipt, event) => event.sameKey);
 
 /** The whole lifecycle. Code, stores and documentation have no other source for it. */
 export const TRANSITIONS: readonly TransitionRow[] = [
   { row: 1, from: ["absent"], on: "claim", to: "running" },
   { row: 2, from: ["absent"], on: "hold", to: "held" },
-  { row: 3, from: ["held"], on: "approve", to: "running" },
+  // The outbox: as a retry that is due, of an attempt that was never made.
+  { row: 1, from: ["absent"], on: "enqueue", to: "retry_wait" },
+  { row: 9, from: ["absent"], on: "doubt", to: "in_doubt" },
+  { row: 2, from: ["held"], on: "keep_held", to: "held" },
+  { row: 3, from: ["held"], on: "approve", to: "held" },
+  { row: 3, from: ["held"], on: "release", to: "running" },
   { row: 4, from: ["held"], on: "deny", to: "denied" },
   { row: 5, from: ["running"], on: "success", to: "succeeded" },
   { row: 8, from: ["running"], on: "definite_failure", to: "in_doubt", when: (receipt) => receipt.mayHaveApplied },
@@ -115,8 +152,12 @@ export const TRANSITIONS: readonly TransitionRow[] = [
   },
   { row: 7, from: ["running"], on: "definite_failure", to: "failed" },
   { row: 9, from: ["running"], on: "indefinite", to: "in_doubt" },
+  // The mark is written before the dispatch, under the fence: without it nothing was sent, and nothing will be.
+  { row: 9, from: ["running"], on: "lapse", to: "retry_wait", when: isProvablyUnsent },
   { row: 9, from: ["running"], on: "lapse", to: "in_doubt" },
   { row: 9, from: ["running"], on: "shutdown", to: "in_doubt" },
+  { row: 9, from: ["running"], on: "dispatch", to: "running" },
+  { row: 9, from: ["held", "running", "retry_wait"], on: "restored", to: "in_doubt" },
   { row: 10, from: ["retry_wait"], on: "retry", to: "running" },
   { row: 11, from: ["in_doubt"], on: "resend", to: "running" },
   { row: 12, from: ["in_doubt"], on: "probe_happened", to: "succeeded" },
@@ -155,6 +196,7 @@ export const TRANSITIONS: readonly TransitionRow[] = [
   { row: 17, from: ["in_doubt", "review", "retry_wait"], on: "late_success", to: "succeeded", when: noNewerAttempt },
   { row: 17, from: ["in_doubt", "review", "retry_wait"], on: "late_success", to: "succeeded", when: oneEffectByKey },
   { row: 18, from: STATES, on: "late_success", to: "same" },
+  { row: 18, from: STATES, on: "late_denial", to: "same" },
   { row: 19, from: ["failed"], on: "reopen", to: "retry_wait" },
   { row: 20, from: ["succeeded"], on: "compensate", to: "compensating" },
   { row: 20, from: ["compensating"], on: "compensated", to: "compensated" },
@@ -175,6 +217,8 @@ export interface Next {
   readonly evidence: Evidence | null;
   readonly reason: string | null;
   readonly route: Route | null;
+  readonly hold: Hold | null;
+  readonly dispatched: boolean | null;
   /** Null once retention has passed. */
   readonly payload: string | null;
   /** `dueAt` becomes the store's now plus this; null clears it, `KEEP_DUE` leaves it as it is. */
@@ -196,6 +240,13 @@ export interface Transition {
   readonly from: Receipt;
   /** The store must also see that the lease has passed, by its own clock. */
   readonly requiresLapse: boolean;
+  /** By the store's clock: later than this it does not apply any more. Null: whenever. */
+  readonly notAfter: number | null;
+  /** It leads to a dispatch: the store refuses it under a halt, and when the record is another request's turn. */
+  readonly sends: boolean;
+  /** Recorded in the same commit: a halt, and what has to be told to a person. */
+  readonly halts: HaltOrder | null;
+  readonly tells: Pick<Notification, "kind" | "route" | "reason"> | null;
   readonly next: Next;
   /** Who writes this; lets a write whose acknowledgement was lost be asked again. */
   readonly ownerToken: string;
@@ -226,16 +277,43 @@ export function transition(receipt: Receipt, event: LifecycleEvent, ownerToken: 
   const row = rowFor(receipt, event);
   if (row === undefined) return { refused: true, state: receipt.state, event: event.type };
   const to = row.to === "same" ? receipt.state : row.to;
+  const next = nextOf(receipt, event, to);
   return {
     row: row.row,
     event: event.type,
     from: receipt,
     requiresLapse: event.type === "lapse",
-    next: nextOf(receipt, event, to),
+    notAfter: "notAfter" in event ? event.notAfter : null,
+    sends: to === "running" && event.type !== "late_success" && event.type !== "late_denial",
+    halts: haltOf(receipt, event),
+    tells: tellsOf(receipt, next),
+    next,
     ownerToken,
-    actor: "actor" in event ? event.actor : receipt.actor,
+    actor: actorOf(receipt, event),
     detail: detailOf(event),
   } as Transition;
+}
+
+/** A security failure stops everything else of its run at once. */
+function haltOf(receipt: Receipt, event: LifecycleEvent): HaltOrder | null {
+  const isSecurity = event.type === "definite_failure" && event.failure.tier === "security";
+  if (!isSecurity || receipt.runId === null) return null;
+  return { tenant: receipt.tenant, scope: "run", id: receipt.runId, reason: "security", actor: null };
+}
+
+/** A person has to hear of a new review, and of a new conflict. */
+function tellsOf(receipt: Receipt, next: Next): Transition["tells"] {
+  const consentLost = next.state === "held" && receipt.hold?.approval && !next.hold?.approval;
+  if (consentLost) return { kind: "held", route: "operator", reason: next.hold?.reasons.at(-1) ?? null };
+  if (next.conflict && !receipt.conflict) return { kind: "conflict", route: "operator", reason: next.reason };
+  if (next.state !== "review" || receipt.state === "review") return null;
+  return { kind: "review", route: next.route ?? "operator", reason: next.reason };
+}
+
+function actorOf(receipt: Receipt, event: LifecycleEvent): string | null {
+  if (event.type === "approve") return event.approval.actor;
+  if ("source" in event) return event.source ?? receipt.actor;
+  return "actor" in event ? event.actor : receipt.actor;
 }
 
 export function isRefusal(value: Transition | Refusal): value is Refusal {
@@ -255,6 +333,9 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
     evidence: receipt.evidence,
     reason: null,
     route: null,
+    // Kept after the release: what was consented to, and until when, is asked again before every retry.
+    hold: receipt.hold,
+    dispatched: receipt.dispatched,
     payload: receipt.payload,
     dueInMs: null,
     startsGeneration: false,
@@ -263,8 +344,19 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
   switch (event.type) {
     case "claim":
     case "hold":
+    case "enqueue":
+    case "doubt":
       throw new Error(`"${event.type}" creates a record; see firstReceipt`);
+    case "keep_held":
+      return { ...kept, hold: event.hold, reason: reasonOf(event.hold), dueInMs: event.nextInMs };
     case "approve":
+      return {
+        ...kept,
+        hold: receipt.hold && { ...receipt.hold, approval: event.approval },
+        reason: receipt.reason,
+        dueInMs: 0,
+      };
+    case "release":
     case "retry":
     case "resend":
       return {
@@ -272,7 +364,12 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
         fencingToken: receipt.fencingToken + 1,
         attemptNumber: receipt.attemptNumber + 1,
         dueInMs: event.leaseMs,
+        dispatched: receipt.dispatched === null ? null : false,
+        // Whatever it waited for before it was first sent does not count against its budget or its key's lifetime.
+        startsGeneration: receipt.attemptNumber === 0 && !receipt.mayHaveApplied,
       };
+    case "dispatch":
+      return { ...kept, dispatched: true, dueInMs: KEEP_DUE };
     case "deny":
       return { ...kept, reason: event.reason };
     case "success":
@@ -292,7 +389,15 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
     case "shutdown":
       return { ...kept, failure: SHUTDOWN, mayHaveApplied: true, dueInMs: event.nextInMs, endsAttempt: true };
     case "lapse":
-      return { ...kept, failure: LEASE_EXPIRED, mayHaveApplied: true, dueInMs: 0, endsAttempt: true };
+      return {
+        ...kept,
+        failure: to === "retry_wait" ? NEVER_SENT : LEASE_EXPIRED,
+        mayHaveApplied: to !== "retry_wait",
+        dueInMs: 0,
+        endsAttempt: true,
+      };
+    case "restored":
+      return { ...kept, failure: RESTORED, mayHaveApplied: true, dueInMs: 0, endsAttempt: true };
     case "probe_happened":
       return succeeded(kept, event.result, "probe");
     case "probe_did_not_happen":
@@ -318,6 +423,10 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
         dueInMs: 0,
       };
     case "late_success":
+      // Before its own attempt has answered: kept, and used as soon as that attempt leaves a doubt.
+      if (to === "running" && speaksOfThis(receipt, event)) {
+        return { ...kept, result: event.result, evidence: "late", mayHaveApplied: true, dueInMs: KEEP_DUE };
+      }
       return to === receipt.state
         ? {
             ...kept,
@@ -327,14 +436,35 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
             dueInMs: KEEP_DUE,
           }
         : succeeded(kept, event.result, "late");
+    case "late_denial":
+      return {
+        ...kept,
+        conflict: receipt.conflict || (saysHappened(receipt) && event.sameKey),
+        reason: receipt.reason,
+        route: receipt.route,
+        dueInMs: KEEP_DUE,
+      };
     case "compensate":
     case "compensated":
       return kept;
     case "compensation_failed":
       return { ...kept, reason: event.reason, route: "operator", dueInMs: 0 };
     case "expire":
-      return { ...kept, payload: null, result: kept.result && { omitted: "retention" } };
+      return {
+        ...kept,
+        hold: null,
+        payload: null,
+        result: kept.result && { omitted: "retention" },
+        // What an error said may quote what is being forgotten; its code does not.
+        failure: kept.failure && { ...kept.failure, message: "" },
+        // The final state, which is all that a replay still tells.
+        reason: receipt.state,
+      };
   }
+}
+
+function speaksOfThis(receipt: Receipt, event: Extract<LifecycleEvent, { type: "late_success" }>): boolean {
+  return event.fencingToken === null ? event.sameKey : event.fencingToken === receipt.fencingToken;
 }
 
 /** In `dueInMs`: the record's `dueAt` stays as it is. */
@@ -366,11 +496,13 @@ function resolved(kept: Next, event: Extract<LifecycleEvent, { type: "resolve" }
 /** A late success agrees with a record that says it succeeded by that very attempt, or under the same key. */
 function contradicts(receipt: Receipt, event: Extract<LifecycleEvent, { type: "late_success" }>): boolean {
   if (receipt.conflict) return true;
-  if (event.sameKey) return false;
-  const sameAttempt = event.fencingToken === receipt.fencingToken;
-  const saysHappened =
-    receipt.state === "succeeded" || receipt.state === "compensating" || receipt.state === "compensated";
-  return !(saysHappened && sameAttempt);
+  if (receipt.state === "running") return !event.sameKey && event.fencingToken !== receipt.fencingToken;
+  return !(saysHappened(receipt) && (event.sameKey || event.fencingToken === receipt.fencingToken));
+}
+
+function saysHappened({ state, reason }: Receipt): boolean {
+  const settled = state === "expired" ? reason : state;
+  return settled === "succeeded" || settled === "compensating" || settled === "compensated";
 }
 
 const LEASE_EXPIRED: Failure = {
@@ -379,6 +511,21 @@ const LEASE_EXPIRED: Failure = {
   code: "lease_expired",
   message:
     "The lease ran out before an outcome was recorded: the process that held it died, was paused, or lost the store.",
+};
+
+const NEVER_SENT: Failure = {
+  certainty: "definite",
+  tier: "transient",
+  code: "never_sent",
+  message: "The process ended before it had marked the dispatch, so nothing was sent.",
+};
+
+/** What is known of a request whose record may be older than the truth. */
+export const RESTORED: Failure = {
+  certainty: "indefinite",
+  tier: "transient",
+  code: "restored",
+  message: "The store was restored from a backup: what was sent after the backup was made is not recorded.",
 };
 
 const SHUTDOWN: Failure = {
@@ -401,37 +548,71 @@ function detailOf(event: LifecycleEvent): string | null {
     case "compensation_failed":
       return JSON.stringify({ reason: event.reason });
     case "late_success":
-      return JSON.stringify({ fencingToken: event.fencingToken, sameKey: event.sameKey });
+      return JSON.stringify({ fencingToken: event.fencingToken, sameKey: event.sameKey, source: event.source });
+    case "late_denial":
+      return JSON.stringify({ source: event.source, sameKey: event.sameKey });
+    case "approve":
+      return JSON.stringify({ reason: event.approval.reason, expiresAt: event.approval.expiresAt });
     default:
       return null;
   }
 }
 
-/** Row 1: the record that a first claim creates, at the store's `now`. */
+/** Rows 1 and 2: the record that a first claim creates, at the store's `now`. */
 export function firstReceipt(request: ClaimRequest, now: number): Receipt {
-  const { ownerToken: _ownerToken, leaseMs, ...identity } = request;
-  return {
+  const { ownerToken: _ownerToken, start, gate: _gate, tracked, ...identity } = request;
+  const first: Receipt = {
     ...identity,
-    state: "running",
+    state: start.state,
     conflict: false,
     mayHaveApplied: false,
-    fencingToken: 1,
+    fencingToken: 0,
     generation: 1,
-    attemptNumber: 1,
+    attemptNumber: 0,
     version: 1,
     result: null,
     failure: null,
     evidence: null,
     reason: null,
     route: null,
+    hold: null,
+    dispatched: tracked ? false : null,
     createdAt: now,
     updatedAt: now,
     generationAt: now,
     attemptEndedAt: null,
-    dueAt: now + leaseMs,
+    dueAt: now,
     readAt: now,
   };
+  switch (start.state) {
+    case "running":
+      return { ...first, fencingToken: 1, attemptNumber: 1, dueAt: now + start.leaseMs };
+    case "held":
+      return { ...first, hold: start.hold, reason: reasonOf(start.hold), dueAt: now + start.dueInMs };
+    case "retry_wait":
+      return first;
+    case "in_doubt":
+      return {
+        ...first,
+        mayHaveApplied: true,
+        failure: RESTORED,
+        generationAt: start.sentFrom,
+        attemptEndedAt: start.sentUntil,
+      };
+  }
 }
+
+/** How the log calls the making of such a record. */
+export function firstEvent(start: Start): EventType {
+  return FIRST_EVENTS[start.state];
+}
+
+const FIRST_EVENTS: Readonly<Record<Start["state"], EventType>> = {
+  running: "claim",
+  held: "hold",
+  retry_wait: "enqueue",
+  in_doubt: "doubt",
+};
 
 /** The record after an applied transition, at the store's `now`. */
 export function advance(transition: Transition, now: number): Receipt {

@@ -23,6 +23,11 @@ export interface Notification {
   readonly at: number;
 }
 
+/** Made of everything that tells one piece of news from another; no part can be mistaken for two. */
+export function notificationId(kind: Notification["kind"], ...parts: readonly (string | number)[]): string {
+  return [kind, ...parts.map((part) => encodeURIComponent(part))].join(":");
+}
+
 /** One way to tell people. */
 export interface Notifier {
   /** For error messages: `webhook https://ops.example/hooks`. No secrets. */

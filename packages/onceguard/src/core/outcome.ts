@@ -1,4 +1,5 @@
 import { didNotHappen, type Failure, type Route } from "./failure.ts";
+import type { Halt } from "./halt.ts";
 import { isLapsed, type Receipt, resultOf } from "./receipt.ts";
 
 /**
@@ -11,7 +12,10 @@ export type Outcome<Result = unknown> =
   | Failed
   | InReview
   | Waiting
+  | Held
   | Refused
+  | Skipped
+  | Halted
   | Unavailable;
 
 interface Identified {
@@ -56,9 +60,19 @@ export interface InReview extends Identified {
   readonly next: string;
 }
 
-/** Ask again later with the same request id: another caller runs it, a retry is due later, or it waits for approval. */
+/** Ask again later with the same request id: another caller runs it, a retry is due later, or it is not its turn. */
 export interface Waiting extends Identified {
-  readonly status: "in_progress" | "retry_later" | "held";
+  readonly status: "in_progress" | "retry_later";
+  readonly retryAfterMs: number;
+  readonly next: string;
+}
+
+/** Nothing was sent: a person has to approve, or a finality case to become final. It is then executed by itself. */
+export interface Held extends Identified {
+  readonly status: "held";
+  readonly waitsFor: "approval" | "case";
+  readonly caseId: string | null;
+  readonly reasons: readonly string[];
   readonly retryAfterMs: number;
   readonly next: string;
 }
@@ -66,8 +80,23 @@ export interface Waiting extends Identified {
 /** Nothing was sent by this call. Asking again gives the same answer, unless the caller had cancelled or policy changes. */
 export interface Refused extends Identified {
   /** `mismatch`: this id stands for another payload or action. `expired`: retention has passed, it never runs again. */
-  readonly status: "mismatch" | "denied" | "expired" | "skipped" | "halted";
+  readonly status: "mismatch" | "denied" | "expired";
   readonly reason: string;
+}
+
+/** The loop filter: this action was done on this record a short while ago, under the request id of `receipt`. */
+export interface Skipped extends Identified {
+  readonly status: "skipped";
+  readonly receipt: Receipt;
+  readonly reason: string;
+}
+
+/** The run, the action or the tenant is stopped until a person resumes it. Nothing was sent by this call. */
+export interface Halted extends Identified {
+  readonly status: "halted";
+  readonly halt: Halt;
+  readonly reason: string;
+  readonly next: string;
 }
 
 /**
@@ -108,7 +137,9 @@ const NEXT = {
   review: "Waits for a person's decision (review). Do not call again.",
   in_progress: "Another caller is executing it. Ask again with the same request id.",
   retry_later: "It has not happened; a retry is scheduled. Ask again with the same request id.",
-  held: "Waits for approval. Ask again with the same request id.",
+  held: "Waits for a person's approval; nothing was sent. Do not call again under another id: once approved it is executed.",
+  case: "Waits for its finality case; nothing was sent. Do not call again under another id: once final it is executed.",
+  halted: "Stopped until a person resumes it. Do not call again, and do not try another way.",
 } as const;
 
 /** How soon it makes sense to ask again when nothing better is known, in ms. */
@@ -163,17 +194,62 @@ export function outcomeOf<Result>(receipt: Receipt, status: "executed" | "replay
         next: NEXT.review,
       };
     case "held":
-      return { ...identified, status: "held", retryAfterMs: ASK_AGAIN_MS, next: NEXT.held };
+      return {
+        ...identified,
+        status: "held",
+        waitsFor: receipt.hold?.waitsFor ?? "approval",
+        caseId: receipt.hold?.caseId ?? null,
+        reasons: receipt.hold?.reasons ?? [],
+        retryAfterMs: ASK_AGAIN_MS,
+        next: receipt.hold?.waitsFor === "case" ? NEXT.case : NEXT.held,
+      };
     case "denied":
       return { ...identified, status: "denied", reason: receipt.reason ?? "denied" };
     case "expired":
-      return { ...identified, status: "expired", reason: "retention has passed; it never executes again" };
+      return {
+        ...identified,
+        status: "expired",
+        reason: `retention has passed; it ended as ${receipt.reason ?? "settled"} and never executes again`,
+      };
   }
 }
 
 function storedResult<Result>(receipt: Receipt): { result: Result; omitted?: string } {
   const result = resultOf(receipt) as Result;
   return receipt.result && "omitted" in receipt.result ? { result, omitted: receipt.result.omitted } : { result };
+}
+
+/** The loop filter's answer: the earlier receipt instead of a second effect. */
+export function skipped(requestId: string, earlier: Receipt): Skipped {
+  const { action, recordId } = earlier;
+  return {
+    status: "skipped",
+    requestId,
+    receipt: earlier,
+    reason: `"${action}" was done on ${recordId ?? "this record"} inside the window, by request ${earlier.requestId}`,
+  };
+}
+
+export function halted(requestId: string, halt: Halt, receipt: Receipt | null): Halted {
+  return {
+    status: "halted",
+    requestId,
+    receipt,
+    halt,
+    reason: `the ${halt.scope} "${halt.id}" is halted: ${halt.reason}`,
+    next: NEXT.halted,
+  };
+}
+
+/** Another request works on the same record, and this one's turn has not come. Nothing was sent. */
+export function notItsTurn(requestId: string, recordId: string): Waiting {
+  return {
+    status: "in_progress",
+    requestId,
+    receipt: null,
+    retryAfterMs: ASK_AGAIN_MS,
+    next: `Another request is working on ${recordId}; nothing was sent. Ask again with the same request id to keep the place in the queue.`,
+  };
 }
 
 /** The id already stands for something else. Carries no stored data: the caller may not be its owner. */

@@ -38,6 +38,8 @@ export interface PolicyQuestion {
   readonly recordId: string | null;
   readonly runId: string | null;
   readonly actor: string | null;
+  /** What the effect is worth, where the action says so. */
+  readonly amount: number | null;
 }
 
 /** `review` means a person must approve first: the request is `held`. */
@@ -45,6 +47,45 @@ export type Verdict =
   | { readonly verdict: "allow" }
   | { readonly verdict: "deny"; readonly reason: string }
   | { readonly verdict: "review"; readonly reason: string };
+
+/** A rule without code. All that it names must fit; a rule that names nothing fits everything. */
+export interface PolicyRule {
+  readonly riskTier?: RiskTier;
+  readonly action?: string;
+  readonly tenant?: string;
+  /** Fits where the action says its amount, and it is larger. */
+  readonly amountOver?: number;
+  readonly verdict: "deny" | "review";
+  /** For the person who is asked, or refused. */
+  readonly reason: string;
+}
+
+/** What rules and policy come to, with everybody's reasons. */
+export interface Judgement {
+  readonly verdict: "allow" | "deny" | "review";
+  readonly reasons: readonly string[];
+}
+
+/** The strictest of all that fits: deny before review before allow. */
+export function judge(question: PolicyQuestion, rules: readonly PolicyRule[], policy: Policy | null): Judgement {
+  const said: Verdict[] = rules.filter((rule) => fits(rule, question));
+  const own = policy?.(question);
+  if (own !== undefined && own.verdict !== "allow") said.push(own);
+  for (const verdict of ["deny", "review"] as const) {
+    const reasons = said.flatMap((one) => (one.verdict === verdict ? [one.reason] : []));
+    if (reasons.length > 0) return { verdict, reasons };
+  }
+  // Whatever is not one of the three words is no permission.
+  if (own !== undefined && own.verdict !== "allow") return { verdict: "deny", reasons: ["the policy gave no verdict"] };
+  return { verdict: "allow", reasons: [] };
+}
+
+function fits(rule: PolicyRule, question: PolicyQuestion): boolean {
+  if (rule.riskTier !== undefined && rule.riskTier !== question.riskTier) return false;
+  if (rule.action !== undefined && rule.action !== question.action) return false;
+  if (rule.tenant !== undefined && rule.tenant !== question.tenant) return false;
+  return rule.amountOver === undefined || (question.amount !== null && question.amount > rule.amountOver);
+}
 
 /** Plain deterministic code around the model. Must not have effects of its own. */
 export type Policy = (question: PolicyQuestion) => Verdict;

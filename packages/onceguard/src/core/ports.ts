@@ -11,7 +11,12 @@
  *   reconcile      settle that: ask (probe), send again under a key that is still valid, or hand it to a person (review)
  */
 import type { Claim, ClaimRequest } from "./claim.ts";
+import type { Epoch, EpochOrder } from "./epoch.ts";
+import type { Route } from "./failure.ts";
+import type { FinalityCase, FinalityPolicy } from "./finality.ts";
+import type { Halt, HaltOrder, HaltScope, HaltSubject } from "./halt.ts";
 import type { Transition } from "./lifecycle.ts";
+import type { Notification } from "./notification.ts";
 import type { Receipt, State } from "./receipt.ts";
 
 declare global {
@@ -38,17 +43,29 @@ export interface Randomness {
 }
 
 /**
- * What a claim is answered with: the claim, or the record that was there first. Under another request id than the one
- * asked for, that record already holds the explicit id the caller gave.
+ * What a claim is answered with. `claimed`: ours to execute. `recorded`: a new record that does not run yet. `exists`:
+ * the record that was there first; under another request id than the one asked for, it already holds the explicit id
+ * the caller gave; with the halt in force, if there is one. The others wrote no request: stopped by a halt; not our
+ * record's turn; one too many for the loop filter; or an epoch is in force, and a first call is a question.
  */
 export type ClaimAnswer =
   | { readonly kind: "claimed"; readonly claim: Claim }
-  | { readonly kind: "exists"; readonly receipt: Receipt };
+  | { readonly kind: "recorded"; readonly receipt: Receipt }
+  | { readonly kind: "exists"; readonly receipt: Receipt; readonly halt: Halt | null }
+  | { readonly kind: "halted"; readonly halt: Halt }
+  | { readonly kind: "busy"; readonly recordId: string }
+  | { readonly kind: "skipped"; readonly earlier: Receipt }
+  | { readonly kind: "new_epoch"; readonly epoch: Epoch };
 
-/** `applied` with the new receipt, and a claim when it is now running for us; `stale` with the record as it is. */
+/**
+ * `applied` with the new receipt, and a claim when it is now running for us; `stale` with the record as it is. A
+ * transition that sends something is also stopped by a halt, and by another request on a serialised record.
+ */
 export type ApplyAnswer =
   | { readonly kind: "applied"; readonly receipt: Receipt; readonly claim: Claim | null }
-  | { readonly kind: "stale"; readonly receipt: Receipt | null };
+  | { readonly kind: "stale"; readonly receipt: Receipt | null }
+  | { readonly kind: "halted"; readonly receipt: Receipt; readonly halt: Halt }
+  | { readonly kind: "busy"; readonly receipt: Receipt };
 
 /** Which running claim to keep, and for how long from now. */
 export interface Renewal {
@@ -64,7 +81,8 @@ export interface LogEntry {
   readonly requestId: string;
   /** `claim`, `success`, `lapse`, ... the lifecycle event; or `late_failure`, `drift`, which change no state. */
   readonly event: string;
-  readonly state: State;
+  /** Null for what happened to no record: a skip. */
+  readonly state: State | null;
   readonly version: number;
   readonly fencingToken: number;
   readonly attemptNumber: number;
@@ -80,11 +98,52 @@ export interface ReceiptQuery {
   readonly action?: string | undefined;
   readonly recordId?: string | undefined;
   readonly runId?: string | undefined;
+  /** Bound to this finality case. */
+  readonly caseId?: string | undefined;
+  /** Only those with a conflict. */
+  readonly conflict?: true | undefined;
+  /** Last changed before this time of the store's clock, in ms since the epoch. */
+  readonly updatedBefore?: number | undefined;
   /** `newest` first (default), or `longest_due`: what has waited longest, by `dueAt`. */
   readonly order?: "newest" | "longest_due" | undefined;
   /** In order `newest`: continue after this receipt. Lists go from the newest to the oldest; equal times come in a stable order. */
   readonly after?: Pick<Receipt, "createdAt" | "requestId" | "tenant"> | undefined;
   readonly limit: number;
+}
+
+/** A finality case as stored, with the rules it was opened under. */
+export interface StoredCase {
+  readonly tenant: string;
+  readonly case: FinalityCase;
+  readonly policy: FinalityPolicy;
+  /** +1 per change; 0 before the first. */
+  readonly version: number;
+}
+
+/** A notification that this process now delivers: nobody else takes it for `leaseMs`. */
+export interface TakenNotification {
+  readonly notification: Notification;
+  /** Deliveries tried so far, this one included. */
+  readonly deliveries: number;
+}
+
+/** The halts, ordered from the newest. */
+export interface HaltQuery {
+  readonly tenant?: string | undefined;
+  /** Only those in force. */
+  readonly inForce?: boolean | undefined;
+  readonly limit: number;
+}
+
+/**
+ * One database transaction of the caller's or of the guard's own: what is written through it is committed, or undone,
+ * together with whatever else happens in it.
+ */
+export interface StoreTransaction {
+  /** What the action gets as `ctx.tx`: the client, the database, or the handle that the caller gave. */
+  readonly handle: unknown;
+  claim(request: ClaimRequest): Promise<ClaimAnswer>;
+  apply(transition: Transition): Promise<ApplyAnswer>;
 }
 
 export interface StoreInfo {
@@ -109,8 +168,12 @@ export interface Store {
   readonly durable: boolean;
   /** Brings the schema up to date (safe under concurrent starters) and refuses one from the future. Idempotent. */
   open(): Promise<StoreInfo>;
-  /** Row 1 of the lifecycle: one INSERT decides who may execute. */
-  claim(request: ClaimRequest): Promise<ClaimAnswer>;
+  /**
+   * Rows 1 and 2 of the lifecycle: one INSERT decides who may execute, in the commit that sees no halt against it.
+   *
+   * @param readFirst look for the record before trying to insert it: cheaper where it is probably there.
+   */
+  claim(request: ClaimRequest, readFirst?: boolean): Promise<ClaimAnswer>;
   /** Every other row of the lifecycle. */
   apply(transition: Transition): Promise<ApplyAnswer>;
   /** Extends leases; answers with those of the given renewals that were refused: the claim is no longer ours. */
@@ -118,14 +181,58 @@ export interface Store {
   /** By request id, or by the explicit id that a business key took precedence over. */
   find(tenant: string, requestId: string): Promise<Receipt | null>;
   /**
-   * Requests whose next step is due, longest due first: `running` with its lease passed, `retry_wait` and `in_doubt` of
-   * the named actions, and `in_doubt` of any action without a capability. Each of these the asker can move; whatever it
-   * could not would fill the answer every time, and starve the rest.
+   * Requests whose next step is due, longest due first: `running` with its lease passed, `held`, `retry_wait` and
+   * `in_doubt` of the named actions, and `in_doubt` of any action without a capability. Each of these the asker can
+   * move; whatever it could not would fill the answer every time, and starve the rest. So `held` and `retry_wait` under
+   * a halt are left out, and those whose record is another's turn.
    */
   due(query: { readonly actions: readonly string[]; readonly limit: number }): Promise<readonly Receipt[]>;
   list(query: ReceiptQuery): Promise<readonly Receipt[]>;
   /** Appends an event that changes no state: such evidence is never refused, whatever the fence. */
   append(entry: Omit<LogEntry, "at">): Promise<void>;
   log(tenant: string, requestId: string): Promise<readonly LogEntry[]>;
+
+  /** Stops a run, an action or a tenant; answers with the halt in force, the earlier one if there was one already. */
+  halt(order: HaltOrder): Promise<Halt>;
+  /** Ends a halt; null when none was in force. */
+  resume(
+    tenant: string,
+    scope: HaltScope,
+    id: string,
+    by: { readonly actor: string; readonly reason: string },
+  ): Promise<Halt | null>;
+  halts(query: HaltQuery): Promise<readonly Halt[]>;
+  /** The halt in force against this caller, if any: the last look before a dispatch that took long to come about. */
+  haltFor(subject: HaltSubject): Promise<Halt | null>;
+
+  findCase(tenant: string, id: string): Promise<StoredCase | null>;
+  /**
+   * Compare-and-set by `version`, which is that of the case as read (0: it must not exist yet). The requests that are
+   * held for nothing but this case become due at once. Null when it has moved since.
+   */
+  saveCase(stored: StoredCase): Promise<StoredCase | null>;
+
+  /** Takes notifications of these routes that are due, the oldest first. */
+  takeNotifications(query: {
+    readonly routes: readonly Route[];
+    readonly limit: number;
+    readonly leaseMs: number;
+  }): Promise<readonly TakenNotification[]>;
+  /** Delivered: it is not given out again. `againInMs`: not delivered, to be tried again after that long. */
+  settleNotification(id: string, againInMs: number | null): Promise<void>;
+
+  /** The time by the store's clock, in ms since the epoch. */
+  now(): Promise<number>;
+
+  /** The epoch in force, if any. */
+  epoch(): Promise<Epoch | null>;
+  startEpoch(order: EpochOrder): Promise<Epoch>;
+  /** New requests count as new again. Null when no epoch was in force. */
+  endEpoch(by: { readonly actor: string; readonly reason: string }): Promise<Epoch | null>;
+
+  /** Runs `work` in one transaction: committed when it resolves, undone when it rejects. Absent: not supported. */
+  transact?<Answer>(work: (transaction: StoreTransaction) => Promise<Answer>): Promise<Answer>;
+  /** Joins a transaction that the caller holds, by its shape. @throws OnceguardError `invalid_option` */
+  join?(handle: unknown): StoreTransaction;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { Failure, Route } from "./failure.ts";
+import type { Hold } from "./hold.ts";
 import type { RiskTier } from "./policy.ts";
 import type { KeySource } from "./request-id.ts";
 
@@ -44,7 +45,7 @@ export type Evidence = "effect" | "probe" | "late" | "person";
  * What settles an unknown outcome of an action without a person (semantics.md section 2). Stored with the request, so
  * that a process which does not have the action's code still knows what to promise.
  */
-export type Capability = "none" | "probe" | "downstream_key" | "probe_and_downstream_key";
+export type Capability = "none" | "probe" | "downstream_key" | "probe_and_downstream_key" | "transaction";
 
 /** A result as stored: its JSON text, or why there is none. */
 export type StoredResult = { readonly json: string } | { readonly omitted: string };
@@ -63,6 +64,12 @@ export interface RequestIdentity {
   readonly fingerprint: string;
   readonly runId: string | null;
   readonly actor: string | null;
+  /** What the effect is worth, in whole smallest units (cents), where the action says so; budgets add it up. */
+  readonly amount: number | null;
+  /** Takes its record's turn: of all such requests on one record, one at a time is running or in doubt. */
+  readonly serialized: boolean;
+  /** The finality case it is bound to. */
+  readonly caseId: string | null;
 }
 
 /**
@@ -91,6 +98,13 @@ export interface Receipt extends RequestIdentity {
   /** Why it is in review, held, denied: `retries_exhausted`, `uncertain`, ... or a person's words. */
   readonly reason: string | null;
   readonly route: Route | null;
+  /** What a held request waits for; null in every other state. */
+  readonly hold: Hold | null;
+  /**
+   * With `preciseDispatch`: whether the current attempt may have been sent. False is proof that it was not, since the
+   * mark is written first. Null: not tracked, and a lapse always leaves the question open.
+   */
+  readonly dispatched: boolean | null;
 
   readonly createdAt: number;
   readonly updatedAt: number;

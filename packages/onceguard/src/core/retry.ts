@@ -23,6 +23,8 @@ export function elapsedMs(receipt: Receipt): number {
 
 /** Whether attempts and time are left, by the store's clock. */
 export function hasBudget(receipt: Receipt, policy: RetryPolicy): boolean {
+  // What was never tried has used up nothing, however long it was held, queued, or lost in an older backup.
+  if (receipt.attemptNumber === 0) return true;
   return receipt.attemptNumber < policy.maxAttempts && elapsedMs(receipt) < policy.maxElapsedMs;
 }
 
@@ -34,6 +36,7 @@ export function retryInMs(
   random: number,
 ): number | null {
   if (!hasBudget(receipt, policy)) return null;
+  if (receipt.attemptNumber === 0) return 0;
   const { baseMs, capMs } = policy;
   const wait = backoffMs({
     attempt: receipt.attemptNumber,

@@ -1,6 +1,10 @@
-import type { Action } from "../core/action.ts";
-import { capabilityOf } from "../core/action.ts";
+import { type Action, capabilityOf } from "../core/action.ts";
+import { budgetConditions } from "../core/budget.ts";
+import type { ClaimRequest, Start } from "../core/claim.ts";
+import { defaultDedupWindow } from "../core/dedup-window.ts";
+import type { DedupCondition, Gate } from "../core/gate.ts";
 import type { ClaimAnswer } from "../core/ports.ts";
+import { holdFor } from "./judge-request.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
 
@@ -22,41 +26,32 @@ export class ReplayForecast {
 
 const forecasts = new WeakMap<Runtime, ReplayForecast>();
 
-/** Claim: one atomic write decides who may execute. */
-export async function claim(runtime: Runtime, action: Action): Promise<ClaimAnswer> {
+/**
+ * Claim: one atomic write decides who may execute. In a new epoch (after a restore) a first call is a question: it is
+ * recorded as one.
+ */
+export async function claim(runtime: Runtime, action: Action, start: Start): Promise<ClaimAnswer> {
   const forecast = forecasts.get(runtime) ?? new ReplayForecast();
   forecasts.set(runtime, forecast);
-  const answer = await ask(runtime, action, forecast.expectsReplay);
+  const answer = await ask(runtime, action, start, forecast.expectsReplay);
   forecast.saw(answer.kind === "exists");
-  return answer;
+  if (answer.kind !== "new_epoch") return answer;
+  return ask(runtime, action, afterRestore(answer), false);
 }
 
-async function ask(runtime: Runtime, action: Action, readFirst: boolean): Promise<ClaimAnswer> {
-  const { definition, tenant, requestId } = action;
-  const key = flightKey(tenant, requestId);
+/** It may have been sent at any time since the backup was made. */
+export function afterRestore({ epoch }: Extract<ClaimAnswer, { kind: "new_epoch" }>): Start {
+  return { state: "in_doubt", sentFrom: epoch.backupAt, sentUntil: epoch.restoredAt };
+}
+
+async function ask(runtime: Runtime, action: Action, start: Start, readFirst: boolean): Promise<ClaimAnswer> {
+  const key = flightKey(action.tenant, action.requestId);
   const unanswered = runtime.unansweredClaims.get(key);
-  if (readFirst && unanswered === undefined) {
-    const receipt = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.find(tenant, requestId));
-    if (receipt) return { kind: "exists", receipt };
-  }
-  const request = {
-    tenant,
-    requestId,
-    explicitId: action.explicitId,
-    action: definition.name,
-    recordId: action.recordId,
-    riskTier: definition.riskTier,
-    capability: capabilityOf(definition),
-    keySource: action.keySource,
-    fingerprint: action.fingerprint,
-    payload: action.canonical,
-    runId: action.runId,
-    actor: action.actor,
-    ownerToken: unanswered ?? runtime.randomness.token(),
-    leaseMs: runtime.leaseMs,
-  };
+  const request = claimRequest(runtime, action, start, unanswered ?? runtime.randomness.token());
   try {
-    const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.claim(request));
+    const answer = await persist(runtime, runtime.storeTimeoutMs, () =>
+      runtime.store.claim(request, readFirst && unanswered === undefined),
+    );
     runtime.unansweredClaims.delete(key);
     return answer;
   } catch (error) {
@@ -70,3 +65,50 @@ async function ask(runtime: Runtime, action: Action, readFirst: boolean): Promis
 
 /** Beyond this many, a claim that was committed without an answer becomes a question like that of any dead process. */
 const MOST_UNANSWERED = 10_000;
+
+export function claimRequest(runtime: Runtime, action: Action, start: Start, ownerToken: string): ClaimRequest {
+  const { definition } = action;
+  return {
+    tenant: action.tenant,
+    requestId: action.requestId,
+    explicitId: action.explicitId,
+    action: definition.name,
+    recordId: action.recordId,
+    riskTier: definition.riskTier,
+    capability: capabilityOf(definition),
+    keySource: action.keySource,
+    fingerprint: action.fingerprint,
+    payload: action.canonical,
+    runId: action.runId,
+    actor: action.actor,
+    amount: action.amount,
+    serialized: definition.serialize,
+    caseId: action.boundTo?.id ?? null,
+    ownerToken,
+    start,
+    tracked: definition.preciseDispatch,
+    gate: gateOf(runtime, action),
+  };
+}
+
+/** A place in a record's queue is kept for whoever asks again at least this often. */
+const PLACE_MS = 5_000;
+
+/** What the claim has to look at besides the request itself; for most actions nothing. */
+function gateOf(runtime: Runtime, action: Action): Gate | null {
+  const { definition, tenant, runId, recordId, amount } = action;
+  const dedup = dedupOf(runtime, action);
+  const turn = definition.serialize && recordId !== null ? { recordId, placeMs: PLACE_MS } : null;
+  const budgets = budgetConditions(runtime.budgets, { tenant, action: definition.name, runId, recordId, amount });
+  return dedup === null && turn === null && budgets.length === 0 ? null : { dedup, budgets, turn };
+}
+
+function dedupOf(runtime: Runtime, action: Action): DedupCondition | null {
+  const { definition, recordId, keySource } = action;
+  if (recordId === null || definition.dedup === "none") return null;
+  const unsaid = defaultDedupWindow(keySource);
+  const rule = definition.dedup ?? (unsaid === undefined ? null : { windowMs: unsaid, limit: 1, behaviour: "skip" });
+  if (rule === null) return null;
+  const hold = rule.behaviour === "hold" ? holdFor(runtime, action, "approval", ["near_duplicate"]) : null;
+  return { recordId, windowMs: rule.windowMs, limit: rule.limit, hold, holdMs: runtime.holdMs };
+}

@@ -3,18 +3,31 @@ import { durationMs } from "../core/duration.ts";
 import { OnceguardError } from "../core/errors.ts";
 import { type Outcome, outcomeOf } from "../core/outcome.ts";
 import { tierDemands } from "../core/policy.ts";
-import type { ReceiptQuery } from "../core/ports.ts";
+import type { HaltQuery, ReceiptQuery } from "../core/ports.ts";
+import type { FinalityPolicy } from "../core/finality.ts";
+import type { HaltScope } from "../core/halt.ts";
 import { checkRequestId } from "../core/request-id.ts";
+import { type ApprovalGrant, approve, type Denial, deny } from "./approve.ts";
 import { createRuntime, duplicate } from "./create-runtime.ts";
-import type { Guard, GuardOptions, InlineCall } from "./guard.ts";
-import { DEFAULT_TENANT, identify, tenantOf, withFingerprint } from "./identify.ts";
+import { requireReason } from "./decide.ts";
+import { guardCase } from "./finality.ts";
+import type { By, Guard, GuardOptions, InlineCall } from "./guard.ts";
+import { DEFAULT_TENANT, tenantOf, withFingerprint } from "./identify.ts";
+import { deniedBy, intake, type Proposed, proposeRequest, startOf } from "./intake.ts";
+import { amountOf, judgeProposal } from "./judge-request.ts";
 import { perform, unavailable } from "./perform.ts";
 import { performSafe } from "./perform-safe.ts";
+import { enqueueRequest } from "./enqueue.ts";
+import { haltScope, resumeScope } from "./halt-scope.ts";
 import { isUnavailable } from "./persist.ts";
-import { propose } from "./propose.ts";
+import { goOn } from "./runtime.ts";
+import { propose, type ValidPayload } from "./propose.ts";
 import { type Reconciliation, reconcileDue, reconcileOne, startSweeper } from "./reconcile.ts";
+import { expire, type Retention } from "./retention.ts";
+import { type Restoration, restore } from "./restore.ts";
 import { type Decision, reopen, resolve } from "./review.ts";
-import type { GuardPolicy, Runtime } from "./runtime.ts";
+import { recordSpilled } from "./spill.ts";
+import { type GivenEvidence, takeEvidence } from "./take-evidence.ts";
 
 /** Lists are capped unless the caller says otherwise. */
 const DEFAULT_LIMIT = 100;
@@ -38,6 +51,7 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
   const closing = new AbortController();
   const aborting = new AbortController();
   let released = false;
+  let started = false;
   const runtime = createRuntime(options, closing.signal, aborting.signal, () => released);
   const sweepMs = options.sweepEvery === false ? null : durationMs(options.sweepEvery ?? "5s", "sweepEvery");
   let stopSweeper: (() => void) | null = null;
@@ -48,30 +62,71 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
       throw new OnceguardError("store_unavailable", "The guard is closed. Make a new one.", { applied: "no" });
     }
     await runtime.ready();
+    if (!started) {
+      started = true;
+      // Nothing waits for it: what a call asks about meanwhile is still honestly in doubt.
+      goOn(runtime, runtime.background, recordSpilled(runtime));
+    }
     if (sweepMs !== null && !closing.signal.aborted) stopSweeper ??= startSweeper(runtime, sweepMs);
   }
 
   async function run(definition: AnyAction, input: unknown, context: CallContext): Promise<Outcome> {
     const valid = await propose(definition, input, runtime.limits);
     const waitMs = context.wait === undefined ? runtime.waitMs : durationMs(context.wait, "wait");
-    const reason = deniedBecause(runtime, definition, valid.payload, context);
-    if (!tierDemands(definition.riskTier).claim) {
-      const requestId = context.requestId ?? runtime.randomness.token();
-      return reason === null
-        ? performSafe(runtime, definition, valid, requestId, context, waitMs)
-        : { status: "denied", requestId, receipt: null, reason };
-    }
-    const identified = identify(definition, valid, context);
+    if (!tierDemands(definition.riskTier).claim) return runSafe(definition, valid, context, waitMs);
+    const { identified, judgement } = intake(runtime, definition, valid, context);
     const { tenant, requestId } = identified;
-    if (reason !== null) return { status: "denied", requestId, receipt: null, reason };
+    if (judgement.verdict === "deny") return deniedBy(requestId, judgement.reasons.join("; "));
+    requireTransaction(definition, context);
     try {
       await ready();
+      const action = withFingerprint(identified, runtime.hmac(tenant));
+      const start = await startOf(runtime, action, judgement);
+      if ("status" in start) return start;
+      const until = runtime.clock.monotonicMs() + waitMs;
+      return await perform(runtime, action, start, { until, signal: context.signal });
     } catch (error) {
       if (isUnavailable(error)) return unavailable(runtime, requestId, error.message);
       throw error;
     }
-    const action = withFingerprint(identified, runtime.hmac(tenant));
-    return perform(runtime, action, { until: runtime.clock.monotonicMs() + waitMs, signal: context.signal });
+  }
+
+  /** There is nothing to hold a safe action in: what would need a person is refused. */
+  async function runSafe(
+    definition: AnyAction,
+    valid: ValidPayload,
+    context: CallContext,
+    waitMs: number,
+  ): Promise<Outcome> {
+    const requestId = context.requestId ?? runtime.randomness.token();
+    const judgement = judgeProposal(runtime, definition, valid.payload, {
+      tenant: tenantOf(context),
+      recordId: definition.record ? String(definition.record(valid.payload)) : null,
+      runId: context.runId ?? null,
+      actor: context.actor ?? null,
+      amount: amountOf(definition, valid.payload),
+    });
+    return judgement.verdict === "allow"
+      ? performSafe(runtime, definition, valid, requestId, context, waitMs)
+      : deniedBy(requestId, judgement.reasons.join("; "));
+  }
+
+  async function propose_(name: string, payload: unknown, context: CallContext): Promise<Proposed> {
+    const definition = registered(name);
+    const valid = await propose(definition, payload, runtime.limits);
+    const { identified, judgement } = intake(runtime, definition, valid, context);
+    await ready();
+    return proposeRequest(runtime, withFingerprint(identified, runtime.hmac(identified.tenant)), judgement);
+  }
+
+  async function enqueue(name: string, payload: unknown, context: CallContext): Promise<Outcome> {
+    const definition = registered(name);
+    const valid = await propose(definition, payload, runtime.limits);
+    const { identified, judgement } = intake(runtime, definition, valid, context);
+    if (judgement.verdict === "deny") return deniedBy(identified.requestId, judgement.reasons.join("; "));
+    await ready();
+    const action = withFingerprint(identified, runtime.hmac(identified.tenant));
+    return enqueueRequest(runtime, action, judgement);
   }
 
   function registered(name: string): AnyAction {
@@ -100,6 +155,47 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
       typeof first === "string"
         ? run(registered(first), payload, context)
         : run(inlineAction(first), first.payload, first),
+    propose: (name: string, payload: unknown, context: CallContext = {}) => propose_(name, payload, context),
+    enqueue: (name: string, payload: unknown, context: CallContext = {}) => enqueue(name, payload, context),
+    approve: async (requestId: string, grant: ApprovalGrant) => {
+      await ready();
+      return approve(runtime, grant.tenant ?? DEFAULT_TENANT, requestId, grant);
+    },
+    deny: async (requestId: string, denial: Denial) => {
+      await ready();
+      return deny(runtime, denial.tenant ?? DEFAULT_TENANT, requestId, denial);
+    },
+    evidence: async (requestId: string, given: GivenEvidence) => {
+      await ready();
+      return takeEvidence(runtime, given.tenant ?? DEFAULT_TENANT, requestId, given);
+    },
+    halt: async (scope: HaltScope, id: string, by: By) => {
+      await ready();
+      return haltScope(runtime, scope, id, by);
+    },
+    resume: async (scope: HaltScope, id: string, by: By) => {
+      await ready();
+      return resumeScope(runtime, scope, id, by);
+    },
+    halts: async (query: Partial<HaltQuery> = {}) => {
+      await ready();
+      return store.halts({ limit: DEFAULT_LIMIT, ...query });
+    },
+    case: (id: string, at: { readonly tenant?: string; readonly policy?: Partial<FinalityPolicy> } = {}) =>
+      guardCase(runtime, ready, at.tenant ?? DEFAULT_TENANT, id, at.policy),
+    expire: async (retention: Retention) => {
+      await ready();
+      return expire(runtime, retention);
+    },
+    restore: async (restoration: Restoration) => {
+      await ready();
+      return restore(runtime, restoration);
+    },
+    endRestore: async (by: { readonly actor: string; readonly reason: string }) => {
+      requireReason(by.actor, by.reason);
+      await ready();
+      return store.endEpoch(by);
+    },
     wrap: (definition: AnyAction) => {
       const known = runtime.actions.get(definition.name);
       if (known === undefined) runtime.actions.set(definition.name, definition);
@@ -177,26 +273,19 @@ function inlineAction(call: InlineCall<unknown, unknown>): AnyAction {
     host: _h,
     wait: _w,
     signal: _s,
+    expected: _e,
+    tx: _x,
     ...options
   } = rest;
   return defineAction({ ...options, name: action, riskTier, execute });
 }
 
-/** Why the policy says no; null when it does not. */
-function deniedBecause(
-  runtime: Runtime,
-  definition: AnyAction,
-  payload: Parameters<GuardPolicy>[0]["payload"],
-  context: CallContext,
-): string | null {
-  const verdict = runtime.policy?.({
-    tenant: tenantOf(context),
-    action: definition.name,
-    riskTier: definition.riskTier,
-    payload,
-    recordId: definition.record ? String(definition.record(payload)) : null,
-    runId: context.runId ?? null,
-    actor: context.actor ?? null,
-  });
-  return verdict?.verdict === "deny" ? verdict.reason : null;
+/** A transaction of the caller's can only take in an effect that is in it. @throws OnceguardError `transaction_unsupported` */
+function requireTransaction(definition: AnyAction, context: CallContext): void {
+  if (context.tx === undefined || definition.transaction) return;
+  throw new OnceguardError(
+    "transaction_unsupported",
+    `Action "${definition.name}" reaches outside the database, so it cannot be part of your transaction. Use guard.enqueue: it is executed after you commit.`,
+    { action: definition.name },
+  );
 }

@@ -1,6 +1,10 @@
 import type { AnyAction } from "../core/action.ts";
+import { type Budgets, checkBudgets } from "../core/budget.ts";
 import { durationMs } from "../core/duration.ts";
 import { OnceguardError } from "../core/errors.ts";
+import type { Route } from "../core/failure.ts";
+import { DEFAULT_FINALITY_POLICY } from "../core/finality.ts";
+import type { Notifier } from "../core/notification.ts";
 import { DEFAULT_JSON_LIMITS } from "../core/strict-json.ts";
 import { tenantHmac } from "./digest.ts";
 import type { GuardOptions } from "./guard.ts";
@@ -43,6 +47,15 @@ export function createRuntime(
     randomness: options.randomness ?? systemRandomness,
     limits: { ...DEFAULT_JSON_LIMITS, ...options.limits },
     policy: options.policy ?? null,
+    rules: options.rules ?? [],
+    policyVersion: options.policyVersion ?? "1",
+    budgets: checkBudgets(options.budgets ?? ({} satisfies Budgets)),
+    finality: { ...DEFAULT_FINALITY_POLICY, ...options.finality },
+    notifiers: notifiersByRoute(options.notify),
+    spillFolder: spillFolder(options),
+    holdMs: durationMs(options.holdFor ?? "7d", "holdFor"),
+    approvalMs: durationMs(options.approvalFor ?? "1h", "approvalFor"),
+    haltLookMs: durationMs(options.haltLook ?? "100ms", "haltLook"),
     actions,
     leases: new Leases(store, clock, leaseMs),
     inFlight: new Map(),
@@ -87,6 +100,28 @@ export function createRuntime(
     },
   };
   return runtime;
+}
+
+const ROUTES: readonly Route[] = ["data_owner", "domain_expert", "operator", "security"];
+
+/** @throws OnceguardError `invalid_option` */
+function notifiersByRoute(given: GuardOptions["notify"]): ReadonlyMap<Route, readonly Notifier[]> {
+  const byRoute = new Map<Route, readonly Notifier[]>();
+  for (const [route, notifiers] of Object.entries(given ?? {})) {
+    if (!ROUTES.includes(route as Route)) throw invalidOption(`notify.${route}`, route, `one of ${ROUTES.join(", ")}`);
+    const list = Array.isArray(notifiers) ? notifiers : [notifiers];
+    if (list.some((one) => typeof one?.deliver !== "function")) {
+      throw invalidOption(`notify.${route}`, null, 'made by webhookNotifier and others of "onceguard/notify"');
+    }
+    if (list.length > 0) byRoute.set(route as Route, list);
+  }
+  return byRoute;
+}
+
+/** What a memory store would forget anyway, no file has to keep. */
+function spillFolder({ spill, store }: GuardOptions): string | null {
+  if (spill === false || (spill === undefined && !store.durable)) return null;
+  return spill ?? ".onceguard-spill";
 }
 
 /** Tenant keys are cheap to derive again; the cache only must not grow with the number of tenants. */

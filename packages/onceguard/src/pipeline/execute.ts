@@ -1,9 +1,13 @@
-import type { AnyAction, EffectContext } from "../core/action.ts";
+import type { Action, AnyAction, EffectContext, Expected } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
-import { classifyFailure, type Failure } from "../core/failure.ts";
+import { classifyFailure, type Failure, messageOf } from "../core/failure.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
+import { isRefusal, transition } from "../core/lifecycle.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { sha256 } from "./digest.ts";
+import type { HeldLease } from "./leases.ts";
+import { payloadOf } from "./payload-of.ts";
+import { isUnavailable, persist } from "./persist.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
 
 /** How one attempt ended. `late` resolves to what the effect answers after the guard stopped waiting for it. */
@@ -11,6 +15,12 @@ export type Attempt =
   | { readonly kind: "success"; readonly value: unknown }
   | { readonly kind: "failure"; readonly failure: Failure }
   | { readonly kind: "interrupted"; readonly by: Interruption; readonly late: Promise<Attempt> };
+
+/** An attempt, and the claim as it stood at its dispatch. */
+export interface Made {
+  readonly claim: Claim;
+  readonly attempt: Attempt;
+}
 
 /** Why the guard stopped waiting for an effect that may still happen. */
 export type Interruption = "timeout" | "lease_lost" | "shutdown";
@@ -25,20 +35,28 @@ export function interruptionFailure(by: Interruption): Failure {
   return { certainty: "indefinite", tier: "transient", code: by, message: MESSAGES[by] };
 }
 
-const NOT_DISPATCHED: Failure = {
-  certainty: "definite",
-  tier: "transient",
-  code: "not_dispatched",
-  message: "The claim could not be confirmed in time, so nothing was sent.",
+/** Why nothing was sent although it was claimed. */
+const NOT_SENT: Readonly<Record<"not_dispatched" | "halted" | "shutdown", string>> = {
+  not_dispatched: "The claim could not be confirmed in time, so nothing was sent.",
+  halted: "It was halted between its claim and its dispatch; nothing was sent.",
+  shutdown: "The process was shutting down before anything was sent.",
 };
 
-/** Execute: dispatches the effect of a claim, once. `askedAt` is when the claim was asked for (monotonic ms). */
+function notSent(code: keyof typeof NOT_SENT): Attempt {
+  return { kind: "failure", failure: { certainty: "definite", tier: "transient", code, message: NOT_SENT[code] } };
+}
+
+/**
+ * Execute: dispatches the effect of a claim, once, unless something turns up at the last moment that speaks against it.
+ * `askedAt` is when the claim was asked for (monotonic ms).
+ */
 export async function execute(
   runtime: Runtime,
   claim: Claim,
-  definition: AnyAction,
+  action: Pick<Action, "definition" | "expected">,
   askedAt: number,
-): Promise<Attempt> {
+): Promise<Made> {
+  const { definition } = action;
   const controller = new AbortController();
   let interrupt: (by: Interruption) => void = () => undefined;
   const interrupted = new Promise<Interruption>((resolve) => {
@@ -49,22 +67,82 @@ export async function execute(
     controller.abort(interruptionError(by));
   };
   const lease = runtime.leases.hold(claim, askedAt, () => stop("lease_lost"));
-  // The last look before sending: from here to the send, assumption A1 bounds the pause by the margin.
-  if (!(await runtime.leases.ensure(lease, runtime.leaseMarginMs))) {
-    runtime.leases.release(lease);
-    return { kind: "failure", failure: NOT_DISPATCHED };
-  }
-  const effect = dispatch(runtime, claim, definition, controller.signal);
   const cancelTimeout = runtime.clock.after(definition.timeoutMs, () => stop("timeout"));
   const stopShutdown = runtime.onAbort(() => stop("shutdown"));
   try {
+    const unexpected = await Promise.race([lookBefore(claim.receipt, action, controller.signal), interrupted]);
+    if (typeof unexpected === "string") return { claim, attempt: notSent("not_dispatched") };
+    if (unexpected) return { claim, attempt: { kind: "failure", failure: unexpected } };
+    const ready = await lastLook(runtime, claim, lease, askedAt);
+    if ("kind" in ready) return { claim, attempt: ready };
+    const effect = dispatch(runtime, ready, definition, controller.signal);
     const first = await Promise.race([effect, interrupted]);
-    return typeof first === "string" ? { kind: "interrupted", by: first, late: effect } : first;
+    return {
+      claim: ready,
+      attempt: typeof first === "string" ? { kind: "interrupted", by: first, late: effect } : first,
+    };
   } finally {
     cancelTimeout();
     stopShutdown();
     runtime.leases.release(lease);
   }
+}
+
+/** What the record is like before anything is sent, where the action or the caller expects something of it. */
+async function lookBefore(
+  receipt: Receipt,
+  { definition, expected }: Pick<Action, "definition" | "expected">,
+  signal: AbortSignal,
+): Promise<Failure | null> {
+  if (!definition.before || (!definition.expect && !expected)) return null;
+  try {
+    const context = effectContext(receipt, signal);
+    const before: unknown = await definition.before(payloadOf(receipt), context);
+    const verdict = definition.expect?.(payloadOf(receipt), before) ?? true;
+    const problem = verdict === true ? differs(before, expected) : String(verdict || "the record is not as expected");
+    if (problem === null) return null;
+    return { certainty: "definite", tier: "conflict", code: "unexpected_state", message: problem };
+  } catch (error) {
+    const message = `The record could not be read, so nothing was sent: ${messageOf(error)}`;
+    return { certainty: "definite", tier: "transient", code: "before_failed", message };
+  }
+}
+
+function differs(before: unknown, expected: Expected | null): string | null {
+  for (const [field, value] of Object.entries(expected ?? {})) {
+    const found = (before as Readonly<Record<string, unknown>> | null | undefined)?.[field];
+    if (!Object.is(found, value)) return `${field} is ${JSON.stringify(found)}, not ${JSON.stringify(value)}`;
+  }
+  return null;
+}
+
+/**
+ * From here to the send, assumption A1 bounds the pause by the margin. A halt counts up to here: what the claim's own
+ * commit could not see is looked for again when that commit is not quite recent.
+ */
+async function lastLook(runtime: Runtime, claim: Claim, lease: HeldLease, askedAt: number): Promise<Claim | Attempt> {
+  try {
+    const ready = claim.receipt.dispatched === null ? claim : await mark(runtime, claim);
+    if ("kind" in ready) return ready;
+    if (runtime.clock.monotonicMs() - askedAt > runtime.haltLookMs) {
+      if (await runtime.store.haltFor(claim.receipt)) return notSent("halted");
+    }
+    if (!(await runtime.leases.ensure(lease, runtime.leaseMarginMs))) return notSent("not_dispatched");
+    // The effect of a guard whose grace period is over would have nobody to record it.
+    return runtime.aborting.aborted ? notSent("shutdown") : ready;
+  } catch (error) {
+    if (isUnavailable(error)) return notSent("not_dispatched");
+    throw error;
+  }
+}
+
+/** `preciseDispatch`: the mark comes first, under the fence. Without it nothing is sent, whoever looks later. */
+async function mark(runtime: Runtime, claim: Claim): Promise<Claim | Attempt> {
+  const change = transition(claim.receipt, { type: "dispatch" }, claim.ownerToken);
+  if (isRefusal(change)) return notSent("not_dispatched");
+  const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
+  if (answer.kind === "applied" && answer.claim) return answer.claim;
+  return notSent(answer.kind === "halted" ? "halted" : "not_dispatched");
 }
 
 /** What `signal.reason` says to the effect; like the platform's own, by name. */
@@ -90,11 +168,6 @@ async function call(definition: AnyAction, receipt: Receipt, signal: AbortSignal
   } catch (error) {
     return { kind: "failure", failure: classifyFailure(error, definition.noEffectOn, definition.classify) };
   }
-}
-
-/** A copy of its own for every attempt: what was hashed is what is executed, whatever an earlier attempt did to it. */
-export function payloadOf(receipt: Receipt): unknown {
-  return receipt.payload === null ? null : JSON.parse(receipt.payload);
 }
 
 export function effectContext(receipt: Receipt, signal: AbortSignal): EffectContext {

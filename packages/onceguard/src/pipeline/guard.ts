@@ -1,20 +1,55 @@
 import type { ActionDefinition, ActionOptions, AnyAction, CallContext } from "../core/action.ts";
+import type { Budgets } from "../core/budget.ts";
 import type { Duration } from "../core/duration.ts";
+import type { Epoch } from "../core/epoch.ts";
+import type { Route } from "../core/failure.ts";
+import type { FinalityPolicy } from "../core/finality.ts";
+import type { Halt, HaltScope } from "../core/halt.ts";
+import type { Notifier } from "../core/notification.ts";
 import type { Outcome } from "../core/outcome.ts";
-import type { RiskTier } from "../core/policy.ts";
-import type { Clock, LogEntry, Randomness, ReceiptQuery, Store } from "../core/ports.ts";
+import type { Policy, PolicyRule, RiskTier } from "../core/policy.ts";
+import type { Clock, HaltQuery, LogEntry, Randomness, ReceiptQuery, Store } from "../core/ports.ts";
 import type { Receipt } from "../core/receipt.ts";
 import type { JsonLimits } from "../core/strict-json.ts";
+import type { ApprovalGrant, Denial } from "./approve.ts";
+import type { GuardCase } from "./finality.ts";
+import type { Proposed } from "./intake.ts";
 import type { Reconciliation } from "./reconcile.ts";
+import type { Restoration } from "./restore.ts";
+import type { Retention } from "./retention.ts";
 import type { Decision } from "./review.ts";
-import type { GuardPolicy } from "./runtime.ts";
+import type { GivenEvidence } from "./take-evidence.ts";
 
 export interface GuardOptions<Actions extends readonly AnyAction[] = readonly AnyAction[]> {
   readonly store: Store;
   /** The actions that can be executed by name, and that the sweeper can carry on. */
   readonly actions?: Actions;
-  /** Deterministic rules, asked before the first claim and again before every retry. */
-  readonly policy?: GuardPolicy;
+  /**
+   * Deterministic code, asked before the first claim and again before anything runs again: allow, deny, or review (a
+   * person must approve first). Must not have effects of its own.
+   */
+  readonly policy?: Policy;
+  /** Rules without code, asked together with `policy`; the strictest answer counts. */
+  readonly rules?: readonly PolicyRule[];
+  /** Part of what an approval is bound to: change it when rules or policy change. Default "1". */
+  readonly policyVersion?: string;
+  /** Limits that halt a run, an action or a tenant. Default: none. */
+  readonly budgets?: Budgets;
+  /** How finality cases are decided where a case says nothing else. Default: see FinalityPolicy. */
+  readonly finality?: Partial<FinalityPolicy>;
+  /** Who is told of reviews, held requests, conflicts and halts; see `onceguard/notify`. Default: nobody. */
+  readonly notify?: Readonly<Partial<Record<Route, Notifier | readonly Notifier[]>>>;
+  /** How long a request waits for approval before it is denied. Default 7 days. */
+  readonly holdFor?: Duration;
+  /** How long an approval lasts, unless it says so itself. Default 1 hour. */
+  readonly approvalFor?: Duration;
+  /** A claim that took longer than this to come to its dispatch looks once more for a halt. Default 100 ms. */
+  readonly haltLook?: Duration;
+  /**
+   * The folder for outcomes that the store did not take within `grace`; they are recorded at the next start. Made when
+   * it is needed. Default `.onceguard-spill` for a durable store; false: nowhere.
+   */
+  readonly spill?: string | false;
   /** How long a claim lasts without renewal; renewed at a third of it. Default 30 s. */
   readonly lease?: Duration;
   /** Lease that must be left before an effect is sent. Default: a sixth of `lease`. */
@@ -36,6 +71,13 @@ export interface GuardOptions<Actions extends readonly AnyAction[] = readonly An
   /** For simulations and tests. */
   readonly clock?: Clock;
   readonly randomness?: Randomness;
+}
+
+/** Who decides, and why; both are kept. */
+export interface By {
+  readonly actor: string;
+  readonly reason: string;
+  readonly tenant?: string;
 }
 
 /** What an action takes besides its name, its tier and its key. */
@@ -71,6 +113,45 @@ export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction
   ): Promise<Outcome<ResultOf<Named<Actions, Name>>>>;
   /** The same for an action given on the spot. */
   execute<Payload, Result>(call: InlineCall<Payload, Result>): Promise<Outcome<Result>>;
+  /**
+   * Validates, identifies and judges; executes nothing. What needs approval is recorded as `held`, so that a person can
+   * approve just this.
+   */
+  propose<Name extends Actions[number]["name"]>(
+    action: Name,
+    payload: InputOf<Named<Actions, Name>>,
+    context?: CallContext,
+  ): Promise<Proposed>;
+  /** A person's consent to a held request: bound to its payload, the action's and the policy's version, and used once. */
+  approve(requestId: string, grant: ApprovalGrant): Promise<Receipt>;
+  /** A person's no to a held request. */
+  deny(requestId: string, denial: Denial): Promise<Receipt>;
+  /**
+   * Records the request and leaves its execution to a sweeper: the transactional outbox. With `tx` in the context, the
+   * request is recorded if and only if that transaction commits.
+   */
+  enqueue<Name extends Actions[number]["name"]>(
+    action: Name,
+    payload: InputOf<Named<Actions, Name>>,
+    context?: CallContext,
+  ): Promise<Outcome<ResultOf<Named<Actions, Name>>>>;
+  /** What the outside world says of a request by itself: a provider's webhook, a reconciliation file. */
+  evidence(requestId: string, evidence: GivenEvidence): Promise<Receipt>;
+  /** Stops a run, an action or a tenant: nothing of it is claimed or sent any more, in no process, until `resume`. */
+  halt(scope: HaltScope, id: string, by: By): Promise<Halt>;
+  /** @throws OnceguardError `not_resolvable` when nothing of the kind is halted */
+  resume(scope: HaltScope, id: string, by: By): Promise<Halt>;
+  halts(query?: Partial<HaltQuery>): Promise<readonly Halt[]>;
+  /** A finality case: gathers what sources say about an outcome until it is final. */
+  case(id: string, options?: { readonly tenant?: string; readonly policy?: Partial<FinalityPolicy> }): GuardCase;
+  /** Forgets payloads and results of settled requests. They stay known, and never execute again. */
+  expire(retention: Retention): Promise<{ readonly expired: number }>;
+  /**
+   * After the store was put back to a backup: everything that may have been in flight since is put in doubt, and every
+   * first call is a question, until `endRestore` or until the time given is over.
+   */
+  restore(restoration: Restoration): Promise<{ readonly epoch: Epoch; readonly doubted: number }>;
+  endRestore(by: { readonly actor: string; readonly reason: string }): Promise<Epoch | null>;
   /** A plain async function that executes an action under this guard. Registers the action if it is not yet. */
   wrap<Input, Payload, Result>(
     action: ActionDefinition<string, Input, Payload, Result>,

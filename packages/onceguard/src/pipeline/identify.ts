@@ -13,6 +13,7 @@ import {
   problemWithName,
 } from "../core/request-id.ts";
 import { sha256 } from "./digest.ts";
+import { amountOf } from "./judge-request.ts";
 import type { ValidPayload } from "./propose.ts";
 
 export const DEFAULT_TENANT = "default";
@@ -46,11 +47,31 @@ export function identify(definition: AnyAction, valid: ValidPayload, context: Ca
     explicitId: explicit !== null && explicit !== requestId ? explicit : null,
     keySource,
     recordId: definition.record ? name("record", definition.record(valid.payload)) : null,
+    amount: amountOf(definition, valid.payload),
+    boundTo: boundTo(definition, valid),
     payload: valid.payload,
     canonical: valid.canonical,
     runId: context.runId === undefined ? null : name("runId", context.runId),
     actor: context.actor === undefined ? null : name("actor", context.actor),
+    expected: expectedOf(definition, context),
+    tx: context.tx,
   };
+}
+
+function boundTo(definition: AnyAction, { payload }: ValidPayload): Identified["boundTo"] {
+  const bound = definition.case?.(payload);
+  return bound ? { id: name("case", bound.id), outcome: bound.outcome ?? null } : null;
+}
+
+/** @throws OnceguardError `invalid_context` */
+function expectedOf(definition: AnyAction, { expected }: CallContext): Identified["expected"] {
+  if (expected === undefined) return null;
+  if (definition.before) return expected;
+  throw new OnceguardError(
+    "invalid_context",
+    `Action "${definition.name}" has no before, so there is nothing that expected could be compared with. Nothing was sent.`,
+    { what: "expected" },
+  );
 }
 
 /** The action as it is claimed: with the identity of its payload, under the tenant's key. */

@@ -1,14 +1,18 @@
 import type { Action, AnyAction } from "../core/action.ts";
-import type { Claim } from "../core/claim.ts";
-import { mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
+import type { Claim, Start } from "../core/claim.ts";
+import { halted, mismatch, notItsTurn, type Outcome, outcomeOf, skipped } from "../core/outcome.ts";
+import type { ClaimAnswer } from "../core/ports.ts";
 import { isLapsed, isTerminal, type Receipt } from "../core/receipt.ts";
 import { claim } from "./claim.ts";
 import { type Attempt, execute } from "./execute.ts";
+import { settleCase } from "./finality.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { recordLate, recordReceipt } from "./record-receipt.ts";
 import { isMismatch, replay } from "./replay.ts";
 import { flightKey, goOn, type Runtime } from "./runtime.ts";
 import { canSettle, step } from "./settle.ts";
+import { spill } from "./spill.ts";
+import { attemptInTransaction, performInTransaction } from "./transact.ts";
 
 const FIRST_POLL_MS = 2;
 const LONGEST_POLL_MS = 100;
@@ -23,7 +27,7 @@ export interface Patience {
  * Claim, execute, record, replay for one identified action. Duplicates in this process join the call that is already
  * under way; duplicates elsewhere meet in the store.
  */
-export async function perform(runtime: Runtime, action: Action, patience: Patience): Promise<Outcome> {
+export async function perform(runtime: Runtime, action: Action, start: Start, patience: Patience): Promise<Outcome> {
   const key = flightKey(action.tenant, action.requestId);
   for (;;) {
     if (patience.signal?.aborted) return cancelled(action);
@@ -36,7 +40,7 @@ export async function perform(runtime: Runtime, action: Action, patience: Patien
     // The call we joined may have given up waiting before we do: then it is our turn to look.
     if (isSettled(outcome) || runtime.clock.monotonicMs() >= patience.until) return asReplay(runtime, outcome, action);
   }
-  const outcome = lead(runtime, action, patience).finally(() => runtime.inFlight.delete(key));
+  const outcome = lead(runtime, action, start, patience).finally(() => runtime.inFlight.delete(key));
   runtime.inFlight.set(key, { fingerprint: action.fingerprint, outcome });
   if (!patience.signal) return outcome;
   // A caller who leaves after the dispatch is detached; the effect finishes and is recorded.
@@ -48,19 +52,12 @@ export async function perform(runtime: Runtime, action: Action, patience: Patien
 }
 
 /** The call that works for all its duplicates. */
-async function lead(runtime: Runtime, action: Action, patience: Patience): Promise<Outcome> {
+async function lead(runtime: Runtime, action: Action, start: Start, patience: Patience): Promise<Outcome> {
   let known: LastKnown;
   try {
-    const askedAt = runtime.clock.monotonicMs();
-    const answer = await claim(runtime, action);
-    if (answer.kind === "exists") {
-      if (isMismatch(answer.receipt, action)) return mismatch(action.requestId);
-      known = { receipt: answer.receipt, attempted: null };
-    } else {
-      const attempted = await attempt(runtime, answer.claim, action, askedAt);
-      if ("status" in attempted) return attempted;
-      known = { receipt: attempted, attempted: answer.claim.receipt.fencingToken };
-    }
+    const begun = await begin(runtime, action, start, patience);
+    if ("status" in begun) return begun;
+    known = begun;
   } catch (error) {
     if (isUnavailable(error)) return unavailable(runtime, action.requestId, error.message);
     throw error;
@@ -74,6 +71,59 @@ async function lead(runtime: Runtime, action: Action, patience: Patience): Promi
     if (known.attempted === null) throw error;
     runtime.report(error);
     return outcomeOf(known.receipt);
+  }
+}
+
+/** The claim, and where it is ours the first attempt; or the answer where there is nothing to follow. */
+async function begin(
+  runtime: Runtime,
+  action: Action,
+  start: Start,
+  patience: Patience,
+): Promise<LastKnown | Outcome> {
+  const { requestId, definition } = action;
+  for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 2, LONGEST_POLL_MS)) {
+    const askedAt = runtime.clock.monotonicMs();
+    const inOneCommit = definition.transaction && start.state === "running";
+    const answer = inOneCommit ? await performInTransaction(runtime, action, start) : await claim(runtime, action, start);
+    switch (answer.kind) {
+      case "done":
+        return { receipt: answer.receipt, attempted: answer.receipt.fencingToken };
+      case "claimed": {
+        const attempted = await attempt(runtime, answer.claim, action, askedAt);
+        if ("status" in attempted) return attempted;
+        return { receipt: attempted, attempted: answer.claim.receipt.fencingToken };
+      }
+      case "busy":
+        // In order of arrival: asking again keeps the place in the record's queue.
+        if (askedAt + poll > patience.until || runtime.closing.aborted) return notItsTurn(requestId, answer.recordId);
+        await runtime.clock.sleep(poll, runtime.closing);
+        continue;
+      default:
+        return known(action, answer);
+    }
+  }
+}
+
+/** What a claim is answered with that makes nothing ours. */
+function known(
+  action: Action,
+  answer: Exclude<ClaimAnswer, { kind: "claimed" | "busy" }>,
+): LastKnown | Outcome {
+  const { requestId } = action;
+  switch (answer.kind) {
+    case "exists":
+      if (isMismatch(answer.receipt, action)) return mismatch(requestId);
+      if (answer.halt) return halted(requestId, answer.halt, answer.receipt);
+      return { receipt: answer.receipt, attempted: null };
+    case "recorded":
+      return { receipt: answer.receipt, attempted: null };
+    case "halted":
+      return halted(requestId, answer.halt, null);
+    case "skipped":
+      return skipped(requestId, answer.earlier);
+    case "new_epoch":
+      throw new Error("a claim in a new epoch is asked again as a question");
   }
 }
 
@@ -98,6 +148,7 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
     if (waitMs === null) return outcomeOf(receipt);
     if (waitMs <= 0) {
       const taken = await step(runtime, receipt, action.definition, false);
+      if (taken.halt) return halted(action.requestId, taken.halt, taken.receipt);
       if (taken.claim) {
         known.attempted = taken.claim.receipt.fencingToken;
         const result = await attempt(runtime, taken.claim, action, askedAt);
@@ -128,6 +179,9 @@ function untilDue(receipt: Receipt, definition: AnyAction, poll: number): number
       return isLapsed(receipt) ? 0 : poll;
     case "retry_wait":
       return Math.max(0, (receipt.dueAt ?? 0) - receipt.readAt);
+    case "held":
+      // Not for as long as a person may take; only what is due now, such as a case that has just become final.
+      return receipt.dueAt !== null && receipt.dueAt <= receipt.readAt ? 0 : null;
     case "in_doubt":
       return canSettle(receipt, definition) ? Math.max(0, (receipt.dueAt ?? 0) - receipt.readAt) : null;
     default:
@@ -142,15 +196,21 @@ export async function attempt(
   action: Action,
   askedAt: number,
 ): Promise<Receipt | Outcome> {
-  const made = await execute(runtime, granted, action.definition, askedAt);
-  const recorded = recordReceipt(runtime, granted, action.definition, made);
-  if (made.kind === "interrupted") goOn(runtime, runtime.late, keepLate(runtime, granted, action, made.late, recorded));
+  if (action.definition.transaction) return attemptInTransaction(runtime, granted, action.definition, askedAt);
+  const { claim: ready, attempt: made } = await execute(runtime, granted, action, askedAt);
+  const recorded = recordReceipt(runtime, ready, action.definition, made);
+  if (made.kind === "interrupted") goOn(runtime, runtime.late, keepLate(runtime, ready, action, made.late, recorded));
   try {
-    return await recorded;
+    const receipt = await recorded;
+    if (receipt.state === "succeeded" && receipt.caseId !== null) {
+      goOn(runtime, runtime.background, settleCase(runtime, receipt));
+    }
+    return receipt;
   } catch (error) {
     // Whatever is wrong with the store: an exception after the dispatch would hide that it may have happened.
     if (!isUnavailable(error)) runtime.report(error);
-    return unrecorded(granted, made);
+    await spill(runtime, ready, made);
+    return unrecorded(ready, made);
   }
 }
 
@@ -165,9 +225,14 @@ async function keepLate(
   const { tenant, requestId } = granted.receipt;
   const answered = await late;
   await recorded.catch(() => undefined); // first the doubt, then what settles it
-  if (runtime.isClosed()) return;
-  const current = await persist(runtime, runtime.graceMs, () => runtime.store.find(tenant, requestId));
-  if (current) await recordLate(runtime, granted, current, answered, action.definition);
+  if (runtime.isClosed()) return spill(runtime, granted, answered);
+  try {
+    const current = await persist(runtime, runtime.graceMs, () => runtime.store.find(tenant, requestId));
+    if (current) await recordLate(runtime, granted, current, answered, action.definition);
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    await spill(runtime, granted, answered);
+  }
 }
 
 function unrecorded(granted: Claim, made: Attempt): Outcome {

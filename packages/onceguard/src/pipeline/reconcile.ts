@@ -4,6 +4,9 @@ import type { Receipt } from "../core/receipt.ts";
 import { attempt, type LastKnown } from "./perform.ts";
 import { isUnavailable } from "./persist.ts";
 import { flightKey, goOn, type InFlight, type Runtime } from "./runtime.ts";
+import { settleCase } from "./finality.ts";
+import { tellPeople } from "./tell-people.ts";
+import { recordSpilled } from "./spill.ts";
 import { step } from "./settle.ts";
 
 /** What one pass over everything due did. */
@@ -22,6 +25,7 @@ const BATCH = 64;
  * same requests: each step is one compare-and-set.
  */
 export async function reconcileDue(runtime: Runtime): Promise<Reconciliation> {
+  await recordSpilled(runtime);
   const moved = new Map<string, Receipt>();
   const left = new Map<string, Receipt>();
   for (;;) {
@@ -77,6 +81,8 @@ async function steps(runtime: Runtime, known: LastKnown, giveUp: boolean): Promi
       known.receipt = made;
     }
     const { receipt } = known;
+    // By whatever way: a probe, late evidence, an attempt of its own.
+    if (taken.moved && receipt.state === "succeeded" && receipt.caseId !== null) await settleCase(runtime, receipt);
     const isDue = receipt.dueAt !== null && receipt.dueAt <= receipt.readAt;
     if (!taken.moved || !isDue || receipt.state === "review") return receipt;
   }
@@ -85,7 +91,8 @@ async function steps(runtime: Runtime, known: LastKnown, giveUp: boolean): Promi
 /** The action as its record has it: what was validated and identified then is what runs now. */
 function actionOf(receipt: Receipt, definition: AnyAction): Action {
   const canonical = receipt.payload ?? "null";
-  return { ...receipt, definition, canonical, payload: JSON.parse(canonical) };
+  const boundTo = receipt.caseId === null ? null : { id: receipt.caseId, outcome: receipt.hold?.outcome ?? null };
+  return { ...receipt, definition, canonical, payload: JSON.parse(canonical), boundTo, expected: null, tx: undefined };
 }
 
 /** Runs `reconcileDue` every `everyMs` until the guard closes. A store that is away is asked again next time. */
@@ -94,9 +101,12 @@ export function startSweeper(runtime: Runtime, everyMs: number): () => void {
   return runtime.clock.every(everyMs, () => {
     if (running || runtime.closing.aborted) return;
     running = true;
-    const pass = reconcileDue(runtime).finally(() => {
-      running = false;
-    });
+    // What a pass finds out is told in the same pass.
+    const pass = reconcileDue(runtime)
+      .then(() => tellPeople(runtime))
+      .finally(() => {
+        running = false;
+      });
     // A store that is away is asked again next time.
     goOn(
       runtime,

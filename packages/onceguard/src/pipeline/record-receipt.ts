@@ -2,7 +2,7 @@ import type { AnyAction } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import { type Failure, routeOf } from "../core/failure.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
-import { isTerminal, type Receipt } from "../core/receipt.ts";
+import { isTerminal, type Receipt, type StoredResult } from "../core/receipt.ts";
 import { retryInMs } from "../core/retry.ts";
 import { type Attempt, interruptionFailure } from "./execute.ts";
 import { persist } from "./persist.ts";
@@ -56,6 +56,10 @@ function failureEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction,
     return { type: "indefinite", failure, nextInMs: resends ? (wait ?? 0) : 0 };
   }
   const transient = failure.tier === "transient";
+  // What a halt has stopped is not tired: it goes on, whenever that is, when a person resumes it.
+  if (failure.code === "halted" && wait === null) {
+    return { type: "definite_failure", failure, retryInMs: definition.retry.baseMs, route: null, reason: null };
+  }
   return {
     type: "definite_failure",
     failure,
@@ -73,7 +77,7 @@ export async function recordLate(
   attempt: Attempt,
   definition: AnyAction,
 ): Promise<Receipt> {
-  const { tenant, requestId, fencingToken, attemptNumber, generation, actor } = claim.receipt;
+  const { tenant, requestId, fencingToken, attemptNumber, actor } = claim.receipt;
   const keep = (event: string, { state, version }: Receipt, detail: string | null): Promise<void> =>
     persist(runtime, runtime.graceMs, () =>
       runtime.store.append({ tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail }),
@@ -84,9 +88,25 @@ export async function recordLate(
     return current;
   }
   const result = storedResult(attempt.value, runtime.maxResultBytes);
+  return recordLateSuccess(runtime, claim.receipt, current, result, definition.downstreamKey !== null);
+}
+
+/** A success of an attempt that has lost its claim, as it was made under `of`. */
+export async function recordLateSuccess(
+  runtime: Runtime,
+  of: Pick<Receipt, "tenant" | "requestId" | "fencingToken" | "attemptNumber" | "generation" | "actor">,
+  current: Receipt,
+  result: StoredResult | null,
+  sendsKey: boolean,
+): Promise<Receipt> {
+  const { tenant, requestId, fencingToken, attemptNumber, generation, actor } = of;
+  const keep = (event: string, { state, version }: Receipt, detail: string | null): Promise<void> =>
+    persist(runtime, runtime.graceMs, () =>
+      runtime.store.append({ tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail }),
+    );
   let receipt = current;
   for (;;) {
-    const sameKey = definition.downstreamKey !== null && sentKeys(receipt) && receipt.generation === generation;
+    const sameKey = sendsKey && sentKeys(receipt) && receipt.generation === generation;
     const change = transition(
       receipt,
       { type: "late_success", fencingToken, result, sameKey },
@@ -99,7 +119,7 @@ export async function recordLate(
       return receipt;
     }
     const answer = await persist(runtime, runtime.graceMs, () => runtime.store.apply(change));
-    if (answer.kind === "applied") return answer.receipt;
+    if (answer.kind !== "stale") return answer.receipt;
     if (answer.receipt === null) return receipt;
     receipt = answer.receipt;
   }

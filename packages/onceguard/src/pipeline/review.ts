@@ -1,8 +1,5 @@
-import { OnceguardError } from "../core/errors.ts";
-import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { checkRequestId } from "../core/request-id.ts";
-import { persist } from "./persist.ts";
+import { decide, found, requireReason, requireVersion } from "./decide.ts";
 import type { Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
 
@@ -62,51 +59,4 @@ export async function reopen(
   const receipt = await found(runtime, tenant, requestId);
   requireVersion(receipt, by.expectedVersion);
   return decide(runtime, receipt, { type: "reopen", actor: by.actor, reason: by.reason });
-}
-
-async function found(runtime: Runtime, tenant: string, requestId: string): Promise<Receipt> {
-  const receipt = await persist(runtime, runtime.storeTimeoutMs, () =>
-    runtime.store.find(tenant, checkRequestId(requestId)),
-  );
-  if (receipt) return receipt;
-  throw new OnceguardError("receipt_not_found", `There is no receipt for request id "${requestId}".`, {
-    tenant,
-    requestId,
-  });
-}
-
-async function decide(runtime: Runtime, receipt: Receipt, event: LifecycleEvent): Promise<Receipt> {
-  const { requestId, state, version } = receipt;
-  const change = transition(receipt, event, runtime.randomness.token());
-  if (isRefusal(change)) {
-    throw new OnceguardError(
-      "not_resolvable",
-      `Request "${requestId}" is ${state}; ${event.type} does not apply there.`,
-      { requestId, state, event: event.type },
-    );
-  }
-  const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
-  if (answer.kind === "applied") return answer.receipt;
-  throw versionConflict(requestId, version, answer.receipt?.version ?? null);
-}
-
-function requireVersion(receipt: Receipt, expected: number | undefined): void {
-  if (expected === undefined || expected === receipt.version) return;
-  throw versionConflict(receipt.requestId, expected, receipt.version);
-}
-
-function versionConflict(requestId: string, expected: number, actual: number | null): OnceguardError {
-  return new OnceguardError(
-    "version_conflict",
-    `Request "${requestId}" has moved on: the decision was made on version ${expected}, it is now ${actual ?? "gone"}. Look again, then decide.`,
-    { requestId, expected, actual },
-  );
-}
-
-function requireReason(actor: string, reason: string): void {
-  if (actor?.trim() && reason?.trim() && !`${actor}${reason}`.includes("\u0000")) return;
-  throw new OnceguardError(
-    "missing_reason",
-    "A decision needs an actor and a reason in words; both are kept in the log.",
-  );
 }

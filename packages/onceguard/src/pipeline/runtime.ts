@@ -1,13 +1,14 @@
 import type { AnyAction } from "../core/action.ts";
 import type { Hmac } from "../core/digest.ts";
 import type { Outcome } from "../core/outcome.ts";
-import type { PolicyQuestion, Verdict } from "../core/policy.ts";
+import type { CheckedBudgets } from "../core/budget.ts";
+import type { Route } from "../core/failure.ts";
+import type { FinalityPolicy } from "../core/finality.ts";
+import type { Notifier } from "../core/notification.ts";
+import type { Policy, PolicyRule } from "../core/policy.ts";
 import type { Clock, Randomness, Store } from "../core/ports.ts";
 import type { JsonLimits } from "../core/strict-json.ts";
 import type { Leases } from "./leases.ts";
-
-/** Asked before the first claim and again before every retry. Must not have effects of its own. */
-export type GuardPolicy = (question: PolicyQuestion) => Exclude<Verdict, { verdict: "review" }>;
 
 /** A call that this process is working on: duplicates join it instead of asking the store. */
 export interface InFlight {
@@ -21,7 +22,19 @@ export interface Runtime {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly limits: JsonLimits;
-  readonly policy: GuardPolicy | null;
+  readonly policy: Policy | null;
+  readonly rules: readonly PolicyRule[];
+  readonly policyVersion: string;
+  readonly budgets: CheckedBudgets;
+  readonly finality: FinalityPolicy;
+  /** Whom to tell, by route. */
+  readonly notifiers: ReadonlyMap<Route, readonly Notifier[]>;
+  /** Where outcomes go that the store did not take; null: nowhere. */
+  readonly spillFolder: string | null;
+  readonly holdMs: number;
+  readonly approvalMs: number;
+  /** A claim older than this at its dispatch looks once more for a halt. */
+  readonly haltLookMs: number;
   /** Registered actions by name; `wrap` adds to them. */
   readonly actions: Map<string, AnyAction>;
   readonly leases: Leases;

@@ -3,7 +3,11 @@ import type { Claim } from "../core/claim.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
 import { isLapsed, type Receipt } from "../core/receipt.ts";
 import { elapsedMs, hasBudget, retryInMs } from "../core/retry.ts";
-import { effectContext, payloadOf } from "./execute.ts";
+import type { Halt } from "../core/halt.ts";
+import { effectContext } from "./execute.ts";
+import { heldEvent } from "./held.ts";
+import { refusedNow } from "./judge-request.ts";
+import { payloadOf } from "./payload-of.ts";
 import { persist } from "./persist.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
@@ -14,6 +18,8 @@ export interface Step {
   readonly claim: Claim | null;
   /** False when there was nothing to do, or somebody else did it first. */
   readonly moved: boolean;
+  /** What stopped it, if a halt did. */
+  readonly halt: Halt | null;
 }
 
 /**
@@ -29,17 +35,23 @@ export async function step(
   definition: AnyAction | null,
   giveUp: boolean,
 ): Promise<Step> {
+  const unmoved: Step = { receipt, claim: null, moved: false, halt: null };
   const event = await nextEvent(runtime, receipt, definition, giveUp);
-  if (event === null) return { receipt, claim: null, moved: false };
-  const sends = event.type === "retry" || event.type === "resend";
-  // A guard that closes claims nothing more, least of all what it has just interrupted itself.
-  if (sends && runtime.closing.aborted) return { receipt, claim: null, moved: false };
+  if (event === null) return unmoved;
   const change = transition(receipt, event, runtime.randomness.token());
-  if (isRefusal(change)) return { receipt, claim: null, moved: false };
+  if (isRefusal(change)) return unmoved;
+  // A guard that closes claims nothing more, least of all what it has just interrupted itself.
+  if (change.sends && runtime.closing.aborted) return unmoved;
   const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
-  return answer.kind === "applied"
-    ? { receipt: answer.receipt, claim: answer.claim, moved: true }
-    : { receipt: answer.receipt ?? receipt, claim: null, moved: false };
+  switch (answer.kind) {
+    case "applied":
+      return { receipt: answer.receipt, claim: answer.claim, moved: true, halt: null };
+    case "halted":
+      return { ...unmoved, receipt: answer.receipt, halt: answer.halt };
+    case "busy":
+    case "stale":
+      return { ...unmoved, receipt: answer.receipt ?? receipt };
+  }
 }
 
 async function nextEvent(
@@ -51,6 +63,8 @@ async function nextEvent(
   switch (receipt.state) {
     case "running":
       return isLapsed(receipt) ? { type: "lapse" } : null;
+    case "held":
+      return definition && isDue(receipt) ? heldEvent(runtime, receipt, definition) : null;
     case "retry_wait":
       return definition && retryEvent(runtime, receipt, definition);
     case "in_doubt":
@@ -63,19 +77,11 @@ async function nextEvent(
 /** Authority is asked again before anything runs again: the world may have changed while it waited. */
 function retryEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
   if (!isDue(receipt) || isPending(runtime, receipt)) return null;
-  if (elapsedMs(receipt) >= definition.retry.maxElapsedMs) {
+  if (receipt.attemptNumber > 0 && elapsedMs(receipt) >= definition.retry.maxElapsedMs) {
     return { type: "give_up", reason: "retries_exhausted", route: "operator" };
   }
-  const verdict = runtime.policy?.({
-    tenant: receipt.tenant,
-    action: receipt.action,
-    riskTier: receipt.riskTier,
-    payload: payloadOf(receipt) as never,
-    recordId: receipt.recordId,
-    runId: receipt.runId,
-    actor: receipt.actor,
-  });
-  if (verdict && verdict.verdict !== "allow") return { type: "give_up", reason: "policy_denied", route: "operator" };
+  const refused = refusedNow(runtime, receipt, definition);
+  if (refused !== null) return { type: "give_up", reason: refused, route: "operator" };
   return { type: "retry", leaseMs: runtime.leaseMs };
 }
 
@@ -100,6 +106,8 @@ async function reconcileEvent(
   definition: AnyAction | null,
   giveUp: boolean,
 ): Promise<LifecycleEvent | null> {
+  // The provider spoke while the attempt was under way: no need to ask.
+  if (receipt.evidence !== null) return { type: "probe_happened", result: receipt.result };
   if (!canSettle(receipt, definition)) {
     const isCertain = definition !== null || receipt.capability === "none";
     return giveUp && isCertain ? { type: "give_up", reason: "no_capability", route: "operator" } : null;
@@ -117,11 +125,13 @@ async function reconcileEvent(
   if (resend) return resend;
   // What only this process knows must not put the question off for the others.
   if (isPending(runtime, receipt)) return null;
-  return {
-    type: "give_up",
-    reason: keyIsValid(receipt, definition) ? "retries_exhausted" : "key_expired",
-    route: "operator",
-  };
+  return { type: "give_up", reason: whyNoResend(runtime, receipt, definition), route: "operator" };
+}
+
+function whyNoResend(runtime: Runtime, receipt: Receipt, definition: AnyAction): string {
+  if (keyValidUntil(receipt, definition) <= receipt.readAt) return "key_expired";
+  if (isRepeatedError(receipt, definition)) return "provider_repeats_errors";
+  return refusedNow(runtime, receipt, definition) ?? "retries_exhausted";
 }
 
 /**
@@ -140,13 +150,28 @@ export function sentKeys(receipt: Receipt): boolean {
 
 /** Row 11: the same call again is safe while the other side remembers its key, counted from the first possible send. */
 function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
-  const mayResend = isDue(receipt) && keyIsValid(receipt, definition) && hasBudget(receipt, definition.retry);
-  return mayResend && !isPending(runtime, receipt) ? { type: "resend", leaseMs: runtime.leaseMs } : null;
+  const notAfter = keyValidUntil(receipt, definition);
+  if (!isDue(receipt) || notAfter <= receipt.readAt || !hasBudget(receipt, definition.retry)) return null;
+  if (isPending(runtime, receipt) || isRepeatedError(receipt, definition)) return null;
+  return refusedNow(runtime, receipt, definition) === null
+    ? { type: "resend", leaseMs: runtime.leaseMs, notAfter }
+    : null;
 }
 
-function keyIsValid(receipt: Receipt, definition: AnyAction): boolean {
+/** Until when the other side certainly still dedupes by this request's key; in the past where no key was sent. */
+function keyValidUntil(receipt: Receipt, definition: AnyAction): number {
   const key = definition.downstreamKey;
-  return key !== null && sentKeys(receipt) && receipt.readAt - receipt.generationAt < key.lifetimeMs - key.marginMs;
+  if (key === null || !sentKeys(receipt)) return Number.NEGATIVE_INFINITY;
+  return receipt.generationAt + key.lifetimeMs - key.marginMs;
+}
+
+/**
+ * The provider has answered with an error, and answers a repeated key with what it answered first: sending again would
+ * bring that error again, and say nothing about the effect.
+ */
+function isRepeatedError(receipt: Receipt, definition: AnyAction): boolean {
+  const answered = receipt.failure?.code.startsWith("http_5") ?? false;
+  return answered && (definition.downstreamKey?.repeatsErrors ?? false);
 }
 
 /** Rows 12 to 14. "Did not happen" counts only when the probe could have seen the effect of the last attempt. */

@@ -1,5 +1,6 @@
 import type { Failure, Route } from "../core/failure.ts";
 import type { RiskTier } from "../core/policy.ts";
+import type { Hold } from "../core/hold.ts";
 import type { LogEntry } from "../core/ports.ts";
 import type { Capability, Evidence, Receipt, State, StoredResult } from "../core/receipt.ts";
 import type { KeySource } from "../core/request-id.ts";
@@ -21,6 +22,9 @@ export interface ReceiptRow {
   readonly payload: string | null;
   readonly run_id: string | null;
   readonly actor: string | null;
+  readonly amount: Int | null;
+  readonly serialized: boolean | Int;
+  readonly case_id: string | null;
   readonly state: string;
   readonly conflict: boolean | Int;
   readonly may_have_applied: boolean | Int;
@@ -35,6 +39,8 @@ export interface ReceiptRow {
   readonly evidence: string | null;
   readonly reason: string | null;
   readonly route: string | null;
+  readonly hold: string | null;
+  readonly dispatched: boolean | Int | null;
   readonly created_at: Int;
   readonly updated_at: Int;
   readonly generation_at: Int;
@@ -55,6 +61,9 @@ export const RECEIPT_COLUMNS: readonly (keyof ReceiptRow)[] = [
   "payload",
   "run_id",
   "actor",
+  "amount",
+  "serialized",
+  "case_id",
   "state",
   "conflict",
   "may_have_applied",
@@ -69,6 +78,8 @@ export const RECEIPT_COLUMNS: readonly (keyof ReceiptRow)[] = [
   "evidence",
   "reason",
   "route",
+  "hold",
+  "dispatched",
   "created_at",
   "updated_at",
   "generation_at",
@@ -91,6 +102,9 @@ export function receiptOf(row: ReceiptRow, now: number): Receipt {
     payload: row.payload,
     runId: row.run_id,
     actor: row.actor,
+    amount: row.amount === null ? null : Number(row.amount),
+    serialized: Boolean(row.serialized),
+    caseId: row.case_id,
     state: row.state as State,
     conflict: Boolean(row.conflict),
     mayHaveApplied: Boolean(row.may_have_applied),
@@ -103,6 +117,8 @@ export function receiptOf(row: ReceiptRow, now: number): Receipt {
     evidence: row.evidence as Evidence | null,
     reason: row.reason,
     route: row.route as Route | null,
+    hold: row.hold === null ? null : (JSON.parse(row.hold) as Hold),
+    dispatched: row.dispatched === null ? null : Boolean(row.dispatched),
     createdAt: Number(row.created_at),
     updatedAt: Number(row.updated_at),
     generationAt: Number(row.generation_at),
@@ -123,11 +139,56 @@ export function resultColumns(result: StoredResult | null): { json: string | nul
   return "json" in result ? { json: result.json, omitted: null } : { json: null, omitted: result.omitted };
 }
 
+type Column = string | number | boolean | null;
+
+/** The record as a row, in the order of RECEIPT_COLUMNS. */
+export function receiptValues(receipt: Receipt, ownerToken: string): Column[] {
+  const { json, omitted } = resultColumns(receipt.result);
+  return [
+    receipt.tenant,
+    receipt.requestId,
+    receipt.explicitId,
+    receipt.action,
+    receipt.recordId,
+    receipt.riskTier,
+    receipt.capability,
+    receipt.keySource,
+    receipt.fingerprint,
+    receipt.payload,
+    receipt.runId,
+    receipt.actor,
+    receipt.amount,
+    receipt.serialized,
+    receipt.caseId,
+    receipt.state,
+    receipt.conflict,
+    receipt.mayHaveApplied,
+    receipt.fencingToken,
+    receipt.generation,
+    receipt.attemptNumber,
+    receipt.version,
+    ownerToken,
+    json,
+    omitted,
+    receipt.failure && JSON.stringify(receipt.failure),
+    receipt.evidence,
+    receipt.reason,
+    receipt.route,
+    receipt.hold && JSON.stringify(receipt.hold),
+    receipt.dispatched,
+    receipt.createdAt,
+    receipt.updatedAt,
+    receipt.generationAt,
+    receipt.attemptEndedAt,
+    receipt.dueAt,
+  ];
+}
+
 export interface LogRow {
   readonly tenant: string;
   readonly request_id: string;
   readonly event: string;
-  readonly state: string;
+  readonly state: string | null;
   readonly version: Int;
   readonly fencing_token: Int;
   readonly attempt_number: Int;
@@ -141,7 +202,7 @@ export function logEntryOf(row: LogRow): LogEntry {
     tenant: row.tenant,
     requestId: row.request_id,
     event: row.event,
-    state: row.state as State,
+    state: row.state as State | null,
     version: Number(row.version),
     fencingToken: Number(row.fencing_token),
     attemptNumber: Number(row.attempt_number),

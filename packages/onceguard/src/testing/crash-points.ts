@@ -2,8 +2,8 @@ import { writeSync } from "node:fs";
 import type { AnyAction } from "../core/action.ts";
 import type { Claim, ClaimRequest } from "../core/claim.ts";
 import type { EventType, Transition } from "../core/lifecycle.ts";
-import type { ApplyAnswer, ClaimAnswer, LogEntry, ReceiptQuery, Renewal, Store, StoreInfo } from "../core/ports.ts";
-import type { Receipt } from "../core/receipt.ts";
+import type { ApplyAnswer, ClaimAnswer, Store } from "../core/ports.ts";
+import { forwardingStore } from "./forwarding-store.ts";
 
 /** Where a process can die (semantics.md section 9), in the order in which a request passes them. */
 export const CRASH_POINTS = [
@@ -12,6 +12,9 @@ export const CRASH_POINTS = [
   "claim_in_flight",
   "claim_sent_ack_lost",
   "after_claim_before_dispatch",
+  /** With `preciseDispatch`: the mark is not yet written, and then: written, with nothing sent. */
+  "before_dispatch_mark",
+  "dispatch_marked",
   "in_effect_before_send",
   /** Only the effect knows when: its code calls `reach`. */
   "in_effect_after_commit_before_reply",
@@ -61,7 +64,7 @@ export function crashPoints(point: CrashPoint | null, stop: "kill" | "pause" = "
   };
   return {
     reach,
-    store: (store) => new CrashingStore(store, point, reach),
+    store: (store) => crashingStore(store, point, reach),
     action: (definition) => ({
       ...definition,
       execute: (payload, context) => {
@@ -82,6 +85,7 @@ export function crashPoints(point: CrashPoint | null, stop: "kill" | "pause" = "
 
 /** Reached when the store has answered, and nobody has seen the answer yet. */
 const ANSWERED: Partial<Record<EventType, CrashPoint>> = {
+  dispatch: "dispatch_marked",
   success: "record_sent_ack_lost",
   indefinite: "in_doubt_recorded",
   lapse: "lapse_recorded",
@@ -89,93 +93,43 @@ const ANSWERED: Partial<Record<EventType, CrashPoint>> = {
   resolve: "resolved_ack_lost",
 };
 
-class CrashingStore implements Store {
-  readonly #store: Store;
-  readonly #point: CrashPoint | null;
-  readonly #reach: (point: CrashPoint) => void;
-
-  constructor(store: Store, point: CrashPoint | null, reach: (point: CrashPoint) => void) {
-    this.#store = store;
-    this.#point = point;
-    this.#reach = reach;
-  }
-
-  get name(): string {
-    return this.#store.name;
-  }
-
-  get durable(): boolean {
-    return this.#store.durable;
-  }
-
-  async claim(request: ClaimRequest): Promise<ClaimAnswer> {
-    this.#reach("before_claim_sent");
-    const asked = this.#store.claim(request);
-    this.#inFlight("claim_in_flight");
-    const answer = await asked;
-    this.#reach("claim_sent_ack_lost");
-    return answer.kind === "claimed" ? { kind: "claimed", claim: this.#onFirstUse(answer.claim) } : answer;
-  }
-
-  async apply(transition: Transition): Promise<ApplyAnswer> {
-    const { event, next } = transition;
-    if (event === "success") this.#reach("after_reply_before_record");
-    const asked = this.#store.apply(transition);
-    if (event === "success") this.#inFlight("record_in_flight");
-    const answer = await asked;
-    const point = ANSWERED[event];
-    if (point) this.#reach(point);
-    // A turn later the guard has read the answer and waits.
-    if (next.state === "retry_wait") this.#inFlight("during_retry_wait");
-    return answer;
-  }
-
+/** The points at which the guard talks to its store. */
+function crashingStore(store: Store, point: CrashPoint | null, reach: (point: CrashPoint) => void): Store {
   /** Once what is under way has left this process. */
-  #inFlight(point: CrashPoint): void {
-    if (this.#point === point) setImmediate(() => this.#reach(point));
-  }
-
+  const inFlight = (here: CrashPoint): void => {
+    if (point === here) setImmediate(() => reach(here));
+  };
   /** The guard has the claim and turns to it, with nothing dispatched yet. */
-  #onFirstUse(claim: Claim): Claim {
-    if (this.#point !== "after_claim_before_dispatch") return claim;
-    const reach = this.#reach;
+  const onFirstUse = (claim: Claim): Claim => {
+    if (point !== "after_claim_before_dispatch") return claim;
     return Object.defineProperty({ ...claim }, "receipt", {
       get: () => {
         reach("after_claim_before_dispatch");
         return claim.receipt;
       },
     });
-  }
-
-  open(): Promise<StoreInfo> {
-    return this.#store.open();
-  }
-
-  renew(renewals: readonly Renewal[]): Promise<readonly Renewal[]> {
-    return this.#store.renew(renewals);
-  }
-
-  find(tenant: string, requestId: string): Promise<Receipt | null> {
-    return this.#store.find(tenant, requestId);
-  }
-
-  due(query: { readonly actions: readonly string[]; readonly limit: number }): Promise<readonly Receipt[]> {
-    return this.#store.due(query);
-  }
-
-  list(query: ReceiptQuery): Promise<readonly Receipt[]> {
-    return this.#store.list(query);
-  }
-
-  append(entry: Omit<LogEntry, "at">): Promise<void> {
-    return this.#store.append(entry);
-  }
-
-  log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
-    return this.#store.log(tenant, requestId);
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
-  }
+  };
+  return forwardingStore(store, {
+    claim: async (request: ClaimRequest, readFirst?: boolean): Promise<ClaimAnswer> => {
+      reach("before_claim_sent");
+      const asked = store.claim(request, readFirst);
+      inFlight("claim_in_flight");
+      const answer = await asked;
+      reach("claim_sent_ack_lost");
+      return answer.kind === "claimed" ? { kind: "claimed", claim: onFirstUse(answer.claim) } : answer;
+    },
+    apply: async (transition: Transition): Promise<ApplyAnswer> => {
+      const { event, next } = transition;
+      if (event === "success") reach("after_reply_before_record");
+      if (event === "dispatch") reach("before_dispatch_mark");
+      const asked = store.apply(transition);
+      if (event === "success") inFlight("record_in_flight");
+      const answer = await asked;
+      const answered = ANSWERED[event];
+      if (answered) reach(answered);
+      // A turn later the guard has read the answer and waits.
+      if (next.state === "retry_wait") inFlight("during_retry_wait");
+      return answer;
+    },
+  });
 }

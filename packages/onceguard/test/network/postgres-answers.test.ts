@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defineAction } from "../../src/core/action.ts";
 import type { ClaimRequest } from "../../src/core/claim.ts";
 import { type Transition, transition } from "../../src/core/lifecycle.ts";
-import type { Store } from "../../src/core/ports.ts";
+import type { ClaimAnswer, Store } from "../../src/core/ports.ts";
 import type { Receipt } from "../../src/core/receipt.ts";
 import { createGuard } from "../../src/pipeline/create-guard.ts";
 import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
@@ -61,7 +61,12 @@ function request(requestId: string, more: Partial<ClaimRequest> = {}): ClaimRequ
     runId: null,
     actor: null,
     ownerToken: `token-${++tokens}`,
-    leaseMs: 30_000,
+    amount: null,
+    serialized: false,
+    caseId: null,
+    start: { state: "running", leaseMs: 30_000 },
+    tracked: false,
+    gate: null,
     ...more,
   };
 }
@@ -74,7 +79,7 @@ function success(receipt: Receipt): Transition {
 async function workOut(store: Store): Promise<void> {
   const answer = await store.claim(request("r"));
   expect(answer.kind).toBe("claimed");
-  const receipt = answer.kind === "claimed" ? answer.claim.receipt : answer.receipt;
+  const { receipt } = (answer as Extract<ClaimAnswer, { kind: "claimed" }>).claim;
   expect(await store.renew([{ tenant: "acme", requestId: "r", fencingToken: 1, leaseMs: 60_000 }])).toEqual([]);
   expect(await store.apply(success(receipt))).toMatchObject({ kind: "applied", receipt: { version: 2 } });
   expect(await store.find("acme", "r")).toMatchObject({ state: "succeeded", result: { json: '"done"' } });
@@ -217,7 +222,7 @@ describe("no answer at all", () => {
       // Somebody else's is told that it is there, and cannot take it for its own.
       expect((await store.claim(request("r"))).kind).toBe("exists");
 
-      const receipt = again.kind === "claimed" ? again.claim.receipt : again.receipt;
+      const { receipt } = (again as Extract<ClaimAnswer, { kind: "claimed" }>).claim;
       const change = success(receipt);
       lose = true;
       await expect(store.apply(change)).rejects.toMatchObject(unknown);

@@ -1,5 +1,4 @@
 import type { AnyAction } from "../../src/core/action.ts";
-import type { Store } from "../../src/core/ports.ts";
 import { createGuard } from "../../src/pipeline/create-guard.ts";
 import type { Guard, GuardOptions } from "../../src/pipeline/guard.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
@@ -58,21 +57,4 @@ export async function settle<T>(clock: FakeClock, promise: Promise<T>): Promise<
 
 let idle = 0;
 
-/** A store of which some verbs behave otherwise. */
-export function withVerbs(store: Store, verbs: Partial<Store>): Store {
-  return {
-    name: store.name,
-    durable: store.durable,
-    open: () => store.open(),
-    claim: (request) => store.claim(request),
-    apply: (transition) => store.apply(transition),
-    renew: (renewals) => store.renew(renewals),
-    find: (tenant, requestId) => store.find(tenant, requestId),
-    due: (query) => store.due(query),
-    list: (query) => store.list(query),
-    append: (entry) => store.append(entry),
-    log: (tenant, requestId) => store.log(tenant, requestId),
-    close: () => store.close(),
-    ...verbs,
-  };
-}
+export { forwardingStore as withVerbs } from "../../src/testing/forwarding-store.ts";

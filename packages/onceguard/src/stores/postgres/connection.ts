@@ -7,8 +7,16 @@ export interface PostgresPool {
   query(
     query: { text: string; values?: unknown[]; name?: string } | string,
   ): Promise<{ rows: unknown[]; rowCount?: number | null }>;
+  /** One connection of its own, for a transaction. */
+  connect(): Promise<PostgresClient>;
   end?(): Promise<void>;
   on?(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** One connection, by shape: `pg.PoolClient`. */
+export interface PostgresClient {
+  query(query: { text: string; values?: unknown[] } | string): Promise<{ rows: unknown[]; rowCount?: number | null }>;
+  release(destroy?: boolean | Error): void;
 }
 
 export interface ConnectionOptions {
@@ -22,7 +30,7 @@ export interface ConnectionOptions {
 /** How often a statement that lost against another one is tried again before the caller hears of it. */
 const SERIALIZATION_TRIES = 10;
 
-/** Runs single statements on a pool, and says what their failures mean. */
+/** Runs statements on a pool, and says what their failures mean. */
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #names = new Map<string, string>();
@@ -61,6 +69,51 @@ export class Connection {
     } catch (error) {
       throw storeError(error, this.#options.name);
     }
+  }
+
+  /**
+   * Runs `work` in one transaction; when PostgreSQL gives it up for another one, the whole of it again. Without names
+   * for its statements: behind a pooler the next transaction may have another server connection.
+   *
+   * @throws OnceguardError `store_unavailable`, with `applied: "unknown"` when the answer to COMMIT was lost; whatever
+   *   `work` throws, after the rollback.
+   */
+  async transaction<Answer>(work: (client: PostgresClient) => Promise<Answer>, tries: number = SERIALIZATION_TRIES): Promise<Answer> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#transaction(work);
+      } catch (error) {
+        if (!isSerializationFailure(error) || attempt >= tries) throw storeError(error, this.#options.name);
+        await new Promise((again) => setTimeout(again, Math.random() * 2 ** attempt));
+      }
+    }
+  }
+
+  async #transaction<Answer>(work: (client: PostgresClient) => Promise<Answer>): Promise<Answer> {
+    const client = await this.#inTime(this.#options.pool.connect());
+    let broken = true;
+    try {
+      await this.#inTime(client.query("BEGIN ISOLATION LEVEL READ COMMITTED"));
+      let answer: Answer;
+      try {
+        answer = await work(client);
+      } catch (error) {
+        await this.#inTime(client.query("ROLLBACK"));
+        broken = false;
+        throw error;
+      }
+      await this.#inTime(client.query("COMMIT"));
+      broken = false;
+      return answer;
+    } finally {
+      // What is in the middle of a transaction must not be given to anybody else.
+      client.release(broken);
+    }
+  }
+
+  /** One statement of a transaction. */
+  async ask<Row>(client: PostgresClient, text: string, values: unknown[]): Promise<Row[]> {
+    return (await this.#inTime(client.query({ text, values }))).rows as Row[];
   }
 
   #statement(text: string, values: unknown[]): { text: string; values: unknown[]; name?: string } {

@@ -1,14 +1,37 @@
 import { type ClaimRequest, grantClaim } from "../../core/claim.ts";
+import type { Epoch, EpochOrder } from "../../core/epoch.ts";
 import { OnceguardError } from "../../core/errors.ts";
+import type { Halt, HaltOrder, HaltScope, HaltSubject } from "../../core/halt.ts";
 import { advance, firstReceipt, KEEP_DUE, type Transition } from "../../core/lifecycle.ts";
-import type { ApplyAnswer, ClaimAnswer, LogEntry, ReceiptQuery, Renewal, Store, StoreInfo } from "../../core/ports.ts";
+import type {
+  ApplyAnswer,
+  ClaimAnswer,
+  HaltQuery,
+  LogEntry,
+  ReceiptQuery,
+  Renewal,
+  Store,
+  StoredCase,
+  StoreInfo,
+  StoreTransaction,
+  TakenNotification,
+} from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { Lane } from "../batch.ts";
 import { type LogRow, logEntryOf, type ReceiptRow, receiptOf, resultColumns } from "../receipt-row.ts";
-import { Connection, checkedSchema, type PostgresPool } from "./connection.ts";
+import { applied, apply } from "../sql/apply.ts";
+import { findCaseQuery, saveCase, storedCaseOf } from "../sql/cases.ts";
+import { answerFor, claim } from "../sql/claim.ts";
+import { endEpochQuery, epochOf, epochQuery, startEpoch } from "../sql/epochs.ts";
+import { haltForQuery, haltOf, insertHalt, listHaltsQuery, resumeQuery } from "../sql/halts.ts";
+import { settleNotificationQuery, takenOf, takeNotificationsQuery } from "../sql/notifications.ts";
+import { type Dialect, now, type Query, type Row, runStepsAsync, type Steps } from "../sql/steps.ts";
+import { unknownHandle } from "../sql/unknown-handle.ts";
+import { POSTGRES_HANDLES, postgresRunner, requireOpenTransaction } from "../transaction-handle.ts";
+import { Connection, checkedSchema, type PostgresClient, type PostgresPool } from "./connection.ts";
 import { migratePostgres } from "./migrate-postgres.ts";
-import { unavailable } from "./postgres-errors.ts";
-import { listStatement, type RowStatements, type Statements, statements } from "./statements.ts";
+import { storeError, unavailable } from "./postgres-errors.ts";
+import { bound, dialectOf, listStatement, type RowStatements, type Statements, statements } from "./statements.ts";
 
 export type { PostgresPool } from "./connection.ts";
 
@@ -48,9 +71,11 @@ class PostgresStore implements Store {
   readonly #options: PostgresStoreOptions;
   readonly #schema: string;
   readonly #sql: Statements;
+  readonly #dialect: Dialect;
   readonly #claims: Lane<ClaimRequest, Receipt | null>;
   readonly #changes: Lane<Transition, Receipt | null>;
   readonly #finds: Lane<Key, Found | null>;
+  readonly #standings: Lane<ClaimKey, Found | null>;
   readonly #appends: Lane<Omit<LogEntry, "at">, undefined>;
   #opening: Promise<{ info: StoreInfo; connection: Connection; pool: PostgresPool }> | null = null;
   #connection: Connection | null = null;
@@ -62,11 +87,13 @@ class PostgresStore implements Store {
     this.name = options.url === undefined ? "postgres" : withoutSecrets(options.url);
     this.#schema = checkedSchema(options.schema ?? "onceguard");
     this.#sql = statements(this.#schema);
+    this.#dialect = dialectOf(this.#schema, () => options.clock?.() ?? null);
     const maxBatch = options.maxBatch ?? 64;
     // One flush of each kind of write under way, so that what arrives meanwhile shares the next commit.
     this.#claims = new Lane({ flush: (batch) => this.#insert(batch), maxBatch });
     this.#changes = new Lane({ flush: (batch) => this.#update(batch), maxBatch });
     this.#finds = new Lane({ flush: (batch) => this.#select(batch), maxBatch, maxInFlight: 2 });
+    this.#standings = new Lane({ flush: (batch) => this.#selectStanding(batch), maxBatch, maxInFlight: 2 });
     this.#appends = new Lane({ flush: (batch) => this.#insertLog(batch), maxBatch });
   }
 
@@ -100,29 +127,41 @@ class PostgresStore implements Store {
     }
   }
 
-  async claim(request: ClaimRequest): Promise<ClaimAnswer> {
-    const { tenant, requestId, explicitId, ownerToken } = request;
-    const created = await this.#claims.push(request);
-    if (created) return { kind: "claimed", claim: grantClaim(created, ownerToken) };
-    // A statement of its own, so that it sees what the conflict was with.
-    const found =
-      (await this.#finds.push({ tenant, id: requestId })) ??
-      (explicitId === null ? null : await this.#finds.push({ tenant, id: explicitId }));
-    if (!found) throw unavailable(this.name, "a claim conflicted with a record that was not there", "no");
+  async claim(request: ClaimRequest, readFirst = false): Promise<ClaimAnswer> {
+    const known = readFirst ? await this.#standing(request) : null;
+    if (known) return known;
+    // The case that is nearly every case, in one statement that shares its commit with others.
+    if (request.gate === null && request.start.state === "running" && request.caseId === null && !request.serialized) {
+      const created = await this.#claims.push(request);
+      if (created) return { kind: "claimed", claim: grantClaim(created, request.ownerToken) };
+      // A statement of its own, so that it sees what the conflict was with.
+      const exists = await this.#standing(request);
+      if (exists) return exists;
+    }
+    return this.#steps(() => claim(this.#dialect, request));
+  }
+
+  /** The record that a claim would meet, and what it would be answered. */
+  async #standing(request: ClaimRequest): Promise<ClaimAnswer | null> {
+    const { tenant, requestId: id, explicitId, action, runId, ownerToken } = request;
+    const found = await this.#standings.push({ tenant, id, explicitId, action, runId });
+    if (!found) return null;
     const alreadyOurs = found.ownerToken === ownerToken && found.receipt.version === 1;
     return alreadyOurs
-      ? { kind: "claimed", claim: grantClaim(found.receipt, ownerToken) }
-      : { kind: "exists", receipt: found.receipt };
+      ? answerFor(found.receipt, ownerToken)
+      : { kind: "exists", receipt: found.receipt, halt: found.halt };
   }
 
   async apply(transition: Transition): Promise<ApplyAnswer> {
-    const { from, ownerToken } = transition;
+    const { from, ownerToken, sends, halts, tells } = transition;
+    // What looks at other rows, or brings some with it, is a transaction of several statements.
+    if (sends || halts !== null || tells !== null) return this.#steps(() => apply(this.#dialect, transition));
     const changed = await this.#changes.push(transition);
-    if (changed) return applied(changed, from, ownerToken);
+    if (changed) return applied(changed, transition);
     const found = await this.#finds.push({ tenant: from.tenant, id: from.requestId });
     if (!found) return { kind: "stale", receipt: null };
     const alreadyApplied = found.receipt.version === from.version + 1 && found.ownerToken === ownerToken;
-    return alreadyApplied ? applied(found.receipt, from, ownerToken) : { kind: "stale", receipt: found.receipt };
+    return alreadyApplied ? applied(found.receipt, transition) : { kind: "stale", receipt: found.receipt };
   }
 
   async renew(renewals: readonly Renewal[]): Promise<readonly Renewal[]> {
@@ -154,6 +193,9 @@ class PostgresStore implements Store {
     if (query.action !== undefined) where.push(`r.action = ${parameter(query.action)}`);
     if (query.recordId !== undefined) where.push(`r.record_id = ${parameter(query.recordId)}`);
     if (query.runId !== undefined) where.push(`r.run_id = ${parameter(query.runId)}`);
+    if (query.caseId !== undefined) where.push(`r.case_id = ${parameter(query.caseId)}`);
+    if (query.conflict) where.push("r.conflict");
+    if (query.updatedBefore !== undefined) where.push(`r.updated_at < ${parameter(query.updatedBefore)}`);
     if (query.states !== undefined) where.push(`r.state = ANY (${parameter(query.states)}::text[])`);
     if (query.after) {
       const { createdAt, requestId, tenant } = query.after;
@@ -172,6 +214,142 @@ class PostgresStore implements Store {
   async log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
     const rows = await this.#run<LogRow>(this.#sql.history, [tenant, requestId]);
     return rows.map(logEntryOf);
+  }
+
+  halt(order: HaltOrder): Promise<Halt> {
+    return this.#timed((at) => insertHalt(this.#dialect, order, at));
+  }
+
+  resume(
+    tenant: string,
+    scope: HaltScope,
+    id: string,
+    by: { readonly actor: string; readonly reason: string },
+  ): Promise<Halt | null> {
+    return this.#timed(function* (at, dialect) {
+      return first(yield resumeQuery(dialect, { tenant, scope, id }, by, at), haltOf);
+    });
+  }
+
+  async halts(query: HaltQuery): Promise<readonly Halt[]> {
+    return (await this.#ask(listHaltsQuery(this.#dialect, query))).map(haltOf);
+  }
+
+  async haltFor(subject: HaltSubject): Promise<Halt | null> {
+    return first(await this.#ask(haltForQuery(this.#dialect, subject)), haltOf);
+  }
+
+  async findCase(tenant: string, id: string): Promise<StoredCase | null> {
+    return first(await this.#ask(findCaseQuery(this.#dialect, tenant, id)), storedCaseOf);
+  }
+
+  saveCase(stored: StoredCase): Promise<StoredCase | null> {
+    return this.#timed((at) => saveCase(this.#dialect, stored, at));
+  }
+
+  takeNotifications(query: Parameters<Store["takeNotifications"]>[0]): Promise<readonly TakenNotification[]> {
+    return this.#timed(function* (at, dialect) {
+      return (yield takeNotificationsQuery(dialect, query, at)).map(takenOf);
+    });
+  }
+
+  async settleNotification(id: string, againInMs: number | null): Promise<void> {
+    await this.#timed(function* (at, dialect) {
+      yield settleNotificationQuery(dialect, id, againInMs, at);
+    });
+  }
+
+  async now(): Promise<number> {
+    const [row] = await this.#ask(this.#dialect.clock());
+    return Number(row?.now);
+  }
+
+  epoch(): Promise<Epoch | null> {
+    return this.#timed(function* (at, dialect) {
+      return first(yield epochQuery(dialect, at), epochOf);
+    });
+  }
+
+  startEpoch(order: EpochOrder): Promise<Epoch> {
+    return this.#timed((at) => startEpoch(this.#dialect, order, at));
+  }
+
+  endEpoch(by: { readonly actor: string; readonly reason: string }): Promise<Epoch | null> {
+    return this.#timed(function* (at, dialect) {
+      return first(yield endEpochQuery(dialect, by, at), epochOf);
+    });
+  }
+
+  /** The transaction has a connection of the pool to itself. It is not tried again: the work may not bear it. */
+  transact<Answer>(work: (transaction: StoreTransaction) => Promise<Answer>): Promise<Answer> {
+    return this.#transaction(async (client, connection) => {
+      const ask = (query: Query): Promise<readonly Row[]> => this.#askIn(client, connection, query);
+      return work({
+        handle: client,
+        claim: (request) => runStepsAsync(claim(this.#dialect, request), ask),
+        apply: (transition) => runStepsAsync(apply(this.#dialect, transition), ask),
+      });
+    }, 1);
+  }
+
+  join(handle: unknown): StoreTransaction {
+    const runner = postgresRunner(handle);
+    if (runner === null) throw unknownHandle("PostgreSQL", POSTGRES_HANDLES);
+    const ask = async (query: Query): Promise<readonly Row[]> => {
+      const { text, values } = bound(query);
+      try {
+        return await runner.query(text, values);
+      } catch (error) {
+        throw storeError(error, this.name);
+      }
+    };
+    const within = async <Answer>(steps: Steps<Answer>): Promise<Answer> => {
+      // Every time: a client that was given back may serve somebody else by now.
+      await requireOpenTransaction(runner);
+      return runStepsAsync(steps, ask);
+    };
+    return {
+      handle,
+      claim: (request) => within(claim(this.#dialect, request)),
+      apply: (transition) => within(apply(this.#dialect, transition)),
+    };
+  }
+
+  #steps<Answer>(steps: () => Steps<Answer>): Promise<Answer> {
+    return this.#transaction((client, connection) =>
+      runStepsAsync(steps(), (query) => this.#askIn(client, connection, query)),
+    );
+  }
+
+  /** Steps that need the time. */
+  #timed<Answer>(steps: (at: number, dialect: Dialect) => Steps<Answer>): Promise<Answer> {
+    const dialect = this.#dialect;
+    return this.#steps(function* () {
+      return yield* steps(yield* now(dialect), dialect);
+    });
+  }
+
+  async #transaction<Answer>(
+    work: (client: PostgresClient, connection: Connection) => Promise<Answer>,
+    tries?: number,
+  ): Promise<Answer> {
+    this.#queries++;
+    try {
+      const connection = this.#connection ?? (await this.#connected());
+      return await connection.transaction((client) => work(client, connection), tries);
+    } finally {
+      this.#queries--;
+    }
+  }
+
+  #askIn(client: PostgresClient, connection: Connection, query: Query): Promise<readonly Row[]> {
+    const { text, values } = bound(query);
+    return connection.ask<Row>(client, text, values);
+  }
+
+  async #ask(query: Query): Promise<readonly Row[]> {
+    const { text, values } = bound(query);
+    return this.#run<Row>(text, values);
   }
 
   async close(): Promise<void> {
@@ -203,7 +381,9 @@ class PostgresStore implements Store {
       column((one) => one.runId),
       column((one) => one.actor),
       column((one) => one.ownerToken),
-      column((one) => one.leaseMs),
+      column(({ start }) => (start.state === "running" ? start.leaseMs : 0)),
+      column((one) => one.amount),
+      column((one) => one.tracked),
     ]);
     const nowOf = new Map(rows.map((row) => [`${row.owner_token} ${row.request_id}`, Number(row.now)]));
     return batch.map((request) => {
@@ -237,6 +417,9 @@ class PostgresStore implements Store {
       column(({ next }) => next.evidence),
       column(({ next }) => next.reason),
       column(({ next }) => next.route),
+      column(({ next }) => next.hold && JSON.stringify(next.hold)),
+      column(({ next }) => next.dispatched),
+      column((one) => one.notAfter),
       column(({ next }) => next.dueInMs === KEEP_DUE),
       column(({ next }) => (next.dueInMs === KEEP_DUE ? null : next.dueInMs)),
       column(({ next }) => next.startsGeneration),
@@ -262,7 +445,24 @@ class PostgresStore implements Store {
     ]);
     const found: (Found | null)[] = batch.map(() => null);
     for (const row of rows) {
-      found[row.n] = { receipt: receiptOf(row, Number(row.now)), ownerToken: row.owner_token };
+      found[row.n] = { receipt: receiptOf(row, Number(row.now)), ownerToken: row.owner_token, halt: null };
+    }
+    return found;
+  }
+
+  async #selectStanding(batch: readonly ClaimKey[]): Promise<(Found | null)[]> {
+    const rows = await this.#rows<ReadRow & { n: number; halt: Row | null }>("standing", [
+      batch.map((key) => key.tenant),
+      batch.map((key) => key.id),
+      batch.map((key) => key.explicitId),
+      batch.map((key) => key.action),
+      batch.map((key) => key.runId),
+      batch.map((_, n) => n),
+    ]);
+    const found: (Found | null)[] = batch.map(() => null);
+    for (const row of rows) {
+      const halt = row.halt && haltOf(row.halt);
+      found[row.n] = { receipt: receiptOf(row, Number(row.now)), ownerToken: row.owner_token, halt };
     }
     return found;
   }
@@ -322,13 +522,19 @@ interface Key {
 interface Found {
   readonly receipt: Receipt;
   readonly ownerToken: string;
+  readonly halt: Halt | null;
+}
+
+interface ClaimKey extends Key {
+  readonly explicitId: string | null;
+  readonly action: string;
+  readonly runId: string | null;
 }
 
 type ReadRow = ReceiptRow & { readonly now: string };
 
-function applied(receipt: Receipt, from: Receipt, ownerToken: string): ApplyAnswer {
-  const claimed = receipt.state === "running" && receipt.fencingToken > from.fencingToken;
-  return { kind: "applied", receipt, claim: claimed ? grantClaim(receipt, ownerToken) : null };
+function first<Value>(rows: readonly Row[], of: (row: Row) => Value): Value | null {
+  return rows[0] ? of(rows[0]) : null;
 }
 
 /** One order for all batches: two of them never wait for each other crosswise. */

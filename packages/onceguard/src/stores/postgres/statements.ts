@@ -1,4 +1,8 @@
 import { RECEIPT_COLUMNS } from "../receipt-row.ts";
+import { dueSql } from "../sql/due.ts";
+import { epochSql } from "../sql/epochs.ts";
+import { haltedSql } from "../sql/halts.ts";
+import type { Dialect, Query } from "../sql/steps.ts";
 
 /**
  * The statements that write or read rows, each one round trip and one commit for any number of them. None needs a
@@ -10,6 +14,7 @@ export interface RowStatements {
   readonly apply: string;
   readonly renew: string;
   readonly find: string;
+  readonly standing: string;
   readonly append: string;
 }
 
@@ -56,6 +61,8 @@ const CLAIM = columns(
   "tenant request_id explicit_id action record_id risk_tier capability key_source fingerprint: text",
   "payload run_id actor owner_token: text",
   "lease_ms: bigint",
+  "amount: double precision",
+  "tracked: boolean",
 );
 
 const APPLY = columns(
@@ -67,7 +74,9 @@ const APPLY = columns(
   "state: text",
   "conflict may_have_applied: boolean",
   "fencing_token generation attempt_number: bigint",
-  "owner_token result result_omitted failure evidence reason route: text",
+  "owner_token result result_omitted failure evidence reason route hold: text",
+  "dispatched: boolean",
+  "not_after: bigint",
   "keeps_due: boolean",
   "due_in_ms: bigint",
   "starts_generation ends_attempt: boolean",
@@ -79,6 +88,8 @@ const RENEW = columns("tenant request_id: text", "fencing_token lease_ms: bigint
 
 const FIND = columns("tenant id: text", "n: integer");
 
+const STANDING = columns("tenant id explicit_id action run_id: text", "n: integer");
+
 const APPEND = columns(
   "tenant request_id event state: text",
   "version fencing_token attempt_number: bigint",
@@ -87,6 +98,45 @@ const APPEND = columns(
 
 const LOG_COLUMNS = "tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, at";
 
+/** @param schema a quoted identifier. @param clock for tests: the time instead of the database's, in ms. */
+export function dialectOf(schema: string, clock: () => number | null = () => null): Dialect {
+  return {
+    table: (name) => `${schema}.${name}`,
+    // Not now(), which is when the transaction began: it may have waited for a lock since.
+    clock: () => ({ text: `SELECT COALESCE(?, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint) AS now`, values: [clock()] }),
+    lock: (names) =>
+      names.map((name) => ({
+        text: `INSERT INTO ${schema}.gate (name, touched_at) VALUES (?, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint)
+ON CONFLICT (name) DO UPDATE SET touched_at = excluded.touched_at RETURNING 1`,
+        values: [name],
+      })),
+    logNeedsPlace: false,
+  };
+}
+
+/**
+ * A query with PostgreSQL's parameters. Each is cast where it stands, and null is written out: not every library that
+ * a transaction may come from asks the server for the types.
+ */
+export function bound({ text, values }: Query): { readonly text: string; readonly values: unknown[] } {
+  const rest = [...values];
+  const given: unknown[] = [];
+  const numbered = text.replaceAll("?", () => {
+    const value = rest.shift() ?? null;
+    if (value === null) return "NULL";
+    const type =
+      typeof value === "string"
+        ? "text"
+        : typeof value === "boolean"
+          ? "boolean"
+          : Number.isInteger(value)
+            ? "bigint"
+            : "double precision";
+    return `$${given.push(value)}::${type}`;
+  });
+  return { text: numbered, values: given };
+}
+
 /** @param schema a quoted identifier. */
 export function statements(schema: string): Statements {
   return {
@@ -94,9 +144,7 @@ export function statements(schema: string): Statements {
     many: rowStatements(schema, true),
     due: `
 SELECT ${NOW} AS now, ${COLUMNS} FROM ${schema}.request r
-WHERE (r.state = 'running' AND r.due_at <= ${NOW})
-   OR (r.state = 'retry_wait' AND r.due_at <= ${NOW} AND r.action = ANY ($2::text[]))
-   OR (r.state = 'in_doubt' AND r.due_at <= ${NOW} AND (r.capability = 'none' OR r.action = ANY ($2::text[])))
+WHERE ${dueSql(dialectOf(schema), NOW, "r.action = ANY ($2::text[])")}
 ORDER BY r.due_at LIMIT $3`,
     history: `SELECT * FROM ${schema}.log WHERE tenant = $1 AND request_id = $2 ORDER BY seq`,
   };
@@ -111,10 +159,12 @@ WITH input AS (
 ), claimed AS (
   INSERT INTO ${schema}.request (tenant, request_id, explicit_id, action, record_id, risk_tier, capability, key_source,
     fingerprint, payload, run_id, actor, state, conflict, may_have_applied, fencing_token, generation, attempt_number,
-    version, owner_token, created_at, updated_at, generation_at, due_at)
+    version, owner_token, created_at, updated_at, generation_at, due_at, amount, serialized, dispatched)
   SELECT tenant, request_id, explicit_id, action, record_id, risk_tier, capability, key_source,
-    fingerprint, payload, run_id, actor, 'running', false, false, 1, 1, 1, 1, owner_token, now, now, now, now + lease_ms
-  FROM input
+    fingerprint, payload, run_id, actor, 'running', false, false, 1, 1, 1, 1, owner_token, now, now, now, now + lease_ms,
+    amount, false, CASE WHEN tracked THEN false END
+  FROM input i
+  WHERE NOT ${haltedSql(`${schema}.halt`, "i.tenant", "i.action", "i.run_id")} AND NOT ${epochSql(`${schema}.epoch`, "i.now")}
   ON CONFLICT DO NOTHING
   RETURNING tenant, request_id, actor, owner_token, created_at
 ), logged AS (
@@ -131,7 +181,7 @@ WITH input AS (
     state = i.state, conflict = i.conflict, may_have_applied = i.may_have_applied, fencing_token = i.fencing_token,
     generation = i.generation, attempt_number = i.attempt_number, version = r.version + 1,
     owner_token = i.owner_token, result = i.result, result_omitted = i.result_omitted, failure = i.failure,
-    evidence = i.evidence, reason = i.reason, route = i.route,
+    evidence = i.evidence, reason = i.reason, route = i.route, hold = i.hold, dispatched = i.dispatched,
     payload = CASE WHEN i.state = 'expired' THEN NULL ELSE r.payload END,
     updated_at = i.now,
     generation_at = CASE WHEN i.starts_generation THEN i.now ELSE r.generation_at END,
@@ -140,6 +190,7 @@ WITH input AS (
   FROM input i
   WHERE r.request_id = i.request_id AND r.tenant = i.tenant AND r.version = i.from_version AND r.state = i.from_state
     AND r.fencing_token = i.from_fence AND (NOT i.requires_lapse OR r.due_at <= i.now)
+    AND (i.not_after IS NULL OR i.now <= i.not_after)
   RETURNING i.n, i.now, r.tenant, r.request_id, i.event, r.state, r.version, r.fencing_token, r.attempt_number,
     i.log_actor, i.detail, r.due_at
 ), logged AS (
@@ -162,6 +213,19 @@ CROSS JOIN LATERAL (
   SELECT * FROM ${schema}.request r WHERE r.request_id = i.id AND r.tenant = i.tenant
   UNION ALL
   SELECT * FROM ${schema}.request r WHERE r.explicit_id = i.id AND r.tenant = i.tenant
+  LIMIT 1
+) AS r`,
+
+    // What a claim would conflict with, and the halt that is in force against it.
+    standing: `
+SELECT i.n, ${NOW} AS now, (SELECT row_to_json(h) FROM ${schema}.halt h WHERE h.tenant = i.tenant AND h.resumed_at IS NULL
+    AND ((h.scope = 'tenant' AND h.id = i.tenant) OR (h.scope = 'action' AND h.id = i.action) OR (h.scope = 'run' AND h.id = i.run_id))
+    ORDER BY h.scope DESC LIMIT 1) AS halt, ${COLUMNS}
+FROM ${rows(STANDING, many)}
+CROSS JOIN LATERAL (
+  SELECT * FROM ${schema}.request r WHERE r.request_id = i.id AND r.tenant = i.tenant
+  UNION ALL
+  SELECT * FROM ${schema}.request r WHERE r.explicit_id = i.explicit_id AND r.tenant = i.tenant
   LIMIT 1
 ) AS r`,
 

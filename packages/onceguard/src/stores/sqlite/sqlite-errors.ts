@@ -1,6 +1,7 @@
 import { OnceguardError } from "../../core/errors.ts";
 
-const BUSY = 5;
+/** Another connection holds the lock. */
+export const BUSY = 5;
 const LOCKED = 6;
 const READONLY = 8;
 const IOERR = 10;

@@ -1,23 +1,46 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type ClaimRequest, grantClaim } from "../../core/claim.ts";
+import type { ClaimRequest } from "../../core/claim.ts";
+import type { Epoch, EpochOrder } from "../../core/epoch.ts";
 import { OnceguardError } from "../../core/errors.ts";
-import { advance, firstReceipt, KEEP_DUE, type Transition } from "../../core/lifecycle.ts";
-import type { ApplyAnswer, ClaimAnswer, LogEntry, ReceiptQuery, Renewal, Store, StoreInfo } from "../../core/ports.ts";
+import type { Halt, HaltOrder, HaltScope, HaltSubject } from "../../core/halt.ts";
+import type { Transition } from "../../core/lifecycle.ts";
+import type {
+  ApplyAnswer,
+  ClaimAnswer,
+  HaltQuery,
+  LogEntry,
+  ReceiptQuery,
+  Renewal,
+  Store,
+  StoredCase,
+  StoreInfo,
+  StoreTransaction,
+  TakenNotification,
+} from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { Lane } from "../batch.ts";
 import { missingMigrations, readMigrations } from "../migrate.ts";
-import { type LogRow, logEntryOf, RECEIPT_COLUMNS, type ReceiptRow, receiptOf, resultColumns } from "../receipt-row.ts";
-import { isBusy, storeError } from "./sqlite-errors.ts";
-
-type SqlValue = string | number | null;
+import { type LogRow, logEntryOf, RECEIPT_COLUMNS, type ReceiptRow, receiptOf } from "../receipt-row.ts";
+import { apply } from "../sql/apply.ts";
+import { findCaseQuery, saveCase, storedCaseOf } from "../sql/cases.ts";
+import { claim, existing, findQuery } from "../sql/claim.ts";
+import { dueSql } from "../sql/due.ts";
+import { endEpochQuery, epochOf, epochQuery, startEpoch } from "../sql/epochs.ts";
+import { haltForQuery, haltOf, insertHalt, listHaltsQuery, resumeQuery } from "../sql/halts.ts";
+import { appendLog } from "../sql/log.ts";
+import { settleNotificationQuery, takenOf, takeNotificationsQuery } from "../sql/notifications.ts";
+import { type Dialect, type Query, type Row, runSteps, runStepsAsync, type SqlValue, type Steps } from "../sql/steps.ts";
+import { unknownHandle } from "../sql/unknown-handle.ts";
+import { requireSameSqlite, SQLITE_HANDLES, sqliteRunner } from "../transaction-handle.ts";
+import { BUSY, isBusy, storeError } from "./sqlite-errors.ts";
 
 /** A prepared statement, by shape: node:sqlite's and better-sqlite3's both fit. */
 export interface SqliteStatement {
-  run(...parameters: SqlValue[]): { changes: number | bigint };
-  get(...parameters: SqlValue[]): unknown;
-  all(...parameters: SqlValue[]): unknown[];
+  run(...parameters: (string | number | null)[]): { changes: number | bigint };
+  get(...parameters: (string | number | null)[]): unknown;
+  all(...parameters: (string | number | null)[]): unknown[];
 }
 
 /** A database, by shape. */
@@ -25,6 +48,9 @@ export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): SqliteStatement;
   close(): unknown;
+  /** Whether a transaction is open: under this name in node:sqlite, and under that one in better-sqlite3. */
+  readonly isTransaction?: boolean;
+  readonly inTransaction?: boolean;
 }
 
 export interface SqliteStoreOptions {
@@ -60,9 +86,11 @@ class SqliteStore implements Store {
   readonly name: string;
   readonly durable = true;
   readonly #options: SqliteStoreOptions;
-  readonly #writes: Lane<(now: number) => unknown, unknown>;
+  readonly #writes: Lane<(ask: Ask, now: number) => unknown, unknown>;
+  readonly #statements = new Map<string, SqliteStatement>();
   #database: SqliteDatabase | null = null;
-  #statements: Statements | null = null;
+  /** While a transaction of the caller's has the connection. */
+  #exclusive: Promise<void> | null = null;
   #opening: Promise<StoreInfo> | null = null;
 
   constructor(options: SqliteStoreOptions) {
@@ -103,7 +131,6 @@ class SqliteStore implements Store {
     db.exec("PRAGMA fullfsync = 1"); // macOS only; elsewhere without effect
     const schemaVersion = this.#migrate(db);
     const { secret } = db.prepare("SELECT secret FROM onceguard_secret").get() as { secret: string };
-    this.#statements = prepare(db);
     return { secret, schemaVersion };
   }
 
@@ -136,110 +163,192 @@ class SqliteStore implements Store {
     }
   }
 
-  claim(request: ClaimRequest): Promise<ClaimAnswer> {
-    return this.#write((now) => this.#claim(request, now));
-  }
-
-  #claim(request: ClaimRequest, now: number): ClaimAnswer {
-    const { insert, log } = this.#ready();
-    const { tenant, requestId, explicitId, ownerToken } = request;
-    const receipt = firstReceipt(request, now);
-    if (insert.run(...insertValues(receipt, ownerToken)).changes) {
-      log.run(...logValues(receipt, "claim", receipt.actor, null, now));
-      return { kind: "claimed", claim: grantClaim(receipt, ownerToken) };
-    }
-    const row = this.#row(tenant, requestId) ?? (explicitId === null ? undefined : this.#row(tenant, explicitId));
-    if (!row) throw new Error("an insert conflicted with a row that is not there");
-    const existing = receiptOf(row, now);
-    const alreadyOurs = row.owner_token === ownerToken && existing.version === 1;
-    return alreadyOurs
-      ? { kind: "claimed", claim: grantClaim(existing, ownerToken) }
-      : { kind: "exists", receipt: existing };
+  async claim(request: ClaimRequest, readFirst = false): Promise<ClaimAnswer> {
+    const known = readFirst ? await this.#read((ask) => runSteps(existing(DIALECT, request), ask)) : null;
+    return known ?? this.#steps(() => claim(DIALECT, request));
   }
 
   apply(transition: Transition): Promise<ApplyAnswer> {
-    return this.#write((now) => this.#apply(transition, now));
-  }
-
-  #apply(transition: Transition, now: number): ApplyAnswer {
-    const { update, log } = this.#ready();
-    const { from, ownerToken } = transition;
-    let receipt = advance(transition, now);
-    if (update.run(...updateValues(transition, receipt, now)).changes) {
-      log.run(...logValues(receipt, transition.event, transition.actor, transition.detail, now));
-      // What it kept may have been renewed since the record was read.
-      const row = transition.next.dueInMs === KEEP_DUE ? this.#row(from.tenant, from.requestId) : undefined;
-      if (row) receipt = receiptOf(row, now);
-    } else {
-      const row = this.#row(from.tenant, from.requestId);
-      if (!row) return { kind: "stale", receipt: null };
-      receipt = receiptOf(row, now);
-      if (receipt.version !== from.version + 1 || row.owner_token !== ownerToken) return { kind: "stale", receipt };
-    }
-    const claimed = receipt.state === "running" && receipt.fencingToken > from.fencingToken;
-    return { kind: "applied", receipt, claim: claimed ? grantClaim(receipt, ownerToken) : null };
+    return this.#steps(() => apply(DIALECT, transition));
   }
 
   renew(renewals: readonly Renewal[]): Promise<readonly Renewal[]> {
-    return this.#write((now) => {
-      const { renew } = this.#ready();
-      return renewals.filter(
+    return this.#write((ask, now) =>
+      renewals.filter(
         ({ tenant, requestId, fencingToken, leaseMs }) =>
-          !renew.run(now + leaseMs, tenant, requestId, fencingToken).changes,
-      );
-    });
+          ask({ text: RENEW, values: [now + leaseMs, tenant, requestId, fencingToken] }).length === 0,
+      ),
+    );
   }
 
   find(tenant: string, requestId: string): Promise<Receipt | null> {
-    return this.#read((now) => {
-      const row = this.#row(tenant, requestId);
-      return row ? receiptOf(row, now) : null;
+    return this.#read((ask, now) => {
+      const [row] = ask(findQuery(DIALECT, tenant, requestId));
+      return row ? receiptOf(row as unknown as ReceiptRow, now) : null;
     });
   }
 
   due(query: { readonly actions: readonly string[]; readonly limit: number }): Promise<readonly Receipt[]> {
-    return this.#read((now) => {
+    return this.#read((ask, now) => {
       const actions = JSON.stringify(query.actions);
-      const rows = this.#ready().due.all(now, now, actions, now, actions, query.limit);
-      return (rows as ReceiptRow[]).map((row) => receiptOf(row, now));
+      return ask({ text: DUE, values: [actions, now, now, now, query.limit] }).map((row) =>
+        receiptOf(row as unknown as ReceiptRow, now),
+      );
     });
   }
 
   list(query: ReceiptQuery): Promise<readonly Receipt[]> {
-    return this.#read((now) => {
+    return this.#read((ask, now) => {
       const where: string[] = [];
       const values: SqlValue[] = [];
-      const equal = (column: string, value: string | undefined): void => {
+      const is = (condition: string, value: SqlValue | undefined): void => {
         if (value === undefined) return;
-        where.push(`${column} = ?`);
+        where.push(condition);
         values.push(value);
       };
-      equal("tenant", query.tenant);
-      equal("action", query.action);
-      equal("record_id", query.recordId);
-      equal("run_id", query.runId);
-      if (query.states) {
-        where.push("state IN (SELECT value FROM json_each(?))");
-        values.push(JSON.stringify(query.states));
-      }
+      is("tenant = ?", query.tenant);
+      is("action = ?", query.action);
+      is("record_id = ?", query.recordId);
+      is("run_id = ?", query.runId);
+      is("case_id = ?", query.caseId);
+      is("conflict = ?", query.conflict);
+      is("updated_at < ?", query.updatedBefore);
+      is("state IN (SELECT value FROM json_each(?))", query.states && JSON.stringify(query.states));
       if (query.after) {
         where.push("rowid < (SELECT rowid FROM onceguard_request WHERE request_id = ? AND tenant = ?)");
         values.push(query.after.requestId, query.after.tenant);
       }
-      const sql = `SELECT ${COLUMNS} FROM onceguard_request ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""} ORDER BY ${query.order === "longest_due" ? "due_at NULLS LAST" : "rowid DESC"} LIMIT ?`;
-      const rows = this.#opened()
-        .prepare(sql)
-        .all(...values, query.limit) as ReceiptRow[];
-      return rows.map((row) => receiptOf(row, now));
+      const condition = where.length > 0 ? `WHERE ${where.join(" AND ")}` : "";
+      const order = query.order === "longest_due" ? "due_at NULLS LAST" : "rowid DESC";
+      const text = `SELECT ${COLUMNS} FROM onceguard_request ${condition} ORDER BY ${order} LIMIT ?`;
+      return ask({ text, values: [...values, query.limit] }).map((row) => receiptOf(row as unknown as ReceiptRow, now));
     });
   }
 
   async append(entry: Omit<LogEntry, "at">): Promise<void> {
-    await this.#write((now) => this.#ready().log.run(...logValues(entry, entry.event, entry.actor, entry.detail, now)));
+    await this.#write((ask, now) => runSteps(appendLog(DIALECT, { ...entry, at: now }), ask));
   }
 
   log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
-    return this.#read(() => (this.#ready().history.all(tenant, requestId) as LogRow[]).map(logEntryOf));
+    return this.#read((ask) =>
+      ask({ text: HISTORY, values: [tenant, requestId] }).map((row) => logEntryOf(row as unknown as LogRow)),
+    );
+  }
+
+  halt(order: HaltOrder): Promise<Halt> {
+    return this.#write((ask, now) => runSteps(insertHalt(DIALECT, order, now), ask));
+  }
+
+  resume(
+    tenant: string,
+    scope: HaltScope,
+    id: string,
+    by: { readonly actor: string; readonly reason: string },
+  ): Promise<Halt | null> {
+    return this.#write((ask, now) => first(ask(resumeQuery(DIALECT, { tenant, scope, id }, by, now)), haltOf));
+  }
+
+  halts(query: HaltQuery): Promise<readonly Halt[]> {
+    return this.#read((ask) => ask(listHaltsQuery(DIALECT, query)).map(haltOf));
+  }
+
+  haltFor(subject: HaltSubject): Promise<Halt | null> {
+    return this.#read((ask) => first(ask(haltForQuery(DIALECT, subject)), haltOf));
+  }
+
+  findCase(tenant: string, id: string): Promise<StoredCase | null> {
+    return this.#read((ask) => first(ask(findCaseQuery(DIALECT, tenant, id)), storedCaseOf));
+  }
+
+  saveCase(stored: StoredCase): Promise<StoredCase | null> {
+    return this.#write((ask, now) => runSteps(saveCase(DIALECT, stored, now), ask));
+  }
+
+  takeNotifications(query: Parameters<Store["takeNotifications"]>[0]): Promise<readonly TakenNotification[]> {
+    return this.#write((ask, now) => ask(takeNotificationsQuery(DIALECT, query, now)).map(takenOf));
+  }
+
+  async settleNotification(id: string, againInMs: number | null): Promise<void> {
+    await this.#write((ask, now) => ask(settleNotificationQuery(DIALECT, id, againInMs, now)));
+  }
+
+  now(): Promise<number> {
+    return this.#read((_ask, now) => now);
+  }
+
+  epoch(): Promise<Epoch | null> {
+    return this.#read((ask, now) => first(ask(epochQuery(DIALECT, now)), epochOf));
+  }
+
+  startEpoch(order: EpochOrder): Promise<Epoch> {
+    return this.#write((ask, now) => runSteps(startEpoch(DIALECT, order, now), ask));
+  }
+
+  endEpoch(by: { readonly actor: string; readonly reason: string }): Promise<Epoch | null> {
+    return this.#write((ask, now) => first(ask(endEpochQuery(DIALECT, by, now)), epochOf));
+  }
+
+  /**
+   * The connection is the caller's alone until the work is done; everybody else of this process waits. Work that calls
+   * the same store outside its transaction would wait for itself.
+   */
+  async transact<Answer>(work: (transaction: StoreTransaction) => Promise<Answer>): Promise<Answer> {
+    await this.open();
+    while (this.#exclusive !== null) await this.#exclusive;
+    let release: () => void = () => undefined;
+    this.#exclusive = new Promise((done) => {
+      release = done;
+    });
+    try {
+      await this.#guarded(() => this.#opened().exec("BEGIN IMMEDIATE"), true);
+      const db = this.#opened();
+      const ask = this.#asker(this.#now());
+      let answer: Answer;
+      try {
+        answer = await work({
+          handle: db,
+          claim: async (request) => runSteps(claim(DIALECT, request), ask),
+          apply: async (transition) => runSteps(apply(DIALECT, transition), ask),
+        });
+      } catch (error) {
+        rollback(db);
+        throw error;
+      }
+      try {
+        await this.#guarded(() => db.exec("COMMIT"), true);
+      } catch (error) {
+        rollback(db);
+        throw error;
+      }
+      return answer;
+    } finally {
+      this.#exclusive = null;
+      release();
+    }
+  }
+
+  join(handle: unknown): StoreTransaction {
+    const runner = sqliteRunner(handle);
+    if (runner === null) throw unknownHandle("SQLite", SQLITE_HANDLES);
+    const clock = this.#options.clock;
+    const ask = async (query: Query): Promise<readonly Row[]> => {
+      if (query === CLOCK && clock) return [{ now: clock() }];
+      try {
+        return await runner.query(query.text, query.values.map(plain));
+      } catch (error) {
+        throw storeError(error, this.name);
+      }
+    };
+    const within = async <Answer>(steps: Steps<Answer>): Promise<Answer> => {
+      await this.open();
+      if (handle !== this.#opened()) await requireSameSqlite(runner, this.#opened());
+      return runStepsAsync(steps, ask);
+    };
+    return {
+      handle,
+      claim: (request) => within(claim(DIALECT, request)),
+      apply: (transition) => within(apply(DIALECT, transition)),
+    };
   }
 
   async close(): Promise<void> {
@@ -247,47 +356,54 @@ class SqliteStore implements Store {
     await this.#writes.idle();
     const db = this.#database;
     this.#database = null;
-    this.#statements = null;
+    this.#statements.clear();
     this.#opening = null;
     if (db && this.#options.database === undefined) db.close();
   }
 
-  async #write<Answer>(write: (now: number) => Answer): Promise<Answer> {
+  #steps<Answer>(steps: () => Steps<Answer>): Promise<Answer> {
+    return this.#write((ask) => runSteps(steps(), ask));
+  }
+
+  async #write<Answer>(write: (ask: Ask, now: number) => Answer): Promise<Answer> {
     await this.open();
     return (await this.#writes.push(write)) as Answer;
   }
 
-  async #read<Answer>(read: (now: number) => Answer): Promise<Answer> {
+  async #read<Answer>(read: (ask: Ask, now: number) => Answer): Promise<Answer> {
     await this.open();
-    return this.#guarded(() => read(this.#now()));
+    return this.#guarded(() => {
+      const now = this.#now();
+      return read(this.#asker(now), now);
+    });
   }
 
   /** The writes of one flush, in one commit. */
-  #commit(writes: readonly ((now: number) => unknown)[]): Promise<readonly unknown[]> {
+  #commit(writes: readonly ((ask: Ask, now: number) => unknown)[]): Promise<readonly unknown[]> {
     return this.#guarded(() => {
       const db = this.#opened();
       db.exec("BEGIN IMMEDIATE");
       try {
         const now = this.#now();
-        const answers = writes.map((write) => write(now));
+        const ask = this.#asker(now);
+        const answers = writes.map((write) => write(ask, now));
         db.exec("COMMIT");
         return answers;
       } catch (error) {
-        try {
-          db.exec("ROLLBACK");
-        } catch {
-          // SQLite has rolled back by itself
-        }
+        rollback(db);
         throw error;
       }
     });
   }
 
-  /** Asks again, without blocking the process, while another one holds the lock. */
-  async #guarded<Answer>(work: () => Answer): Promise<Answer> {
+  /** Asks again, without blocking the process, while another one holds the lock, or this one a transaction. */
+  async #guarded<Answer>(work: () => Answer, inTransaction = false): Promise<Answer> {
     const deadline = performance.now() + (this.#options.busyTimeoutMs ?? 10_000);
     for (;;) {
+      while (this.#exclusive !== null && !inTransaction) await this.#exclusive;
       try {
+        // A transaction that the caller has open on a shared connection: reading in it would believe what may be undone.
+        if (!inTransaction && this.#isShared()) throw Object.assign(new Error("busy"), { errcode: BUSY });
         return work();
       } catch (error) {
         if (!isBusy(error) || performance.now() > deadline) throw storeError(error, this.name);
@@ -296,13 +412,29 @@ class SqliteStore implements Store {
     }
   }
 
-  #now(): number {
-    return this.#options.clock?.() ?? Number((this.#ready().now.get() as { now: number }).now);
+  #isShared(): boolean {
+    const db = this.#database;
+    return db !== null && this.#opening !== null && (db.isTransaction ?? db.inTransaction ?? false);
   }
 
-  #row(tenant: string, requestId: string): ReceiptRow | undefined {
-    const { find, findExplicit } = this.#ready();
-    return (find.get(tenant, requestId) ?? findExplicit.get(tenant, requestId)) as ReceiptRow | undefined;
+  /** Runs statements as of one moment: whatever one commit writes has one time. */
+  #asker(now: number): Ask {
+    const db = this.#opened();
+    return (query) => {
+      if (query === CLOCK) return [{ now }];
+      let statement = this.#statements.get(query.text);
+      if (!statement) {
+        // List queries and budgets differ in their conditions; there are not that many.
+        if (this.#statements.size >= MOST_STATEMENTS) this.#statements.clear();
+        statement = db.prepare(query.text);
+        this.#statements.set(query.text, statement);
+      }
+      return statement.all(...query.values.map(plain)) as Row[];
+    };
+  }
+
+  #now(): number {
+    return this.#options.clock?.() ?? Number((this.#asker(0)({ text: CLOCK.text, values: [] })[0] as Row).now);
   }
 
   #opened(): SqliteDatabase {
@@ -312,129 +444,46 @@ class SqliteStore implements Store {
       applied: "no",
     });
   }
-
-  #ready(): Statements {
-    this.#opened();
-    return this.#statements as Statements;
-  }
 }
+
+type Ask = (query: Query) => readonly Row[];
+
+const MOST_STATEMENTS = 200;
 
 const COLUMNS = RECEIPT_COLUMNS.join(", ");
 
-type Statements = ReturnType<typeof prepare>;
+const CLOCK: Query = { text: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now", values: [] };
 
-function prepare(db: SqliteDatabase) {
-  return {
-    now: db.prepare("SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now"),
-    insert: db.prepare(
-      `INSERT INTO onceguard_request (${COLUMNS}) VALUES (${RECEIPT_COLUMNS.map(() => "?").join(", ")}) ON CONFLICT DO NOTHING`,
-    ),
-    update: db.prepare(
-      `UPDATE onceguard_request SET state = ?, conflict = ?, may_have_applied = ?, fencing_token = ?, generation = ?,
-         attempt_number = ?, version = version + 1, owner_token = ?, result = ?, result_omitted = ?, failure = ?,
-         evidence = ?, reason = ?, route = ?, payload = ?, updated_at = ?, generation_at = ?, attempt_ended_at = ?,
-         due_at = CASE WHEN ? THEN due_at ELSE ? END
-       WHERE tenant = ? AND request_id = ? AND version = ? AND state = ? AND fencing_token = ? AND (NOT ? OR due_at <= ?)`,
-    ),
-    renew: db.prepare(
-      `UPDATE onceguard_request SET due_at = ?
-       WHERE tenant = ? AND request_id = ? AND fencing_token = ? AND state = 'running'`,
-    ),
-    find: db.prepare(`SELECT ${COLUMNS} FROM onceguard_request WHERE tenant = ? AND request_id = ?`),
-    findExplicit: db.prepare(`SELECT ${COLUMNS} FROM onceguard_request WHERE tenant = ? AND explicit_id = ?`),
-    due: db.prepare(
-      `SELECT ${COLUMNS} FROM onceguard_request
-       WHERE (state = 'running' AND due_at <= ?)
-          OR (state = 'retry_wait' AND due_at <= ? AND action IN (SELECT value FROM json_each(?)))
-          OR (state = 'in_doubt' AND due_at <= ?
-              AND (capability = 'none' OR action IN (SELECT value FROM json_each(?))))
-       ORDER BY due_at LIMIT ?`,
-    ),
-    log: db.prepare(
-      `INSERT INTO onceguard_log (seq, tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, at)
-       SELECT COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM onceguard_log WHERE request_id = ? AND tenant = ?`,
-    ),
-    history: db.prepare("SELECT * FROM onceguard_log WHERE tenant = ? AND request_id = ? ORDER BY seq"),
-  };
+const DIALECT: Dialect = {
+  table: (name) => `onceguard_${name}`,
+  clock: () => CLOCK,
+  // BEGIN IMMEDIATE has let nobody else in.
+  lock: () => [],
+  logNeedsPlace: true,
+};
+
+const RENEW = `UPDATE onceguard_request SET due_at = ?
+WHERE tenant = ? AND request_id = ? AND fencing_token = ? AND state = 'running' RETURNING 1`;
+
+const DUE = `WITH known AS (SELECT value FROM json_each(?))
+SELECT ${RECEIPT_COLUMNS.map((column) => `r.${column}`).join(", ")} FROM onceguard_request r
+WHERE ${dueSql(DIALECT, "?", "r.action IN (SELECT value FROM known)")}
+ORDER BY r.due_at LIMIT ?`;
+
+const HISTORY = "SELECT * FROM onceguard_log WHERE tenant = ? AND request_id = ? ORDER BY seq";
+
+function plain(value: SqlValue): string | number | null {
+  return typeof value === "boolean" ? Number(value) : value;
 }
 
-function insertValues(receipt: Receipt, ownerToken: string): SqlValue[] {
-  const { json, omitted } = resultColumns(receipt.result);
-  return [
-    receipt.tenant,
-    receipt.requestId,
-    receipt.explicitId,
-    receipt.action,
-    receipt.recordId,
-    receipt.riskTier,
-    receipt.capability,
-    receipt.keySource,
-    receipt.fingerprint,
-    receipt.payload,
-    receipt.runId,
-    receipt.actor,
-    receipt.state,
-    Number(receipt.conflict),
-    Number(receipt.mayHaveApplied),
-    receipt.fencingToken,
-    receipt.generation,
-    receipt.attemptNumber,
-    receipt.version,
-    ownerToken,
-    json,
-    omitted,
-    receipt.failure && JSON.stringify(receipt.failure),
-    receipt.evidence,
-    receipt.reason,
-    receipt.route,
-    receipt.createdAt,
-    receipt.updatedAt,
-    receipt.generationAt,
-    receipt.attemptEndedAt,
-    receipt.dueAt,
-  ];
+function first<Value>(rows: readonly Row[], of: (row: Row) => Value): Value | null {
+  return rows[0] ? of(rows[0]) : null;
 }
 
-function updateValues(transition: Transition, after: Receipt, now: number): SqlValue[] {
-  const { from, next } = transition;
-  const { json, omitted } = resultColumns(after.result);
-  return [
-    after.state,
-    Number(after.conflict),
-    Number(after.mayHaveApplied),
-    after.fencingToken,
-    after.generation,
-    after.attemptNumber,
-    transition.ownerToken,
-    json,
-    omitted,
-    after.failure && JSON.stringify(after.failure),
-    after.evidence,
-    after.reason,
-    after.route,
-    after.payload,
-    after.updatedAt,
-    after.generationAt,
-    after.attemptEndedAt,
-    Number(next.dueInMs === KEEP_DUE),
-    after.dueAt,
-    from.tenant,
-    from.requestId,
-    from.version,
-    from.state,
-    from.fencingToken,
-    Number(transition.requiresLapse),
-    now,
-  ];
-}
-
-function logValues(
-  of: Omit<LogEntry, "at" | "event" | "actor" | "detail">,
-  event: string,
-  actor: string | null,
-  detail: string | null,
-  at: number,
-): SqlValue[] {
-  const { tenant, requestId, state, version, fencingToken, attemptNumber } = of;
-  return [tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail, at, requestId, tenant];
+function rollback(db: SqliteDatabase): void {
+  try {
+    db.exec("ROLLBACK");
+  } catch {
+    // SQLite has rolled back by itself
+  }
 }

@@ -15,7 +15,7 @@ export const applying: readonly StoreContractCase[] = [
       const doubt = await moved(store, receipt, DOUBT);
       await expectStale(store, change(receipt, SUCCESS), doubt);
       // Back in the first state: the version alone tells them apart.
-      const again = await moved(store, doubt, { type: "resend", leaseMs: 0 });
+      const again = await moved(store, doubt, { type: "resend", leaseMs: 0, notAfter: null });
       await expectStale(store, change({ ...again, version: doubt.version }, SUCCESS), again);
     },
   },

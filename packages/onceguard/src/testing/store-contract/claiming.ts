@@ -193,5 +193,6 @@ export const claiming: readonly StoreContractCase[] = [
 ];
 
 function receiptIn(answer: ClaimAnswer): Receipt {
+  assert.ok(answer.kind === "claimed" || answer.kind === "exists");
   return answer.kind === "claimed" ? answer.claim.receipt : answer.receipt;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Claim, ClaimRequest } from "../../core/claim.ts";
 import type { Failure } from "../../core/failure.ts";
+import type { Hold } from "../../core/hold.ts";
 import { isRefusal, type LifecycleEvent, type Transition, transition } from "../../core/lifecycle.ts";
 import type { Store } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
@@ -14,7 +15,13 @@ export function token(): string {
 
 export const LEASE_MS = 30_000;
 
-export function claimRequest(requestId: string, more: Partial<ClaimRequest> = {}): ClaimRequest {
+/** Fields of a claim; `leaseMs` is short for a `start` that runs. */
+export type MoreOfClaim = Partial<ClaimRequest> & { readonly leaseMs?: number };
+
+export function claimRequest(
+  requestId: string,
+  { leaseMs = LEASE_MS, ...more }: MoreOfClaim = {},
+): ClaimRequest {
   return {
     tenant: "acme",
     requestId,
@@ -28,14 +35,19 @@ export function claimRequest(requestId: string, more: Partial<ClaimRequest> = {}
     payload: '{"amount":5,"orderId":"A1"}',
     runId: "run-1",
     actor: "agent-7",
+    amount: 5,
+    serialized: false,
+    caseId: null,
     ownerToken: token(),
-    leaseMs: LEASE_MS,
+    start: { state: "running", leaseMs },
+    tracked: false,
+    gate: null,
     ...more,
   };
 }
 
 /** Claims, and expects to win. */
-export async function claimed(store: Store, requestId: string, more: Partial<ClaimRequest> = {}): Promise<Claim> {
+export async function claimed(store: Store, requestId: string, more: MoreOfClaim = {}): Promise<Claim> {
   const answer = await store.claim(claimRequest(requestId, more));
   assert.equal(answer.kind, "claimed");
   return answer.claim;
@@ -70,6 +82,22 @@ export async function found(store: Store, receipt: Pick<Receipt, "tenant" | "req
 export function sameRecord(actual: Receipt | null, expected: Receipt): void {
   assert.deepEqual(actual && { ...actual, readAt: 0 }, { ...expected, readAt: 0 });
 }
+
+/** A hold that waits for a person. */
+export const HOLD: Hold = {
+  waitsFor: "approval",
+  reasons: ["over the limit"],
+  actionVersion: "1",
+  policyVersion: "1",
+  caseId: null,
+  outcome: null,
+  approval: null,
+};
+
+export const APPROVE: LifecycleEvent = {
+  type: "approve",
+  approval: { actor: "ada", reason: "checked", expiresAt: 4_102_444_800_000, fingerprint: "f".repeat(64) },
+};
 
 export const DEFINITE: Failure = {
   certainty: "definite",

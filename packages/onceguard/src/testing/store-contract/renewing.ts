@@ -35,7 +35,7 @@ export const renewing: readonly StoreContractCase[] = [
         done: await moved(store, (await claimed(store, "done")).receipt, SUCCESS),
         doubt: await moved(store, (await claimed(store, "doubt")).receipt, DOUBT),
         waiting: await moved(store, (await claimed(store, "waiting")).receipt, BACKOFF),
-        again: await moved(store, (await claimed(store, "again")).receipt, DOUBT, { type: "resend", leaseMs: 60_000 }),
+        again: await moved(store, (await claimed(store, "again")).receipt, DOUBT, { type: "resend", leaseMs: 60_000, notAfter: null }),
       };
       const refused: Renewal[] = [
         renewal(others.done, 90_000),
@@ -59,7 +59,7 @@ export const renewing: readonly StoreContractCase[] = [
     name: "renew: an old and the new claim of one request in one call: the old one is refused",
     async run({ store }) {
       const first = (await claimed(store, "r")).receipt;
-      const second = await moved(store, first, DOUBT, { type: "resend", leaseMs: 60_000 });
+      const second = await moved(store, first, DOUBT, { type: "resend", leaseMs: 60_000, notAfter: null });
       const [old, now] = [renewal(first, 90_000), renewal(second, 90_000)];
       assert.deepEqual(await store.renew([old, now]), [old]);
       assert.deepEqual(await store.renew([now, old]), [old]);

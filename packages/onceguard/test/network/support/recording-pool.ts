@@ -1,5 +1,5 @@
 import pg from "pg";
-import type { PostgresPool } from "../../../src/stores/postgres/connection.ts";
+import type { PostgresClient, PostgresPool } from "../../../src/stores/postgres/connection.ts";
 
 export interface Asked {
   readonly text: string;
@@ -21,6 +21,7 @@ export function recordingPool(url: string, meddle?: (asked: Asked, run: () => Pr
       const run = () => real.query(query as pg.QueryConfig) as Promise<Answer>;
       return meddle ? meddle(one, run) : run();
     },
+    connect: () => real.connect() as unknown as Promise<PostgresClient>,
   };
   return { pool, asked, end: () => real.end(), real };
 }

@@ -54,7 +54,7 @@ async function show(id: string, options: ShowOptions): Promise<void> {
     log.map((entry) => [
       timeOnWire(entry.at) ?? "",
       entry.event,
-      paintState(entry.state),
+      entry.state === null ? "-" : paintState(entry.state),
       String(entry.attemptNumber),
       visible(entry.actor ?? "-"),
       detailOf(entry),

@@ -15,6 +15,9 @@ CREATE TABLE onceguard_request (
   payload          TEXT,
   run_id           TEXT,
   actor            TEXT,
+  amount           REAL,
+  serialized       INTEGER NOT NULL,
+  case_id          TEXT,
   state            TEXT NOT NULL,
   conflict         INTEGER NOT NULL,
   may_have_applied INTEGER NOT NULL,
@@ -29,6 +32,8 @@ CREATE TABLE onceguard_request (
   evidence         TEXT,
   reason           TEXT,
   route            TEXT,
+  hold             TEXT,
+  dispatched       INTEGER,
   created_at       INTEGER NOT NULL,
   updated_at       INTEGER NOT NULL,
   generation_at    INTEGER NOT NULL,
@@ -43,6 +48,15 @@ CREATE UNIQUE INDEX onceguard_request_explicit_id ON onceguard_request (explicit
 -- What is still to happen: leases, retries, questions, reviews. Settled requests are not in it.
 CREATE INDEX onceguard_request_due ON onceguard_request (state, due_at) WHERE due_at IS NOT NULL;
 
+-- By record and by run, for the loop filter, budgets and the blast radius; only where a request has them.
+CREATE INDEX onceguard_request_record ON onceguard_request (record_id, action, tenant) WHERE record_id IS NOT NULL;
+CREATE INDEX onceguard_request_run ON onceguard_request (run_id, tenant) WHERE run_id IS NOT NULL;
+CREATE INDEX onceguard_request_case ON onceguard_request (case_id, tenant) WHERE case_id IS NOT NULL;
+CREATE INDEX onceguard_request_amount ON onceguard_request (tenant, action, created_at) WHERE amount IS NOT NULL;
+-- One request at a time on a serialised record, whatever the code above believes.
+CREATE UNIQUE INDEX onceguard_request_turn ON onceguard_request (record_id, tenant)
+  WHERE serialized = 1 AND state = 'running';
+
 -- Append-only: one row per event of a request, written in the same commit as the transition. Clustered by request, so
 -- that an event touches one page instead of a table's and an index's.
 CREATE TABLE onceguard_log (
@@ -50,7 +64,7 @@ CREATE TABLE onceguard_log (
   tenant         TEXT NOT NULL,
   seq            INTEGER NOT NULL,
   event          TEXT NOT NULL,
-  state          TEXT NOT NULL,
+  state          TEXT,
   version        INTEGER NOT NULL,
   fencing_token  INTEGER NOT NULL,
   attempt_number INTEGER NOT NULL,
@@ -67,3 +81,70 @@ CREATE TABLE onceguard_secret (
 ) STRICT;
 
 INSERT INTO onceguard_secret (only_one, secret) VALUES (1, lower(hex(randomblob(32))));
+
+-- What is stopped, and what was: a halt is in force while resumed_at is null.
+CREATE TABLE onceguard_halt (
+  tenant        TEXT NOT NULL,
+  scope         TEXT NOT NULL,
+  id            TEXT NOT NULL,
+  reason        TEXT NOT NULL,
+  actor         TEXT,
+  halted_at     INTEGER NOT NULL,
+  resumed_at    INTEGER,
+  resumed_by    TEXT,
+  resume_reason TEXT
+) STRICT;
+
+CREATE UNIQUE INDEX onceguard_halt_in_force ON onceguard_halt (tenant, scope, id) WHERE resumed_at IS NULL;
+
+-- Those who wait for their turn on a record, in order of arrival. A place lapses when nobody asks for it.
+CREATE TABLE onceguard_turn (
+  record_id  TEXT NOT NULL,
+  tenant     TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  seq        INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (record_id, tenant, request_id)
+) STRICT;
+
+-- Finality cases: evidence and rules as JSON, changed by compare-and-set of the version.
+CREATE TABLE onceguard_finality_case (
+  tenant     TEXT NOT NULL,
+  id         TEXT NOT NULL,
+  value      TEXT NOT NULL,
+  policy     TEXT NOT NULL,
+  version    INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, id)
+) STRICT;
+
+-- What people still have to be told; written in the commit of what it tells, and deleted once it is delivered.
+CREATE TABLE onceguard_notification (
+  id         TEXT PRIMARY KEY,
+  kind       TEXT NOT NULL,
+  route      TEXT NOT NULL,
+  tenant     TEXT NOT NULL,
+  request_id TEXT,
+  action     TEXT,
+  record_id  TEXT,
+  run_id     TEXT,
+  reason     TEXT,
+  at         INTEGER NOT NULL,
+  due_at     INTEGER NOT NULL,
+  deliveries INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX onceguard_notification_due ON onceguard_notification (due_at);
+
+-- A store that was put back to a backup begins a new epoch; it is in force while ended_at is null.
+CREATE TABLE onceguard_epoch (
+  number      INTEGER PRIMARY KEY,
+  backup_at   INTEGER NOT NULL,
+  restored_at INTEGER NOT NULL,
+  until_at    INTEGER,
+  actor       TEXT NOT NULL,
+  reason      TEXT NOT NULL,
+  ended_at    INTEGER,
+  ended_by    TEXT,
+  end_reason  TEXT
+) STRICT;

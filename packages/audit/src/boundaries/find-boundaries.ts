@@ -1,0 +1,195 @@
+import type { CallGraph } from "../calls/call-graph.ts";
+import { type Catalogue, isNatural, type SinkMatch } from "../catalogue/catalogue.ts";
+import { segmentMatches } from "../catalogue/pattern.ts";
+import type { CallFact, Expr, FileFacts } from "../facts/model.ts";
+import type { Evaluator } from "../values/evaluator.ts";
+import { HOLE, textOf } from "../values/text.ts";
+import type { Value } from "../values/value.ts";
+import type { Boundary } from "./boundary.ts";
+import { bodyOnlyAsks, isMutation, isQuery, onlyAsks, requestOf } from "./http-request.ts";
+import { billsAtOnce } from "./provider-details.ts";
+import { toolDispatch } from "./tool-dispatch.ts";
+
+export interface BoundarySearch {
+  evaluator: Evaluator;
+  catalogue: Catalogue;
+  graph: CallGraph;
+}
+
+/** Every call of a file that changes something outside, one boundary per call. */
+export function findBoundaries(search: BoundarySearch, file: FileFacts): Boundary[] {
+  const found: Boundary[] = [];
+  for (const call of file.calls) {
+    const boundary = boundaryOf(search, call);
+    if (boundary) found.push(boundary);
+  }
+  return found;
+}
+
+const FETCH_PACKAGES = new Set(["node-fetch", "cross-fetch", "isomorphic-fetch", "undici", "node-fetch-native", "fetch-retry", "make-fetch-happen", "@whatwg-node/fetch"]);
+const GLOBAL_OBJECTS = new Set(["window", "globalThis", "self", "global"]);
+
+function boundaryOf(search: BoundarySearch, call: CallFact): Boundary | null {
+  const { evaluator } = search;
+  if (call.isNew) return null;
+  let dispatched = true;
+  for (const value of evaluator.of(call.callee)) {
+    if (value.k === "global") {
+      const path = GLOBAL_OBJECTS.has(value.path[0] ?? "") ? value.path.slice(1) : value.path;
+      if (path.length === 1 && path[0] === "fetch") return httpBoundary(search, call, "fetch", value.made ?? null);
+      if (path.length === 1 && path[0] === "$fetch") return httpBoundary(search, call, "ofetch", value.made ?? null);
+    }
+    if (value.k === "ext") {
+      const found = ofPackage(search, call, value);
+      if (found) return found;
+    }
+    if (value.k === "function") dispatched = false;
+  }
+  return command(search, call) ?? (dispatched ? toolDispatch(search, call) : null);
+}
+
+function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value, { k: "ext" }>): Boundary | null {
+  const last = value.path.at(-1) ?? "";
+  if (FETCH_PACKAGES.has(value.pkg) && (last === "default" || last === "fetch" || value.path.length === 0 || last === "()"))
+    return httpBoundary(search, call, "fetch", value.made ?? null);
+  const match = search.catalogue.match(value.pkg, value.path);
+  if (!match) return null;
+  const { condition } = match.pattern;
+  if (condition?.kind === "method") return httpBoundary(search, call, match.compiled.sink.id, value.made ?? null);
+  if (condition && !conditionHolds(search.evaluator, call, condition)) return null;
+  if (condition?.kind === "command") return command(search, call);
+  if (match.compiled.sink.kind === "http-write") return methodBoundary(search, call, match, value.made ?? null);
+  return sdkBoundary(search, call, match, value.made ?? null);
+}
+
+function sdkBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, made: CallFact | null): Boundary {
+  const { sink } = match.compiled;
+  const natural = isNatural(match.compiled, match.path, laterNames(call)) && !billsAtOnce(search.evaluator, sink.id, call, match.path);
+  return {
+    call,
+    sink,
+    operation: match.operation,
+    kind: sink.kind,
+    tier: sink.tier,
+    natural,
+    http: null,
+    made,
+    local: sink.tier === "local-state",
+  };
+}
+
+/** `fetch(url, {method})`. */
+function httpBoundary(search: BoundarySearch, call: CallFact, sinkId: string, made: CallFact | null): Boundary | null {
+  const request = requestOf(search.evaluator, call);
+  if (!request || onlyAsks(search.evaluator, request)) return null;
+  return http(search, call, sinkId, request.method, request.url, made);
+}
+
+/** `axios.post(url, body)`. */
+function methodBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, made: CallFact | null): Boundary | null {
+  const { evaluator } = search;
+  const name = match.path.at(-1) ?? "";
+  const method = name === "del" ? "DELETE" : name.toUpperCase();
+  const [first, second] = call.args;
+  if (!["POST", "PUT", "PATCH", "DELETE"].includes(method)) {
+    // GraphQL clients and the like: the operation is in the document.
+    const boundary = sdkBoundary(search, call, match, made);
+    return boundary;
+  }
+  const url = (first && textOf(evaluator, first)) ?? HOLE;
+  const request = { method, url, body: second ?? null, options: call.args[2] ?? null };
+  if (onlyAsks(evaluator, request) || (second && bodyOnlyAsks(evaluator, second))) return null;
+  return http(search, call, match.compiled.sink.id, method, url, made);
+}
+
+function http(search: BoundarySearch, call: CallFact, sinkId: string, method: string, url: string, made: CallFact | null): Boundary | null {
+  const compiled = search.catalogue.sinks.find((one) => one.sink.id === sinkId);
+  if (!compiled) return null;
+  const { sink } = compiled;
+  return {
+    call,
+    sink,
+    operation: method,
+    kind: sink.kind,
+    tier: sink.tier,
+    natural: method === "PUT" || method === "DELETE",
+    http: { method, url },
+    made,
+    local: false,
+  };
+}
+
+type Condition = NonNullable<SinkMatch["pattern"]["condition"]>;
+
+function conditionHolds(evaluator: Evaluator, call: CallFact, condition: Condition): boolean {
+  const first = call.args[0];
+  if (!first) return false;
+  if (condition.kind === "command") return commandNames(evaluator, first).some((one) => segmentMatches(condition.name, one));
+  if (condition.kind === "background") return evaluator.of(first).some((one) => one.k === "object" && one.e.props.some((prop) => prop.key === "background"));
+  const document = documentOf(evaluator, first);
+  if (document === null) return false;
+  return condition.kind === "mutation" ? isMutation(document) : isQuery(document);
+}
+
+/** A GraphQL document, also inside `gql` and `{mutation: ...}`. */
+function documentOf(evaluator: Evaluator, expr: Expr, depth = 0): string | null {
+  if (depth > 4) return null;
+  if (expr.k === "call") {
+    for (const arg of expr.c.args) {
+      const inner = documentOf(evaluator, arg, depth + 1);
+      if (inner) return inner;
+    }
+    return null;
+  }
+  if (expr.k === "ref") {
+    const source = expr.b.sources[0];
+    if (source) return documentOf(evaluator, source, depth + 1);
+    return /mutation/i.test(expr.b.name) ? "mutation" : null;
+  }
+  if (expr.k === "object") {
+    const inner = expr.props.find((one) => ["mutation", "document", "query", "data"].includes(one.key));
+    return inner ? documentOf(evaluator, inner.value, depth + 1) : null;
+  }
+  const text = textOf(evaluator, expr);
+  return text === HOLE ? null : text;
+}
+
+/** The AWS command classes an argument may be. */
+function commandNames(evaluator: Evaluator, expr: Expr): string[] {
+  return evaluator.of(expr).flatMap((one) => (one.k === "ext" && one.path.at(-1) === "new" ? [one.path.at(-2) ?? ""] : []));
+}
+
+/** `client.send(new XCommand())`: the package of the command tells more than that of the client. */
+function command(search: BoundarySearch, call: CallFact): Boundary | null {
+  const first = call.args[0];
+  if (call.callee.k !== "member" || call.callee.p !== "send" || !first) return null;
+  for (const value of search.evaluator.of(first)) {
+    if (value.k !== "ext" || !value.pkg.startsWith("@aws-sdk/")) continue;
+    const match = search.catalogue.of(value.pkg).flatMap((compiled) => {
+      const name = value.path.at(-2) ?? "";
+      const pattern = compiled.write.find((one) => one.condition?.kind === "command" && segmentMatches(one.condition.name, name));
+      const natural = compiled.natural.some((one) => one.condition?.kind === "command" && segmentMatches(one.condition.name, name));
+      return pattern ? [{ compiled, name, natural }] : [];
+    })[0];
+    if (!match) continue;
+    const { sink } = match.compiled;
+    return {
+      call,
+      sink,
+      operation: `send(${match.name})`,
+      kind: sink.kind,
+      tier: sink.tier,
+      natural: match.natural,
+      http: null,
+      made: null,
+      local: sink.tier === "local-state",
+    };
+  }
+  return null;
+}
+
+function laterNames(call: CallFact): string[] {
+  const names: string[] = [];
+  for (let next = call.next; next; next = next.next) if (next.callee.k === "member") names.push(next.callee.p);
+  return names;
+}

@@ -1,0 +1,74 @@
+import type { CallFact, Expr } from "../facts/model.ts";
+import type { Evaluator } from "../values/evaluator.ts";
+import { findOption } from "../values/options.ts";
+import { HOLE, textOf } from "../values/text.ts";
+
+export interface HttpRequest {
+  method: string;
+  url: string;
+  body: Expr | null;
+  options: Expr | null;
+}
+
+const WRITES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+
+/** What `fetch(url, options)` or `axios(config)` sends; null for a read. */
+export function requestOf(evaluator: Evaluator, call: CallFact): HttpRequest | null {
+  const [first, second] = call.args;
+  if (!first) return null;
+  const options = second ?? first;
+  const made = first.k === "call" && first.c.isNew ? first.c : null;
+  if (made && made.callee.k === "global" && made.callee.name === "Request") return requestOf(evaluator, made);
+  const methods = methodsOf(evaluator, options);
+  const method = methods.find((one) => WRITES.has(one));
+  if (!method) return null;
+  const urlExpr = second ? first : findOption(evaluator, first, ["url"])?.value;
+  const body = findOption(evaluator, options, ["body", "data", "json"]);
+  return { method, url: (urlExpr && textOf(evaluator, urlExpr)) ?? HOLE, body: body?.value ?? null, options };
+}
+
+/** The methods an options object may ask for. Nothing said means GET; a method that cannot be known counts if there is a body. */
+export function methodsOf(evaluator: Evaluator, options: Expr): string[] {
+  const found = findOption(evaluator, options, ["method"]);
+  if (!found) return ["GET"];
+  const text = textOf(evaluator, found.value);
+  const known = evaluator.of(found.value).flatMap((one) => (one.k === "lit" ? [String(one.v).toUpperCase()] : []));
+  if (text && text !== HOLE) known.push(text.toUpperCase());
+  if (known.length > 0) return known;
+  return findOption(evaluator, options, ["body", "data"]) ? ["POST"] : ["GET"];
+}
+
+/** Posts that only ask: tokens, searches, previews, model calls. Judged by the last words of the path. */
+const ASKS =
+  /(?:^|[/.:_-])(?:oauth2?\/(?:v\d+\/)?token|tokens?|access_?token|refresh|introspect(?:ion)?|search|_search|_msearch|query|queries|look-?up|estimates?|estimate-?gas|quotes?|previews?|validate|verify|siteverify|verification\/check|simulate|simulation|calculate|generate-qr-code|qr-?code|embeddings?|completions?|generate_?content|rerank|moderations?|count_?tokens|autocomplete|suggest|batch-?get|mget|list|read|fetch|export_?query|graphql_?query|get[-_A-Z][\w-]*|rpc_?query|translate|detect|classify|analyze|geocode|price|prices|rates?)\/?(?:[?#].*)?$/i;
+const MODEL_CALL = /(?:anthropic|openai|mistral|groq|together|openrouter|perplexity|generativelanguage|cohere)[^/]*\/.*(?:messages|responses|chat|complete|generate)/i;
+
+export function onlyAsks(evaluator: Evaluator, request: HttpRequest): boolean {
+  if (request.method !== "POST") return false;
+  if (ASKS.test(request.url) || MODEL_CALL.test(request.url)) return true;
+  return request.body !== null && bodyOnlyAsks(evaluator, request.body);
+}
+
+const READ_RPC = /^(?:eth_(?:call|get|block|chain|estimate|gas|fee)|net_|web3_|get[A-Z]|simulateTransaction)/;
+
+/** A GraphQL query, a JSON-RPC read, or the exchange of a token. */
+export function bodyOnlyAsks(evaluator: Evaluator, body: Expr): boolean {
+  const text = textOf(evaluator, body);
+  if (text?.includes("grant_type=")) return true;
+  if (findOption(evaluator, body, ["grant_type"])) return true;
+  const query = findOption(evaluator, body, ["query"]);
+  const document = query ? textOf(evaluator, query.value) : null;
+  if (document && document !== HOLE) return isQuery(document);
+  const rpc = findOption(evaluator, body, ["jsonrpc"]) ? findOption(evaluator, body, ["method"]) : null;
+  const method = rpc ? textOf(evaluator, rpc.value) : null;
+  return method !== null && READ_RPC.test(method);
+}
+
+export function isQuery(document: string): boolean {
+  const operations = document.match(/(?:^|[\s}])(?:mutation|subscription)\b/);
+  return !operations && /^\s*(?:#.*\n\s*)*(?:query\b|\{|fragment\b)/.test(document);
+}
+
+export function isMutation(document: string): boolean {
+  return /(?:^|[\s}])mutation\b/.test(document);
+}

@@ -1,0 +1,23 @@
+import type { CallFact } from "../facts/model.ts";
+import type { Evaluator } from "../values/evaluator.ts";
+import { findOption } from "../values/options.ts";
+import { textOf } from "../values/text.ts";
+
+/** Fields of a Stripe subscription update that charge, or that count up: with them a repeat is not the same. */
+const BILLING = ["billing_cycle_anchor", "items", "add_invoice_items", "trial_end", "quantity", "price"];
+const HARMLESS_VALUES: Record<string, RegExp> = { billing_cycle_anchor: /^unchanged$/, trial_end: /^\d+$/ };
+
+/** An update that bills is not natural, whatever its name says. What a caller decides is not natural either. */
+export function billsAtOnce(evaluator: Evaluator, sinkId: string, call: CallFact, path: readonly string[]): boolean {
+  if (sinkId !== "stripe" || path.at(-1) !== "update" || path.at(-2) !== "subscriptions") return false;
+  const data = call.args[1];
+  if (!data) return false;
+  if (data.k !== "object" && !evaluator.of(data).some((one) => one.k === "object")) return true;
+  return BILLING.some((name) => {
+    const found = findOption(evaluator, data, [name]);
+    if (!found) return false;
+    const harmless = HARMLESS_VALUES[name];
+    const text = textOf(evaluator, found.value) ?? "";
+    return !harmless?.test(text);
+  });
+}

@@ -1,0 +1,89 @@
+import type { CallFact, ClassFact, Expr, FunctionFact } from "../facts/model.ts";
+import type { Callers, Evaluator } from "../values/evaluator.ts";
+
+/** One way a function comes to run. */
+export interface Edge {
+  call: CallFact;
+  caller: FunctionFact;
+  callee: FunctionFact;
+  /**
+   * call: called by name. callback: passed to something that is not known to be a registration, and run by it.
+   * process: reached over HTTP, a queue or a task id.
+   */
+  via: "call" | "callback" | "process";
+  /** Arguments before those of the function: `fn.call(self, a)` has one. */
+  offset: number;
+  /** What connects two processes: the URL, the queue, the task. */
+  label: string;
+}
+
+const MAX_TARGETS = 48;
+
+/** Who calls whom, across files. */
+export class CallGraph implements Callers {
+  readonly #to: Map<FunctionFact, Edge[]> = new Map();
+  readonly #from: Map<CallFact, Edge[]> = new Map();
+  readonly #nobody: Edge[] = [];
+
+  add(edge: Edge): void {
+    const known = this.#from.get(edge.call);
+    if (known?.some((one) => one.callee === edge.callee && one.via === edge.via)) return;
+    if (known) known.push(edge);
+    else this.#from.set(edge.call, [edge]);
+    const list = this.#to.get(edge.callee);
+    if (list) list.push(edge);
+    else this.#to.set(edge.callee, [edge]);
+  }
+
+  /** Calls of a function by name, with what they pass. */
+  of(fn: FunctionFact): readonly Edge[] {
+    const edges = this.#to.get(fn);
+    return edges ? edges.filter((one) => one.via === "call") : this.#nobody;
+  }
+
+  into(fn: FunctionFact): readonly Edge[] {
+    return this.#to.get(fn) ?? this.#nobody;
+  }
+
+  outOf(call: CallFact): readonly Edge[] {
+    return this.#from.get(call) ?? this.#nobody;
+  }
+}
+
+/**
+ * Builds the graph in rounds: the callee of a call may depend on what callers pass (a client, a callback), which depends
+ * on the graph.
+ */
+export function buildCallGraph(evaluator: Evaluator, rounds = 2): CallGraph {
+  let graph = new CallGraph();
+  for (let round = 0; round < rounds; round++) {
+    graph = new CallGraph();
+    for (const file of evaluator.project.files.values()) for (const call of file.calls) addTargets(evaluator, graph, call);
+    evaluator.useCallers(graph);
+  }
+  return graph;
+}
+
+function addTargets(evaluator: Evaluator, graph: CallGraph, call: CallFact): void {
+  const { callee } = call;
+  const applied = callee.k === "member" && (callee.p === "call" || callee.p === "apply") ? callee.o : null;
+  let count = 0;
+  for (const value of evaluator.of(applied ?? callee)) {
+    const target: FunctionFact | undefined =
+      value.k === "function" ? value.f : call.isNew && value.k === "class" ? constructorOf(value.c) : undefined;
+    if (!target?.hasBody || ++count > MAX_TARGETS) continue;
+    graph.add({ call, caller: call.fn, callee: target, via: "call", offset: applied ? 1 : 0, label: "" });
+  }
+  // A function written right at the call runs as part of it, unless the call only stores it.
+  for (const arg of call.args) for (const fn of inlineFunctions(arg)) graph.add({ call, caller: call.fn, callee: fn, via: "callback", offset: 0, label: "" });
+}
+
+function constructorOf(cls: ClassFact): FunctionFact | undefined {
+  return (cls.methods as Record<string, FunctionFact | undefined>)["constructor"];
+}
+
+function inlineFunctions(arg: Expr): FunctionFact[] {
+  if (arg.k === "function") return [arg.f];
+  const named = arg.k === "ref" && arg.b.sources.length === 1 ? arg.b.sources[0] : undefined;
+  return named?.k === "function" ? [named.f] : [];
+}

@@ -1,0 +1,158 @@
+import type { CallFact, Expr, FileFacts, FunctionFact, Region } from "../facts/model.ts";
+import type { Contexts } from "./context.ts";
+
+const COUNTER = /attempt|retr(?:y|ies)|tries|backoff/i;
+const LIMIT = /max_?(?:attempts|retries|tries)|retr(?:y|ies)|attempts/i;
+
+/** Hand-written retries: loops that go on after a failure, and functions that call themselves again. */
+export function addLoops(contexts: Contexts, file: FileFacts): void {
+  for (const region of loopsOf(file)) {
+    if (!isRetryLoop(region, file)) continue;
+    contexts.add({
+      family: "loop:handwritten",
+      region,
+      at: { fn: region.fn, pos: region.start },
+      label: "",
+      attempts: limitOf(region),
+    });
+  }
+  for (const fn of file.functions) {
+    const again = callsItself(fn);
+    if (again) contexts.add({ family: "loop:recursive", fn, at: { fn, pos: again.pos }, label: fn.name });
+  }
+}
+
+function loopsOf(file: FileFacts): Set<Region> {
+  const loops = new Set<Region>();
+  const visit = (from: Region) => {
+    for (let at: Region | null = from; at; at = at.parent) if (at.kind === "loop") loops.add(at);
+  };
+  for (const call of file.calls) visit(call.region);
+  for (const fn of file.functions) for (const exit of fn.exits) visit(exit.region);
+  return loops;
+}
+
+/**
+ * A loop over items is not a retry. One that counts attempts is, and so is one whose body fails into a catch that lets
+ * the loop go on.
+ */
+function isRetryLoop(region: Region, file: FileFacts): boolean {
+  const loop = region.loop as NonNullable<Region["loop"]>;
+  if (loop.type === "of" || loop.type === "in") return loop.over !== null && mentions(loop.over, COUNTER);
+  const counts = loop.test !== null && mentions(loop.test, COUNTER);
+  const inside = file.calls.filter((one) => within(one.region, region));
+  if (inside.length === 0) return false;
+  const caught = inside.some((one) => goesOnAfterFailure(one.region, region));
+  if (counts) return caught || leavesEarly(region);
+  // `while (true) { try { return await x() } catch { await sleep() } }`
+  return caught && leavesOnSuccess(region) && !walksPages(loop);
+}
+
+function mentions(expr: Expr, pattern: RegExp): boolean {
+  switch (expr.k) {
+    case "ref":
+      return pattern.test(expr.b.name);
+    case "global":
+      return pattern.test(expr.name);
+    case "member":
+      return pattern.test(expr.p) || mentions(expr.o, pattern);
+    case "op":
+    case "array":
+    case "template":
+      return expr.e.some((one) => mentions(one, pattern));
+    case "either":
+      return expr.e.some((one) => mentions(one, pattern));
+    default:
+      return false;
+  }
+}
+
+/** `while (cursor)`, `while (hasMore)`: page after page, not again and again. */
+function walksPages(loop: NonNullable<Region["loop"]>): boolean {
+  return loop.test !== null && mentions(loop.test, /cursor|page|hasMore|hasNext|next|offset|token|queue|length|done/i);
+}
+
+export function within(inner: Region, outer: Region): boolean {
+  for (let at: Region | null = inner; at; at = at.parent) if (at === outer) return true;
+  return false;
+}
+
+/** The call stands in a try of the loop whose catch does not always leave it. */
+function goesOnAfterFailure(from: Region, loop: Region): boolean {
+  for (let at: Region | null = from; at && at !== loop; at = at.parent) {
+    if (at.kind !== "try" || !at.handler) continue;
+    const handler = at.handler;
+    const leaves = handler.fn.exits.some(
+      (one) => one.region === handler && (one.kind === "throw" || one.kind === "return" || one.kind === "break"),
+    );
+    if (!leaves) return true;
+  }
+  return false;
+}
+
+function leavesEarly(loop: Region): boolean {
+  return loop.fn.exits.some((one) => one.kind !== "continue" && within(one.region, loop));
+}
+
+function leavesOnSuccess(loop: Region): boolean {
+  return loop.fn.exits.some((one) => (one.kind === "return" || one.kind === "break") && within(one.region, loop) && !inCatch(one.region, loop));
+}
+
+function inCatch(from: Region, loop: Region): boolean {
+  for (let at: Region | null = from; at && at !== loop; at = at.parent) if (at.kind === "catch") return true;
+  return false;
+}
+
+/** `attempt < 3`, or Infinity when the loop has no end of its own. */
+function limitOf(region: Region): number | null {
+  const test = region.loop?.test ?? null;
+  if (test === null || (test.k === "lit" && test.v === true)) return hasLimitInside(region) ? null : Number.POSITIVE_INFINITY;
+  if (test.k !== "op") return null;
+  for (const one of test.e) {
+    const source = one.k === "ref" && one.b.sources.length === 1 ? one.b.sources[0] : one;
+    if (source?.k === "lit" && typeof source.v === "number") return source.v;
+  }
+  return null;
+}
+
+function hasLimitInside(region: Region): boolean {
+  return region.fn.exits.some((one) => {
+    if (!within(one.region, region)) return false;
+    for (let at: Region | null = one.region; at && at !== region; at = at.parent)
+      if (at.test && mentions(at.test, LIMIT)) return true;
+    return false;
+  });
+}
+
+/** Calls itself out of a catch, or with a counter of attempts. */
+function callsItself(fn: FunctionFact): CallFact | null {
+  for (const call of callsWithin(fn)) {
+    const { callee } = call;
+    const same =
+      (callee.k === "ref" && callee.b.sources.some((one) => one.k === "function" && one.f === fn)) ||
+      (callee.k === "member" && callee.o.k === "this" && fn.cls !== null && fn.cls.methods[callee.p] === fn);
+    if (!same) continue;
+    const counts = call.args.some((one) => mentions(one, COUNTER) && one.k === "op") || call.args.some((one) => countsInside(one));
+    if (counts || (inCatchOf(call, fn) && !mentionsPages(call))) return call;
+  }
+  return null;
+}
+
+function callsWithin(fn: FunctionFact): CallFact[] {
+  const inner = fn.file.functions.filter((one) => one.parent === fn);
+  return [...fn.calls, ...inner.flatMap(callsWithin)];
+}
+
+function countsInside(expr: Expr): boolean {
+  return expr.k === "object" && expr.props.some((one) => COUNTER.test(one.key) && one.value.k === "op");
+}
+
+function inCatchOf(call: CallFact, fn: FunctionFact): boolean {
+  for (let at: Region | null = call.region; at; at = at.parent) if (at.kind === "catch") return true;
+  // `.catch(() => again())`
+  return call.fn !== fn && call.fn.parent === fn && call.fn.file.calls.some((one) => one.callee.k === "member" && one.callee.p === "catch" && one.args.some((arg) => arg.k === "function" && arg.f === call.fn));
+}
+
+function mentionsPages(call: CallFact): boolean {
+  return call.args.some((one) => mentions(one, /cursor|page|offset/i));
+}

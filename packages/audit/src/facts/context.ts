@@ -1,0 +1,79 @@
+import type { ArrowFunctionExpression, BindingPattern, Class, Expression, Function as FunctionNode, Statement, TSType } from "oxc-parser";
+import type { Binding, ClassFact, Expr, FileFacts, FunctionFact, Region, TypeFact } from "./model.ts";
+import type { PendingReference, Scope } from "./scope.ts";
+
+/**
+ * The state of lowering one file, and the way its parts call each other: expressions contain functions, functions contain
+ * statements, statements contain expressions.
+ */
+export interface Lowering {
+  readonly file: FileFacts;
+  readonly source: string;
+  scope: Scope;
+  fn: FunctionFact;
+  region: Region;
+  cls: ClassFact | null;
+  depth: number;
+  readonly pending: PendingReference[];
+  readonly pendingTypes: { type: TypeFact; scope: Scope }[];
+  expression(node: Expression): Expr;
+  statement(node: Statement): void;
+  functionOf(node: FunctionNode | ArrowFunctionExpression, name: string, kind: FunctionFact["kind"]): FunctionFact;
+  classOf(node: Class, name: string): ClassFact;
+  typeOf(node: TSType): TypeFact;
+  /** Declares the names of a pattern, each as the member of `value` that it takes. */
+  pattern(node: BindingPattern, value: Expr | null, kind: Binding["kind"], type: TypeFact | null): Binding;
+}
+
+export function reference(on: Lowering, name: string): Expr {
+  const expr: Expr = { k: "global", name };
+  on.pending.push({ expr, name, scope: on.scope });
+  return expr;
+}
+
+/** Runs with another scope, and puts the old one back. */
+export function inScope<T>(on: Lowering, scope: Scope, run: () => T): T {
+  const before = on.scope;
+  on.scope = scope;
+  try {
+    return run();
+  } finally {
+    on.scope = before;
+  }
+}
+
+export function inRegion(
+  on: Lowering,
+  kind: Region["kind"],
+  span: { start: number; end: number },
+  more: Partial<Region>,
+  run: () => void,
+): Region {
+  const region: Region = {
+    kind,
+    parent: on.region,
+    fn: on.fn,
+    start: span.start,
+    end: span.end,
+    test: null,
+    loop: null,
+    handler: null,
+    ...more,
+  };
+  const before = on.region;
+  on.region = region;
+  try {
+    run();
+  } finally {
+    on.region = before;
+  }
+  return region;
+}
+
+/** The name of a property key, or null if it is computed. */
+export function keyName(key: { type: string; name?: unknown; value?: unknown }, computed: boolean): string | null {
+  if (key.type === "PrivateIdentifier") return `#${String(key.name)}`;
+  if (key.type === "Identifier" && !computed) return String(key.name);
+  if (key.type === "Literal" && (typeof key.value === "string" || typeof key.value === "number")) return String(key.value);
+  return null;
+}

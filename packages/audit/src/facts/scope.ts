@@ -1,0 +1,57 @@
+import type { Binding, Expr, FileFacts, FunctionFact } from "./model.ts";
+
+/** Lexical scopes while one file is lowered. References are resolved late, because functions and vars are hoisted. */
+export class Scope {
+  readonly names: Map<string, Binding> = new Map();
+  readonly parent: Scope | null;
+  readonly fn: FunctionFact | null;
+  /** Where `var` goes. */
+  readonly hoist: Scope;
+
+  constructor(parent: Scope | null, fn: FunctionFact | null, isFunction: boolean) {
+    this.parent = parent;
+    this.fn = fn;
+    this.hoist = isFunction || parent === null ? this : parent.hoist;
+  }
+
+  find(name: string): Binding | null {
+    for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
+      const found = scope.names.get(name);
+      if (found) return found;
+    }
+    return null;
+  }
+
+  declare(file: FileFacts, name: string, kind: Binding["kind"], pos: number): Binding {
+    const target = kind === "var" ? this.hoist : this;
+    const existing = target.names.get(name);
+    // `var` twice, an overload, or an interface merged with a class: one binding.
+    if (existing && existing.kind !== "import") {
+      if (existing.kind === "type" && kind !== "type") existing.kind = kind;
+      return existing;
+    }
+    const binding: Binding = {
+      name,
+      kind,
+      file,
+      fn: target.fn,
+      sources: [],
+      type: null,
+      param: null,
+      imported: null,
+      decl: null,
+      reassigned: false,
+      pos,
+    };
+    target.names.set(name, binding);
+    file.bindings.push(binding);
+    return binding;
+  }
+}
+
+/** A reference that waits until all declarations of the file are known. */
+export interface PendingReference {
+  expr: Expr;
+  name: string;
+  scope: Scope;
+}

@@ -1,0 +1,76 @@
+import { type Dirent, readdirSync, statSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+
+/** Folders that hold no code of the project: installed, built, recorded. */
+const SKIPPED = new Set([
+  "node_modules",
+  "bower_components",
+  "jspm_packages",
+  "coverage",
+  "dist",
+  "build",
+  "out",
+  "target",
+  "vendor",
+  "__snapshots__",
+]);
+const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
+const DECLARATION = /\.d\.[cm]?ts$/;
+/** Configuration that says which code runs when. Read as data, never executed. */
+const CONFIG = /^(?:package|vercel|onceguard\.audit)\.json$/;
+/** Larger sources are bundles or data. */
+export const MAX_BYTES = 1_500_000;
+const MAX_FILES = 200_000;
+
+export interface FoundFiles {
+  sources: { path: string; absolute: string }[];
+  configs: { path: string; absolute: string }[];
+  /** What was not read, and why. */
+  notRead: { path: string; why: string }[];
+}
+
+/** Lists the sources below a folder. Symbolic links are not followed: they may leave the folder, or loop. */
+export function findFiles(root: string): FoundFiles {
+  const found: FoundFiles = { sources: [], configs: [], notRead: [] };
+  const folders = [root];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    let entries: Dirent[];
+    try {
+      entries = readdirSync(folder, { withFileTypes: true });
+    } catch (error) {
+      found.notRead.push({ path: portable(relative(root, folder)), why: messageOf(error) });
+      continue;
+    }
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const entry of entries) {
+      const absolute = join(folder, entry.name);
+      if (entry.isSymbolicLink()) {
+        if (SOURCE.test(entry.name)) found.notRead.push({ path: portable(relative(root, absolute)), why: "symbolic link" });
+      } else if (entry.isDirectory()) {
+        if (!SKIPPED.has(entry.name) && !(entry.name.startsWith(".") && entry.name.length > 1)) folders.push(absolute);
+      } else if (entry.isFile()) addFile(found, portable(relative(root, absolute)), absolute, entry.name);
+    }
+    if (found.sources.length > MAX_FILES) {
+      found.notRead.push({ path: ".", why: `more than ${MAX_FILES} source files; the rest was left out` });
+      break;
+    }
+  }
+  found.sources.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return found;
+}
+
+function addFile(found: FoundFiles, path: string, absolute: string, name: string): void {
+  if (CONFIG.test(name)) found.configs.push({ path, absolute });
+  if (!SOURCE.test(name) || DECLARATION.test(name)) return;
+  const bytes = statSync(absolute).size;
+  if (bytes > MAX_BYTES) found.notRead.push({ path, why: `${Math.round(bytes / 1e5) / 10} MB: a bundle or data, not source` });
+  else found.sources.push({ path, absolute });
+}
+
+function portable(path: string): string {
+  return sep === "/" ? path : path.split(sep).join("/");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
+}

@@ -1,0 +1,98 @@
+import type { CallGraph, Edge } from "../calls/call-graph.ts";
+import type { Contexts, RetryContext } from "../contexts/context.ts";
+import type { CallFact, FunctionFact, Region } from "../facts/model.ts";
+import type { PathClass } from "../project/path-class.ts";
+import type { Project } from "../project/project.ts";
+
+/** One step of the way from the effect back to what repeats it. */
+export interface Step {
+  call: CallFact;
+  via: Edge["via"];
+  label: string;
+}
+
+/** The shortest way from one retry context to the effect. Steps go outwards: the first call is the effect itself. */
+export interface RetryPath {
+  context: RetryContext;
+  steps: Step[];
+}
+
+const MAX_STATES = 4000;
+const MAX_STEPS = 24;
+const NOT_CALLERS: ReadonlySet<PathClass> = new Set(["test", "example", "generated"]);
+
+interface State {
+  fn: FunctionFact;
+  region: Region;
+  steps: Step[];
+  /** Inside a helper that runs a parameter: only the way of that parameter leads further out. */
+  helper: boolean;
+}
+
+/** Searches backwards from a call: for every retry family the first, shortest way. */
+export function findPaths(project: Project, graph: CallGraph, contexts: Contexts, from: CallFact): Map<string, RetryPath> {
+  const found = new Map<string, RetryPath>();
+  const seen = new Set<FunctionFact>();
+  const seenHelpers = new Set<FunctionFact>();
+  const queue: State[] = [{ fn: from.fn, region: from.region, steps: [{ call: from, via: "call", label: "" }], helper: false }];
+  const meet = (context: RetryContext, steps: Step[]) => {
+    if (!found.has(context.family)) found.set(context.family, { context, steps });
+  };
+  for (let at = 0; at < queue.length && at < MAX_STATES; at++) {
+    const state = queue[at] as State;
+    for (let region: Region | null = state.region; region; region = region.parent)
+      for (const context of contexts.ofRegion(region)) meet(context, state.steps);
+    const known = state.helper ? seenHelpers : seen;
+    if (known.has(state.fn) || state.steps.length > MAX_STEPS) continue;
+    known.add(state.fn);
+    for (const context of entriesOf(contexts, state.fn)) if (!state.helper || context.family.startsWith("loop:")) meet(context, state.steps);
+    for (const context of contexts.replaysOf(state.fn, (state.steps.at(-1) as Step).call.pos)) meet(context, state.steps);
+    for (const next of outwards(project, graph, contexts, state)) queue.push(next);
+  }
+  return found;
+}
+
+/** A route that a provider or a queue calls is not entered by people: the more precise family stands for it. */
+function entriesOf(contexts: Contexts, fn: FunctionFact): readonly RetryContext[] {
+  const all = contexts.ofFunction(fn);
+  if (all.length < 2) return all;
+  const precise = all.some((one) => /^(?:webhook|queue|cron):/.test(one.family) && one.family !== "webhook:generic");
+  const generic = all.some((one) => one.family === "webhook:generic");
+  return all.filter((one) => {
+    if (one.family === "entry:http-route") return !precise && !generic;
+    return one.family !== "webhook:generic" || !precise;
+  });
+}
+
+function outwards(project: Project, graph: CallGraph, contexts: Contexts, state: State): State[] {
+  const next: State[] = [];
+  const { fn, steps } = state;
+  let climbed = false;
+  for (const edge of graph.into(fn)) {
+    if (edge.via === "callback" && contexts.registrations.has(edge.call)) {
+      climbed = true;
+      continue;
+    }
+    // A job that is enqueued twice is the business of the call that enqueues it.
+    if (edge.via === "process" && !edge.label.startsWith("route ")) continue;
+    if (NOT_CALLERS.has(project.classes.get(edge.caller.file) ?? "production")) continue;
+    const step: Step = { call: edge.call, via: edge.via, label: edge.label };
+    const throughParam = edge.via === "call" && callsParam(edge.call);
+    if (state.helper && !throughParam && !edge.call.args.some(isParam)) continue;
+    climbed = true;
+    next.push({ fn: edge.caller, region: edge.call.region, steps: [...steps, step], helper: throughParam || state.helper });
+  }
+  // A closure that is stored or returned runs for whoever made it.
+  if (!climbed && fn.parent && fn.parent.kind !== "module" && contexts.ofFunction(fn).length === 0 && !state.helper)
+    next.push({ fn: fn.parent, region: fn.parent.region, steps, helper: false });
+  return next;
+}
+
+function callsParam(call: CallFact): boolean {
+  return isParam(call.callee);
+}
+
+function isParam(expr: CallFact["callee"]): boolean {
+  if (expr.k === "ref") return expr.b.param !== null || expr.b.sources.some((one) => one.k === "member" && isParam(one.o));
+  return expr.k === "member" && expr.o.k === "ref" && expr.o.b.param !== null && expr.o.b.type === null;
+}

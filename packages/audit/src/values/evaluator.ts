@@ -1,0 +1,326 @@
+import type { Binding, CallFact, ClassFact, Expr, FileFacts, FunctionFact } from "../facts/model.ts";
+import { packageName } from "../project/packages.ts";
+import { type Project, WriteIndex } from "../project/project.ts";
+import { arrayCall, isArrayCallback } from "./array-calls.ts";
+import { ClassIndex } from "./class-index.ts";
+import { typeValues } from "./type-values.ts";
+import { unique, type Value } from "./value.ts";
+
+const MAX_VALUES = 64;
+const MAX_CALLERS = 60;
+const MAX_DEPTH = 60;
+
+/** Who calls a function, for the values of its parameters. */
+export interface Callers {
+  of(fn: FunctionFact): readonly { call: CallFact; offset: number }[];
+}
+
+/**
+ * Tells what expressions may be, across files, without running anything: by assignments, imports and exports, classes,
+ * factories, type annotations, and by what callers pass. It over-approximates values and gives up early.
+ */
+export class Evaluator {
+  readonly project: Project;
+  readonly classes: ClassIndex;
+  readonly writes: WriteIndex;
+  readonly #memo: Map<Expr, Value[]> = new Map();
+  readonly #bindings: Map<Binding, Value[]> = new Map();
+  readonly #active: Set<object> = new Set();
+  readonly #callbacks: Map<FunctionFact, { call: CallFact; index: number }[]> = new Map();
+  #callers: Callers | null = null;
+  #depth = 0;
+  /** How often a cycle or the depth limit cut an answer short. */
+  #cut = 0;
+
+  constructor(project: Project) {
+    this.project = project;
+    this.writes = new WriteIndex(project.files.values());
+    this.classes = new ClassIndex(project, (expr) => this.of(expr));
+    for (const file of project.files.values())
+      for (const call of file.calls)
+        call.args.forEach((arg, index) => {
+          const fn = arg.k === "function" ? arg.f : arg.k === "ref" ? functionOf(arg.b) : null;
+          if (fn) push(this.#callbacks, fn, { call, index });
+        });
+  }
+
+  /** From now on parameters are also known by what callers pass. */
+  useCallers(callers: Callers): void {
+    this.#callers = callers;
+    this.#memo.clear();
+    this.#bindings.clear();
+  }
+
+  /** The calls a function is passed to as an argument. */
+  passedTo(fn: FunctionFact): readonly { call: CallFact; index: number }[] {
+    return this.#callbacks.get(fn) ?? [];
+  }
+
+  of(expr: Expr): Value[] {
+    const known = this.#memo.get(expr);
+    if (known) return known;
+    if (this.#active.has(expr) || this.#depth > MAX_DEPTH) {
+      this.#cut++;
+      return [];
+    }
+    const cut = this.#cut;
+    this.#active.add(expr);
+    this.#depth++;
+    const values = unique(this.#compute(expr)).slice(0, MAX_VALUES);
+    this.#depth--;
+    this.#active.delete(expr);
+    // Inside a cycle the answer may be partial: nothing found there is asked again later.
+    if (cut === this.#cut || values.length > 0 || this.#active.size === 0) this.#memo.set(expr, values);
+    return values;
+  }
+
+  #compute(expr: Expr): Value[] {
+    switch (expr.k) {
+      case "lit":
+        return expr.v === null ? [] : [{ k: "lit", v: expr.v }];
+      case "ref":
+        return this.ofBinding(expr.b);
+      case "global":
+        return [{ k: "global", path: [expr.name] }];
+      case "this":
+        return expr.cls ? [{ k: "instance", c: expr.cls }] : [];
+      case "super":
+        return expr.cls?.superClass ? this.of(expr.cls.superClass).flatMap((one) => instantiate(one)) : [];
+      case "member":
+        return this.#member(expr);
+      case "call":
+        return this.ofCall(expr.c);
+      case "object":
+        return [{ k: "object", e: expr, file: null }];
+      case "array":
+        return [{ k: "array", e: unique(expr.e.flatMap((one) => this.#element(one))) }];
+      case "function":
+        return [{ k: "function", f: expr.f }];
+      case "class":
+        return [{ k: "class", c: expr.c }];
+      case "either":
+        return (expr.op === "&&" ? expr.e.slice(-1) : expr.e).flatMap((one) => this.of(one));
+      case "spread":
+        return this.of(expr.e);
+      case "import":
+        return [];
+      case "template":
+      case "op":
+        return [];
+    }
+  }
+
+  #element(expr: Expr): Value[] {
+    const values = this.of(expr);
+    return expr.k === "spread" ? values.flatMap((one) => (one.k === "array" ? one.e : [])) : values;
+  }
+
+  ofBinding(b: Binding): Value[] {
+    const known = this.#bindings.get(b);
+    if (known) return known;
+    if (this.#active.has(b)) {
+      this.#cut++;
+      return [];
+    }
+    const cut = this.#cut;
+    this.#active.add(b);
+    const values = unique(this.#binding(b)).slice(0, MAX_VALUES);
+    this.#active.delete(b);
+    if (cut === this.#cut || values.length > 0 || this.#active.size === 0) this.#bindings.set(b, values);
+    return values;
+  }
+
+  #binding(b: Binding): Value[] {
+    if (b.imported) return this.imported(b.file, b.imported.from, b.imported.name);
+    const values = b.sources.flatMap((one) => this.of(one));
+    if (b.param) {
+      const typed = b.type ? this.ofType(b) : [];
+      values.push(...typed);
+      if (typed.every((one) => one.k === "shape")) values.push(...this.#passed(b));
+      return values.length > 0 ? values : [{ k: "param", b }];
+    }
+    if (b.type && !values.some((one) => one.k !== "lit")) values.push(...this.ofType(b));
+    return values;
+  }
+
+  ofType(b: Binding): Value[] {
+    return b.type ? typeValues(this, b.type) : [];
+  }
+
+  /** What callers, array methods and packages pass for a parameter. */
+  #passed(b: Binding): Value[] {
+    const { fn, index, rest } = b.param as NonNullable<Binding["param"]>;
+    const values: Value[] = [];
+    for (const { call, offset } of this.#callers?.of(fn).slice(0, MAX_CALLERS) ?? []) {
+      if (rest) values.push({ k: "array", e: call.args.slice(index - offset).flatMap((one) => this.of(one)) });
+      else {
+        const arg = call.args[index - offset];
+        if (arg) values.push(...this.of(arg));
+      }
+      if (values.length > MAX_VALUES) break;
+    }
+    for (const { call } of this.passedTo(fn)) {
+      if (call.callee.k !== "member") {
+        values.push(...this.of(call.callee).flatMap((one) => handed(one, index)));
+        continue;
+      }
+      const on = this.of(call.callee.o);
+      if (isArrayCallback(call.callee.p, index)) values.push(...on.flatMap((one) => (one.k === "array" ? one.e : [])));
+      if (call.callee.p === "then" && index === 0) values.push(...on.filter((one: Value) => one.k !== "param"));
+      else if (/transaction|^tx$/i.test(call.callee.p)) values.push(...on.filter((one) => one.k === "ext"));
+      else values.push(...this.of(call.callee).flatMap((one) => handed(one, index)));
+    }
+    return values;
+  }
+
+  imported(from: FileFacts, request: string, name: string): Value[] {
+    const path = this.project.resolver.resolve(from.path, request);
+    const file = path === null ? undefined : this.project.files.get(path);
+    if (file) return this.exported(file, name);
+    if (request.startsWith(".")) return [];
+    return [{ k: "ext", pkg: packageName(request), path: name === "*" ? [] : [name] }];
+  }
+
+  exported(file: FileFacts, name: string): Value[] {
+    if (name === "*") return [{ k: "namespace", file }];
+    if (this.#depth > MAX_DEPTH) return [];
+    this.#depth++;
+    const values: Value[] = [];
+    for (const one of file.exports) {
+      if (one.name === name) values.push(...(one.value ? this.of(one.value) : this.imported(file, one.from ?? "", one.importName ?? name)));
+      else if (one.name === "*" && name !== "default" && one.from !== null) values.push(...this.imported(file, one.from, name).filter(inside));
+    }
+    if (values.length === 0) values.push(...this.#commonJs(file, name));
+    this.#depth--;
+    return unique(values);
+  }
+
+  #commonJs(file: FileFacts, name: string): Value[] {
+    const values: Value[] = [];
+    for (const { o, p, value } of file.writes) {
+      const onModule = o.k === "global" && o.name === "module" && p === "exports";
+      const onExports =
+        (o.k === "global" && o.name === "exports") ||
+        (o.k === "member" && o.p === "exports" && o.o.k === "global" && o.o.name === "module");
+      if (onModule) values.push(...(name === "default" ? this.of(value) : this.of(value).flatMap((one) => this.memberOf(one, name))));
+      else if (onExports && p === name) values.push(...this.of(value));
+    }
+    return values;
+  }
+
+  #member(expr: Extract<Expr, { k: "member" }>): Value[] {
+    const values = this.of(expr.o).flatMap((one) => this.memberOf(one, expr.p));
+    if (expr.o.k === "ref")
+      for (const write of this.writes.of(expr.o.b)) if (write.p === expr.p || expr.p === "[]") values.push(...this.of(write.value));
+    return values;
+  }
+
+  memberOf(value: Value, p: string): Value[] {
+    switch (value.k) {
+      case "ext":
+      case "global":
+        return value.path.length > 12 ? [] : [{ ...value, path: [...value.path, p] }];
+      case "namespace":
+        return this.exported(value.file, p);
+      case "instance":
+        return this.classes.member(value.c, p).flatMap((one) => (one.k === "expr" ? this.of(one.e) : one.k === "type" ? typeValues(this, one.t) : [one.v]));
+      case "class":
+        return this.classes.static(value.c, p).flatMap((one) => (one.k === "expr" ? this.of(one.e) : one.k === "type" ? [] : [one.v]));
+      case "object":
+        return this.#property(value.e, p);
+      case "array":
+        return p === "[]" || /^\d+$/.test(p) ? value.e : [];
+      case "shape": {
+        const type = value.members[p];
+        return type ? typeValues(this, type) : [];
+      }
+      default:
+        return [];
+    }
+  }
+
+  #property(object: Extract<Expr, { k: "object" }>, p: string): Value[] {
+    // `options = { ...options, x }`: the object is among its own spreads.
+    const guard = object.props;
+    if (this.#active.has(guard) || this.#depth > MAX_DEPTH) {
+      this.#cut++;
+      return [];
+    }
+    this.#active.add(guard);
+    const values: Value[] = [];
+    for (const one of object.props) {
+      if (one.key === p || p === "[]" || one.key === "[]") values.push(...(one.key === "..." ? [] : this.of(one.value)));
+      if (one.key === "...") values.push(...this.of(one.value).flatMap((from) => (from.k === "lit" ? [] : this.memberOf(from, p))));
+    }
+    this.#active.delete(guard);
+    return values;
+  }
+
+  ofCall(c: CallFact): Value[] {
+    const first = c.args[0];
+    if (c.callee.k === "global" && c.callee.name === "require" && first?.k === "lit" && typeof first.v === "string") return this.#required(c.fn.file, first.v);
+    const array = arrayCall(this, c);
+    if (array) return array;
+    const values: Value[] = [];
+    for (const callee of this.of(c.callee)) {
+      if (c.isNew) values.push(...instantiate(callee, c));
+      else if (callee.k === "function") values.push(...this.returned(callee.f));
+      else if (callee.k === "ext" || callee.k === "global") {
+        values.push({ ...callee, path: [...callee.path, "()"], made: callee.made ?? c });
+        // A package that takes a function usually gives it back wrapped.
+        if (callee.k === "ext") for (const arg of c.args) values.push(...this.#functions(arg));
+      }
+      if (values.length > MAX_VALUES) break;
+    }
+    return values;
+  }
+
+  #functions(arg: Expr): Value[] {
+    if (arg.k !== "function" && arg.k !== "ref" && arg.k !== "call") return [];
+    return this.of(arg).filter((one) => one.k === "function");
+  }
+
+  #required(file: FileFacts, request: string): Value[] {
+    const path = this.project.resolver.resolve(file.path, request);
+    const target = path === null ? undefined : this.project.files.get(path);
+    if (!target) return request.startsWith(".") ? [] : [{ k: "ext", pkg: packageName(request), path: [] }];
+    const whole = this.exported(target, "default");
+    return whole.length > 0 ? whole : [{ k: "namespace", file: target }];
+  }
+
+  returned(fn: FunctionFact): Value[] {
+    const values = unique(fn.returns.flatMap((one) => this.of(one)));
+    if (fn.returnType && !values.some((one) => one.k !== "lit" && one.k !== "param")) values.push(...typeValues(this, fn.returnType));
+    return values;
+  }
+}
+
+function inside(value: Value): boolean {
+  return value.k !== "ext" && value.k !== "global";
+}
+
+/** `new x`. */
+export function instantiate(value: Value, c?: CallFact): Value[] {
+  if (value.k === "class") return [{ k: "instance", c: value.c }];
+  if (value.k === "ext" || value.k === "global")
+    return [{ ...value, path: [...value.path, "new"], ...((value.made ?? c) ? { made: (value.made ?? c) as CallFact } : {}) }];
+  return [];
+}
+
+/** What a package hands to a callback. */
+function handed(value: Value, _index: number): Value[] {
+  return value.k === "ext" && value.path.length < 10 ? [{ ...value, path: [...value.path, "cb"] }] : [];
+}
+
+function functionOf(b: Binding): FunctionFact | null {
+  const only = b.sources.length === 1 ? b.sources[0] : undefined;
+  return only?.k === "function" ? only.f : null;
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}
+
+export type { ClassFact };

@@ -1,0 +1,61 @@
+import type { Binding, CallFact, ClassFact, Expr, FileFacts, FunctionFact, TypeFact } from "../facts/model.ts";
+
+/** What an expression may be at run time, as far as the sources tell. */
+export type Value =
+  /**
+   * Something of a package. `path` is how it was come by: names, "()" for a call, "new", and "cb" for what the package
+   * hands to a callback. `new Stripe(x).refunds.create` is stripe: default new refunds create.
+   * `made` is the call that made the client, for its options.
+   */
+  | { k: "ext"; pkg: string; path: string[]; made?: CallFact }
+  | { k: "global"; path: string[]; made?: CallFact }
+  | { k: "function"; f: FunctionFact }
+  | { k: "class"; c: ClassFact }
+  | { k: "instance"; c: ClassFact }
+  | { k: "object"; e: Extract<Expr, { k: "object" }>; file: FileFacts | null }
+  | { k: "array"; e: Value[] }
+  | { k: "namespace"; file: FileFacts }
+  | { k: "lit"; v: string | number | boolean }
+  /** Known by its type only. */
+  | { k: "shape"; members: Record<string, TypeFact> }
+  /** A parameter that no known caller fills. */
+  | { k: "param"; b: Binding };
+
+/** Keeps one of each. */
+export function unique(values: Value[]): Value[] {
+  if (values.length < 2) return values;
+  const seen = new Set<unknown>();
+  return values.filter((one) => {
+    const key = identityOf(one);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+function identityOf(value: Value): unknown {
+  switch (value.k) {
+    case "ext":
+      return `${value.pkg}:${value.path.join(".")}`;
+    case "global":
+      return `global:${value.path.join(".")}`;
+    case "function":
+      return value.f;
+    case "class":
+      return value.c;
+    case "instance":
+      return value.c.methods;
+    case "object":
+      return value.e;
+    case "namespace":
+      return value.file;
+    case "lit":
+      return `lit:${typeof value.v}:${value.v}`;
+    case "shape":
+      return value.members;
+    case "param":
+      return value.b;
+    case "array":
+      return value;
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * A new epoch begins when a store is restored from an older backup: what was recorded between the two is gone, and what
+ * was sent in between is not. While it is in force, a request without a record is a question, not a first call.
+ */
+export interface Epoch {
+  /** From 1. */
+  readonly number: number;
+  /** What the backup holds up to; ms since the epoch, as are all times here. */
+  readonly backupAt: number;
+  readonly restoredAt: number;
+  /** When new requests count as new again; null: when a person says so. */
+  readonly until: number | null;
+  readonly actor: string;
+  readonly reason: string;
+}
+
+export interface EpochOrder {
+  readonly backupAt: number;
+  /** How long it is in force, in ms; null: until lifted. */
+  readonly lastsMs: number | null;
+  readonly actor: string;
+  readonly reason: string;
+}

@@ -1,0 +1,67 @@
+import { OnceguardError } from "../core/errors.ts";
+import type { Receipt } from "../core/receipt.ts";
+import { type Duration, durationMs } from "../core/duration.ts";
+import { decide, found, requireReason, requireVersion } from "./decide.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** A person's consent to a held request. */
+export interface ApprovalGrant {
+  readonly actor: string;
+  readonly reason: string;
+  /** The version the decision was made on. When the record has moved since, it is refused. */
+  readonly expectedVersion?: number;
+  /** How long the consent lasts. Default: the guard's `approvalFor`. */
+  readonly lasts?: Duration;
+  readonly tenant?: string;
+}
+
+/** A person's no. */
+export interface Denial {
+  readonly actor: string;
+  readonly reason: string;
+  readonly expectedVersion?: number;
+  readonly tenant?: string;
+}
+
+/**
+ * Records the consent with the request (row 3). It is bound to what the request is: its fingerprint, and the versions of
+ * action and policy under which it was held; whoever executes it consumes it in the same write.
+ *
+ * @throws OnceguardError `receipt_not_found` | `version_conflict` | `not_resolvable` | `missing_reason` |
+ *   `approver_is_proposer`
+ */
+export async function approve(
+  runtime: Runtime,
+  tenant: string,
+  requestId: string,
+  grant: ApprovalGrant,
+): Promise<Receipt> {
+  const { actor, reason, expectedVersion, lasts } = grant;
+  requireReason(actor, reason);
+  const lastsMs = lasts === undefined ? runtime.approvalMs : durationMs(lasts, "lasts");
+  const receipt = await found(runtime, tenant, requestId);
+  requireVersion(receipt, expectedVersion);
+  if (receipt.riskTier === "irreversible" && receipt.actor === actor) {
+    throw new OnceguardError(
+      "approver_is_proposer",
+      `"${actor}" proposed request "${requestId}" and cannot approve it: what is irreversible takes two.`,
+      { requestId, actor },
+    );
+  }
+  const expiresAt = receipt.readAt + lastsMs;
+  const { fingerprint } = receipt;
+  return decide(runtime, receipt, { type: "approve", approval: { actor, reason, expiresAt, fingerprint } });
+}
+
+/**
+ * Ends a held request for good (row 4).
+ *
+ * @throws OnceguardError `receipt_not_found` | `version_conflict` | `not_resolvable` | `missing_reason`
+ */
+export async function deny(runtime: Runtime, tenant: string, requestId: string, denial: Denial): Promise<Receipt> {
+  const { actor, reason, expectedVersion } = denial;
+  requireReason(actor, reason);
+  const receipt = await found(runtime, tenant, requestId);
+  requireVersion(receipt, expectedVersion);
+  return decide(runtime, receipt, { type: "deny", actor, reason });
+}

@@ -1,0 +1,53 @@
+import type { Action } from "../core/action.ts";
+import type { Start } from "../core/claim.ts";
+import { halted, mismatch, notItsTurn, type Outcome, outcomeOf, skipped } from "../core/outcome.ts";
+import type { Judgement } from "../core/policy.ts";
+import { claim, claimRequest } from "./claim.ts";
+import { holdFor } from "./judge-request.ts";
+import { replay } from "./replay.ts";
+import type { Runtime } from "./runtime.ts";
+import { joinedTransaction } from "./transact.ts";
+
+/**
+ * The outbox: the request is recorded, in the caller's transaction where there is one, and nothing is sent. A sweeper
+ * finds it once that is committed, and carries it out like a retry that is due.
+ */
+export async function enqueueRequest(runtime: Runtime, action: Action, judgement: Judgement): Promise<Outcome> {
+  const { requestId, boundTo } = action;
+  // Not the case's own answer yet: what it takes for this request would stay taken if the caller rolls back.
+  const waits = judgement.verdict === "review" ? "approval" : boundTo === null ? null : "case";
+  const start: Start =
+    waits === null
+      ? { state: "retry_wait" }
+      : {
+          state: "held",
+          hold: holdFor(runtime, action, waits, judgement.reasons),
+          dueInMs: waits === "case" ? 0 : runtime.holdMs,
+        };
+  const answer =
+    action.tx === undefined
+      ? await claim(runtime, action, start)
+      : await joinedTransaction(runtime, action.tx).claim(
+          claimRequest(runtime, action, start, runtime.randomness.token()),
+        );
+  switch (answer.kind) {
+    case "claimed":
+      throw new Error("an enqueued request does not run at once");
+    case "recorded":
+      return outcomeOf(answer.receipt);
+    case "exists":
+      return answer.halt ? halted(requestId, answer.halt, answer.receipt) : replayed(runtime, answer.receipt, action);
+    case "halted":
+      return halted(requestId, answer.halt, null);
+    case "skipped":
+      return skipped(requestId, answer.earlier);
+    case "busy":
+      return notItsTurn(requestId, answer.recordId);
+    case "new_epoch":
+      throw new Error("what is not sent now is no question about the past");
+  }
+}
+
+function replayed(runtime: Runtime, receipt: Parameters<typeof replay>[1], action: Action): Outcome {
+  return receipt.fingerprint === action.fingerprint ? replay(runtime, receipt, action) : mismatch(action.requestId);
+}
