@@ -106,10 +106,18 @@ const ASSUMPTIONS = [
   { name: "P", flags: ["DROP_P"], falls: 1, words: "a person who decides while it is on its way" },
 ];
 
-/** What the code does not do yet: remove the entry when it does, and see README.md. */
+/** Where the code does less than it could: `falls`, as the code is; null, with the rule that is missing. See README.md. */
 const GAPS = [
+  { name: "ONE_DENIAL_COUNTS_FOR_ALL", flags: ["DENIALS"], falls: 1 },
+  { name: "ONE_DENIAL_COUNTS_FOR_ALL", flags: ["DENIALS", "KEY"], falls: 2 },
+  { name: "with DENIAL_OF_THE_ONLY_ATTEMPT", flags: ["DENIALS", "DENIAL_OF_THE_ONLY_ATTEMPT"], falls: null },
+  { name: "with it, and a downstream key", flags: ["DENIALS", "KEY", "DENIAL_OF_THE_ONLY_ATTEMPT"], falls: null },
   { name: "SENDS_DESPITE_CONFLICT", flags: ["PROBE", "LYING_PROBE", "CRASHES=0"], falls: 9 },
-  { name: "WITH_THE_RULE", flags: ["PROBE", "LYING_PROBE", "CRASHES=0", "STOPS_ON_CONFLICT", "ONLY=9"], falls: null },
+  {
+    name: "with STOPS_ON_CONFLICT",
+    flags: ["PROBE", "LYING_PROBE", "CRASHES=0", "STOPS_ON_CONFLICT", "ONLY=9"],
+    falls: null,
+  },
 ];
 
 /** The rows of semantics.md section 4 that are modelled: every step of each must be taken in some configuration. */
@@ -299,7 +307,7 @@ async function replay(flags, folder) {
   const trail = join(folder, "guard.pml.trail");
   await readFile(trail); // a clear error where there is none
   const { output } = await run("spin", ["-T", ...defines(flags), "-k", trail, MODEL], folder);
-  const [story = "", end = ""] = output.split(/^(?=spin: )|(?<=\): )(?=spin: )/m, 2);
+  const [story = "", end = ""] = output.split(/(?=spin: )/, 2);
   let number = 0;
   for (const step of story.split("\n").filter(Boolean)) console.log(`${String(++number).padStart(4)}  ${step}`);
   const last = /^\s+(state|fence|generation|mayHaveApplied|conflict|effects) = .*$/gm;

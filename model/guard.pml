@@ -41,6 +41,8 @@ bool marked;                /* MARK: the current attempt was about to be sent */
 bool settled;               /* EVENTUAL, by the store's clock: the settle delay since the last attempt's end has passed */
 byte age;                   /* KEY, by the store's clock: 0 inside lifetime minus margin, 1 inside the margin, 2 dead */
 byte questions;             /* row 14 so far */
+bool evidence;              /* KEY: the provider has reported the success while an attempt was running */
+byte firstOfKey = 1;        /* DENIALS: the first attempt under the current key */
 
 /* ---- what the processes keep in memory, and what is on its way ---- */
 typedef Attempt {
@@ -58,6 +60,7 @@ byte crashes;
 byte effects;
 bool visible;               /* EVENTUAL: the effect has reached what the probe reads */
 bool remembered;            /* KEY: the provider knows the current generation's key */
+bool turnedDown;            /* DENIALS: it has rejected an attempt under the current key, and will say so by webhook */
 
 /* ---- for the properties only ---- */
 byte broken;                /* number of the violated property */
@@ -175,11 +178,16 @@ inline check(n, holds) { if :: !ASKED(n) || (holds) :: else -> broken = n; asser
 #define DELAY_MAY_PASS (state == in_doubt && !FLYING && (effects == 0 || visible))
 #endif
 
-/* Not in the code yet (README.md, gaps): nothing is sent by itself while evidence contradicts the record. */
-#ifdef STOPS_ON_CONFLICT
+/* Two rules that are not in the code yet (README.md, gaps) */
+#ifdef STOPS_ON_CONFLICT /* nothing is sent by itself while evidence contradicts the record */
 #define CONFLICT_STOPS unseen
 #else
 #define CONFLICT_STOPS false
+#endif
+#ifdef DENIAL_OF_THE_ONLY_ATTEMPT /* a provider's "no" to one attempt says nothing about another under the same key */
+#define DENIAL_COUNTS (fence == firstOfKey)
+#else
+#define DENIAL_COUNTS true
 #endif
 
 /* P: a person looks when nothing is on its way any more, and says what is there. */
@@ -214,7 +222,7 @@ inline write(next, reopens) {
 #endif
   moved()
 }
-inline succeed() { write(succeeded, false); mayHaveApplied = false; check(3, effects == 1) }
+inline succeed() { write(succeeded, false); mayHaveApplied = false; evidence = false; check(3, effects == 1) }
 inline fail() { write(failed, false); check(2, effects == 0 && !FLYING && !EITHER(IS_CONFIRMED)) }
 inline doubt() { mayHaveApplied = true; endAttempt(); write(in_doubt, false) }
 
@@ -234,8 +242,10 @@ inline claim(w) {
   settled = false;
   try[fence].at = claimed;
   try[fence].by = w;
-#ifdef KEY
+#if defined(KEY) || defined(DENIALS)
   try[fence].generation = generation;
+#endif
+#ifdef KEY
   try[fence].early = (age == 0)
 #endif
 }
@@ -381,7 +391,11 @@ end:
         check(1, effects <= 1)
       fi;
       land(a, said_yes) }
-  :: atomic { IS_FLYING(a) -> printf("  world: attempt %d is rejected, nothing happens\n", a); land(a, said_no) }
+  :: atomic { IS_FLYING(a) -> printf("  world: attempt %d is rejected, nothing happens\n", a);
+#ifdef DENIALS
+      turnedDown = (turnedDown || try[a].generation == generation);
+#endif
+      land(a, said_no) }
   :: atomic { IS_FLYING(a) -> printf("  world: attempt %d is lost on its way\n", a); land(a, nowhere) }
   :: atomic { try[a].net == said_yes || try[a].net == said_no -> printf("  world: the reply to attempt %d is lost\n", a); land(a, nowhere) }
   od
@@ -427,6 +441,9 @@ end:
   :: atomic { state == retry_wait && LEFT && !PENDING && !CONFLICT_STOPS -> printf("a retry is due (row 10): "); claim(w) }
   :: atomic { state == retry_wait -> printf("process %d gives up: no attempt or time is left -> review (row 15)\n", w); write(review, false) }
 
+#ifdef KEY
+  :: atomic { state == in_doubt && evidence -> printf("process %d uses what the provider has reported -> succeeded (row 12)\n", w); succeed() }
+#endif
 #ifdef HAS_PROBE
   /* The question takes its time: the answer is as old as the moment it was found */
   :: atomic { state == in_doubt && desk[w] == nothing ->
@@ -492,7 +509,13 @@ end:
 }
 
 /* ---- a person (review.ts) ---- */
-inline again() { write(retry_wait, true); generation++; age = 0; remembered = false; mayHaveApplied = false; unseen = false }
+inline again() {
+  write(retry_wait, true);
+  generation++; age = 0; remembered = false; turnedDown = false; mayHaveApplied = false; unseen = false;
+#ifdef DENIALS
+  firstOfKey = fence + 1
+#endif
+}
 
 proctype Person() {
 end:
@@ -533,9 +556,20 @@ end:
 #ifdef KEY
   :: atomic { age == 0 && KEY_MATTERS -> printf("  time: the key comes into its margin\n"); age = 1 }
   :: atomic { age == 1 && KEY_MATTERS && KEY_MAY_DIE -> printf("  time: the key is dead, the provider forgets it\n"); age = 2; remembered = false }
-  /* The provider's webhook, which names the key */
-  :: atomic { remembered && IS_QUESTION ->
-      printf("  the provider reports the success itself -> succeeded (row 17)\n"); succeed() }
+  /* The provider's webhook, which names the key (take-evidence.ts) */
+  :: atomic { remembered && IS_QUESTION -> printf("  the provider reports the success -> succeeded (row 17)\n"); succeed() }
+  :: atomic { remembered && state == running && !evidence ->
+      printf("  the provider reports the success -> kept until the attempt has answered (row 18)\n");
+      evidence = true; mayHaveApplied = true; moved() }
+#endif
+#ifdef DENIALS
+  :: atomic { turnedDown && state == in_doubt && DENIAL_COUNTS ->
+      printf("  the provider reports that it has rejected an attempt under key %d ", generation);
+      mayHaveApplied = false;
+      if
+      :: LEFT -> printf("-> retry_wait (row 13)\n"); write(retry_wait, false)
+      :: printf("-> failed (row 13)\n"); fail()
+      fi }
 #endif
 #ifdef EVENTUAL
   :: atomic { effects > 0 && !visible && state == in_doubt -> printf("  time: the probe can see the effect now\n"); visible = true }

@@ -1,5 +1,8 @@
-import type { AnyAction } from "./core/action.ts";
+import type { AnyAction, DedupOptions } from "./core/action.ts";
+import type { Budgets } from "./core/budget.ts";
 import type { Duration } from "./core/duration.ts";
+import type { Route } from "./core/failure.ts";
+import type { Notifier } from "./core/notification.ts";
 import type { Policy, PolicyRule, RiskTier } from "./core/policy.ts";
 import type { Store } from "./core/ports.ts";
 
@@ -9,12 +12,52 @@ export interface OnceguardConfig {
   readonly store?: string | Store;
   /** Actions made by `defineAction`, or entries that describe one. */
   readonly actions?: readonly (AnyAction | ActionEntry)[];
-  /** Deterministic rules, asked before the first claim and again before every retry. From code only. */
+  /** Deterministic code, asked before the first claim and again before anything runs again. From code only. */
   readonly policy?: Policy;
+  /** Rules without code, asked together with `policy`; the strictest answer counts. */
+  readonly rules?: readonly PolicyRule[];
+  /** Part of what an approval is bound to: change it when rules or policy change. Default "1". */
+  readonly policyVersion?: string;
+  /** Limits that halt a run, an action or a tenant. */
+  readonly budgets?: Budgets;
+  /** Who is told of what, by route. */
+  readonly notify?: NotifyConfig;
+  /** How long a request waits for approval before it is denied. Default 7 days. */
+  readonly holdFor?: Duration;
+  /** How long an approval lasts, unless it says so itself. Default 1 hour. */
+  readonly approvalFor?: Duration;
+  /**
+   * The folder for outcomes that the store did not take, relative to the config file; false: nowhere. Default
+   * `.onceguard-spill` beside a SQLite file, otherwise beside the config file.
+   */
+  readonly spill?: string | false;
   /** Longest wait of one call for other callers and for retries. Default 30 s. */
   readonly wait?: Duration;
   /** How long a claim lasts without renewal. Default 30 s. */
   readonly lease?: Duration;
+}
+
+/** Notifiers of `onceguard/notify`, or entries that describe one; several of one route are all told. */
+export type NotifyConfig = Readonly<
+  Partial<Record<Route, Notifier | NotifierEntry | readonly (Notifier | NotifierEntry)[]>>
+>;
+
+/** A notifier as JSON can describe it. Strings may hold `${NAME}`, filled from the environment. */
+export type NotifierEntry = WebhookEntry | CommandNotifierEntry;
+
+/** Signed as Standard Webhooks says; see docs/notifications.md. */
+export interface WebhookEntry {
+  readonly webhook: string;
+  readonly secret: string | readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeout?: Duration;
+  readonly allowHttp?: boolean;
+}
+
+/** An argument list, never a shell; it gets the notification on stdin, and runs in the config file's folder. */
+export interface CommandNotifierEntry {
+  readonly command: readonly string[];
+  readonly timeout?: Duration;
 }
 
 /** An action as JSON can describe it. Strings may hold `${NAME}`, filled from the environment. */
@@ -37,11 +80,20 @@ export interface CommandEntry {
   readonly name: string;
   readonly command: readonly string[];
   readonly riskTier?: RiskTier;
+  /** Part of what an approval is bound to. Default "1". */
+  readonly version?: string;
   readonly keyFields?: readonly string[];
   /** The business record touched, such as `order:{orderId}`. */
   readonly record?: string;
+  /** One request at a time on its record. Needs `record`. */
+  readonly serialize?: boolean;
+  /** How long an effect on a record blocks another request of this action on it. */
+  readonly dedupWindow?: Duration | "none" | DedupOptions;
+  /** The field that says what the effect is worth, in whole smallest units (cents). */
+  readonly amount?: string;
   readonly volatile?: readonly string[];
-  readonly downstreamKey?: { readonly lifetime: Duration; readonly margin?: Duration };
+  /** The other side dedupes by `ONCEGUARD_IDEMPOTENCY_KEY`: for how long, or as which provider of the catalogue. */
+  readonly downstreamKey?: KeyEntry;
   /** Exit 0: it happened (stdout is the result); 1: it did not; anything else: it cannot tell. */
   readonly probe?: { readonly command: readonly string[] };
   readonly settleDelay?: Duration;
@@ -53,6 +105,11 @@ export interface CommandEntry {
     readonly cap?: Duration;
   };
 }
+
+/** A lifetime of your own finding, or that of a provider in the catalogue, which can only be shortened. */
+export type KeyEntry =
+  | { readonly lifetime: Duration; readonly margin?: Duration }
+  | { readonly provider: string; readonly lifetime?: Duration; readonly margin?: Duration };
 
 /** Types a config file; gives back what it is given. */
 export function defineConfig<const Config extends OnceguardConfig>(config: Config): Config {

@@ -60,6 +60,8 @@ describe("who may import whom", () => {
     expect(mayImport("stores/sqlite/a.ts", "../migrate.ts")).toBe(true);
     expect(mayImport("stores/sqlite/a.ts", "../memory/b.ts")).toBe(false);
     expect(mayImport("stores/migrate.ts", "./memory/b.ts")).toBe(false);
+    expect(mayImport("stores/sqlite/a.ts", "../sql/b.ts")).toBe(true);
+    expect(mayImport("stores/sql/a.ts", "../sqlite/b.ts")).toBe(false);
     expect(mayImport("http/routes/a.ts", "../../stores/batch.ts")).toBe(false);
   });
 });
@@ -130,8 +132,8 @@ function mayImport(file: string, specifier: string): boolean {
 
   const target = relative(src, join(src, dirname(file), specifier)).replaceAll("\\", "/");
   if (roomOf(target) !== room) return rule.rooms.includes(roomOf(target));
-  // The stores share the files that lie in stores/ itself, and nothing of each other.
-  const store = (path: string) => (path.split("/").length > 2 ? path.split("/")[1] : undefined);
+  // The stores share the files that lie in stores/ itself and the SQL of stores/sql/, and nothing of each other.
+  const store = (path: string) => (path.split("/").length > 2 && !/^stores\/sql\//.test(path) ? path.split("/")[1] : undefined);
   return room !== "stores" || store(target) === undefined || store(target) === store(file);
 }
 

@@ -1,5 +1,5 @@
 import type { Sink, Tier } from "../catalogue/sinks.ts";
-import type { CallFact, Expr } from "../facts/model.ts";
+import type { CallFact } from "../facts/model.ts";
 import { lineAt } from "../facts/model.ts";
 
 /** One call that changes something outside the process. */
@@ -29,8 +29,4 @@ export function placeOf(boundary: { call: CallFact }): { path: string; line: num
 export function nameOf(boundary: Boundary): string {
   if (boundary.http) return `${boundary.http.method} ${boundary.http.url || "(unknown URL)"}`;
   return `${boundary.sink.id} ${boundary.operation}`;
-}
-
-export function argument(call: CallFact, index: number): Expr | undefined {
-  return call.args[index];
 }

@@ -7,7 +7,8 @@ import { HOLE, textOf } from "../values/text.ts";
 import type { Value } from "../values/value.ts";
 import type { Boundary } from "./boundary.ts";
 import { bodyOnlyAsks, isMutation, isQuery, onlyAsks, requestOf } from "./http-request.ts";
-import { billsAtOnce } from "./provider-details.ts";
+import { billsAtOnce, countsUp } from "./provider-details.ts";
+import { providerOf } from "./http-provider.ts";
 import { toolDispatch } from "./tool-dispatch.ts";
 
 export interface BoundarySearch {
@@ -64,7 +65,10 @@ function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value,
 
 function sdkBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, made: CallFact | null): Boundary {
   const { sink } = match.compiled;
-  const natural = isNatural(match.compiled, match.path, laterNames(call)) && !billsAtOnce(search.evaluator, sink.id, call, match.path);
+  const natural =
+    isNatural(match.compiled, match.path, laterNames(call)) &&
+    !billsAtOnce(search.evaluator, sink.id, call, match.path) &&
+    !(sink.tier === "local-state" && countsUp(call));
   return {
     call,
     sink,
@@ -106,12 +110,13 @@ function http(search: BoundarySearch, call: CallFact, sinkId: string, method: st
   const compiled = search.catalogue.sinks.find((one) => one.sink.id === sinkId);
   if (!compiled) return null;
   const { sink } = compiled;
+  const provider = providerOf(url);
   return {
     call,
     sink,
     operation: method,
-    kind: sink.kind,
-    tier: sink.tier,
+    kind: provider?.kind ?? sink.kind,
+    tier: provider?.tier ?? sink.tier,
     natural: method === "PUT" || method === "DELETE",
     http: { method, url },
     made,

@@ -1,4 +1,4 @@
-import type { CallFact } from "../facts/model.ts";
+import type { CallFact, Expr } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { findOption } from "../values/options.ts";
 import { textOf } from "../values/text.ts";
@@ -20,4 +20,25 @@ export function billsAtOnce(evaluator: Evaluator, sinkId: string, call: CallFact
     const text = textOf(evaluator, found.value) ?? "";
     return !harmless?.test(text);
   });
+}
+
+/** `{ increment: 1 }`, `$inc`, `count + 1` in SQL: a second time counts twice. */
+export function countsUp(call: CallFact): boolean {
+  return call.args.some((one) => counts(one, 0));
+}
+
+function counts(expr: Expr, depth: number): boolean {
+  if (depth > 6) return false;
+  switch (expr.k) {
+    case "object":
+      return expr.props.some((one) => /^(?:increment|decrement|\$inc|\$push|push)$/.test(one.key) || counts(one.value, depth + 1));
+    case "array":
+      return expr.e.some((one) => counts(one, depth + 1));
+    case "template":
+      return /set\s[\s\S]*=\s*\w+\s*[+-]/i.test(expr.s.join("x"));
+    case "call":
+      return expr.c.args.some((one) => counts(one, depth + 1));
+    default:
+      return false;
+  }
 }

@@ -83,7 +83,7 @@ function addSubclass(evaluator: Evaluator, contexts: Contexts, cls: ClassFact): 
     for (const [pkg, base, method, family] of BASES) {
       const fn = cls.methods[method];
       if (fn && pkg.test(parent.pkg) && base.test(parent.path.at(-1) ?? ""))
-        contexts.add({ family, fn, at: { fn, pos: fn.pos }, label: cls.name });
+        contexts.add({ family, fn, at: { fn, pos: fn.pos }, label: cls.name, role: family === "cloudflare:workflow" ? "function" : null });
     }
   }
 }

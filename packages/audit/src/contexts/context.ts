@@ -16,6 +16,8 @@ export interface RetryContext {
   call: CallFact | null;
   /** The object that describes it: a tool, a task. */
   options: Expr | null;
+  /** Of a durable engine: the function around the steps, or a step whose result is remembered. */
+  role: "function" | "step" | null;
   /** GET routes and the like: repeated, but by protocol without effect. */
   safeByProtocol: boolean;
 }
@@ -46,6 +48,7 @@ export class Contexts {
       attempts: null,
       call: null,
       options: null,
+      role: null,
       safeByProtocol: false,
       ...context,
     };
@@ -63,7 +66,7 @@ export class Contexts {
 
   /** A pause in a function: when it goes on, everything before runs again. */
   addPause(fn: FunctionFact, pos: number, context: Omit<Partial<RetryContext>, "fn"> & Pick<RetryContext, "family" | "at" | "label">): void {
-    const full: RetryContext = { fn, region: null, attempts: null, call: null, options: null, safeByProtocol: false, ...context };
+    const full: RetryContext = { fn, region: null, attempts: null, call: null, options: null, role: null, safeByProtocol: false, ...context };
     this.pauses.push({ fn, pos, context: full });
     this.all.push(full);
   }

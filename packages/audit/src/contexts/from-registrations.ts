@@ -58,6 +58,7 @@ function register(evaluator: Evaluator, contexts: Contexts, call: CallFact, one:
       attempts: attemptsOf(evaluator, call),
       call,
       options,
+      role: one.role ?? null,
       safeByProtocol: one.family === "entry:http-route" && method === "get",
     });
     if (one.family === "job:trigger.dev") contexts.tasks.set(call, fn);

@@ -17,6 +17,7 @@ export interface Registration {
   /** Runs the function in place, as a wrapper does; without it the function is only stored. */
   inPlace?: boolean;
   label?: string;
+  role?: "function" | "step";
 }
 
 const FN = { functions: true } as const;
@@ -56,18 +57,18 @@ export const REGISTRATIONS: readonly Registration[] = [
   { family: "job:trigger.dev", packages: /^@trigger\.dev\/sdk/, path: /(?:^|\.)(?:task|schemaTask)$/, take: { object: 0, props: RUN }, name: { arg: 0, prop: "id", kind: "task" } },
   { family: "job:trigger.dev", packages: /^@trigger\.dev\/sdk/, path: /schedules\.task$/, take: { object: 0, props: RUN }, name: { arg: 0, prop: "id", kind: "task" }, label: "scheduled task" },
   { family: "job:trigger.dev", packages: /^@trigger\.dev\/sdk/, path: /defineJob$/, take: { object: 0, props: RUN } },
-  { family: "inngest:step", packages: /^inngest/, path: /\.createFunction$/, take: FN, name: { arg: 1, prop: "event", kind: "event" }, label: "Inngest function" },
-  { family: "inngest:step", packages: /^inngest/, path: /\.step\.(?:run|sendEvent)$/, take: FN, inPlace: true, label: "Inngest step" },
+  { family: "inngest:step", packages: /^inngest/, path: /\.createFunction$/, take: FN, name: { arg: 1, prop: "event", kind: "event" }, label: "Inngest function", role: "function" },
+  { family: "inngest:step", packages: /^inngest/, path: /\.step\.(?:run|sendEvent)$/, take: FN, inPlace: true, label: "Inngest step", role: "step" },
   { family: "temporal:activity", packages: /^@temporalio\/worker/, path: /Worker\.create$/, take: { object: 0, props: ["activities"] } },
-  { family: "dbos:step", packages: /^@dbos-inc\/dbos-sdk$/, path: /DBOS\.(?:runStep|registerStep|registerWorkflow|step)$/, take: FN, inPlace: true },
-  { family: "restate:run", packages: /^@restatedev\/restate-sdk/, path: /\.run$/, take: FN, inPlace: true },
-  { family: "restate:run", packages: /^@restatedev\/restate-sdk/, path: /(?:service|workflow|object)$/, take: { object: 0, props: ["handlers"] } },
-  { family: "upstash:workflow", packages: /^@upstash\/workflow/, path: /(?:^|\.)serve$/, take: FN },
-  { family: "upstash:workflow", packages: /^@upstash\/workflow/, path: /cb\.(?:run|call)$/, take: FN, inPlace: true },
+  { family: "dbos:step", packages: /^@dbos-inc\/dbos-sdk$/, path: /DBOS\.(?:runStep|registerStep|registerWorkflow|step)$/, take: FN, inPlace: true, role: "step" },
+  { family: "restate:run", packages: /^@restatedev\/restate-sdk/, path: /\.run$/, take: FN, inPlace: true, role: "step" },
+  { family: "restate:run", packages: /^@restatedev\/restate-sdk/, path: /(?:service|workflow|object)$/, take: { object: 0, props: ["handlers"] }, role: "function" },
+  { family: "upstash:workflow", packages: /^@upstash\/workflow/, path: /(?:^|\.)serve$/, take: FN, role: "function" },
+  { family: "upstash:workflow", packages: /^@upstash\/workflow/, path: /cb\.(?:run|call)$/, take: FN, inPlace: true, role: "step" },
   { family: "hatchet", packages: /^@hatchet-dev\//, path: /\.(?:task|durableTask)$/, take: { object: 0, props: ["fn"] } },
   { family: "medusa:workflow", packages: /^@medusajs\//, path: /createStep$/, take: { arg: 1 } },
   { family: "azure:durable", packages: /^durable-functions$/, path: /app\.activity$/, take: { object: 1, props: ["handler"] } },
-  { family: "cloudflare:workflow", packages: /^cloudflare:workers$/, path: /step\.do$|\.do$/, take: FN, inPlace: true },
+  { family: "cloudflare:workflow", packages: /^cloudflare:workers$/, path: /step\.do$|\.do$/, take: FN, inPlace: true, role: "step" },
   // Agent tools
   { family: "tool:mcp", packages: /^@modelcontextprotocol\/|^mcp-handler$|^mcp-framework$/, path: /\.(?:registerTool|tool|registerAppTool)$/, take: FN },
   { family: "tool:mcp", packages: /^@modelcontextprotocol\//, path: /\.setRequestHandler$/, take: FN },

@@ -84,8 +84,8 @@ function addServerActions(evaluator: Evaluator, contexts: Contexts, file: FileFa
   for (const fn of file.functions) {
     if (fn.directive === "use server") addAction(contexts, fn);
     if (fn.directive === "use step" || (wholeFile === "use step" && fn.parent?.kind === "module"))
-      contexts.add({ family: "vercel:workflow", fn, at: { fn, pos: fn.pos }, label: `step ${fn.name}` });
-    if (fn.directive === "use workflow") contexts.add({ family: "vercel:workflow", fn, at: { fn, pos: fn.pos }, label: `workflow ${fn.name}` });
+      contexts.add({ family: "vercel:workflow", fn, at: { fn, pos: fn.pos }, label: `step ${fn.name}`, role: "step" });
+    if (fn.directive === "use workflow") contexts.add({ family: "vercel:workflow", fn, at: { fn, pos: fn.pos }, label: `workflow ${fn.name}`, role: "function" });
   }
 }
 

@@ -6,6 +6,9 @@ const ENTRIES: Readonly<Record<string, string>> = {
   "onceguard/memory": "../stores/memory/memory-store",
   "onceguard/sqlite": "../stores/sqlite/sqlite-store",
   "onceguard/postgres": "../stores/postgres/postgres-store",
+  "onceguard/notify": "../notify/index",
+  "onceguard/providers": "../providers",
+  "onceguard/failures": "../failures",
   "onceguard/store": "../store",
 };
 

@@ -27,6 +27,7 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid_action",
   "duplicate_action",
   "unknown_action",
+  "unknown_provider",
   "invalid_option",
   "invalid_config",
   "missing_identity",

@@ -2,7 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, extname, resolve } from "node:path";
 import type { OnceguardConfig } from "../config.ts";
 import type { AnyAction } from "../core/action.ts";
+import type { GuardOptions } from "../pipeline/guard.ts";
 import { configuredActions } from "./config-actions.ts";
+import { configuredNotifiers } from "./config-notify.ts";
+import { checkShape } from "./config-shape.ts";
 import { importModule, invalidConfig } from "./config-source.ts";
 
 const NAMES = ["onceguard.config.ts", "onceguard.config.js", "onceguard.config.json"];
@@ -14,7 +17,11 @@ export interface LoadedConfig {
   readonly config: OnceguardConfig;
   /** Made when asked for: looking at receipts must not need the secrets of an action. */
   actions(): Promise<readonly AnyAction[]>;
+  /** What it says to a guard besides its store and its actions. Made when asked for, likewise. */
+  guardOptions(): ConfiguredOptions;
 }
+
+type ConfiguredOptions = Omit<GuardOptions, "store" | "actions">;
 
 /**
  * The config file that was named, or the one in this folder, or null.
@@ -31,8 +38,25 @@ export async function loadConfig(named: string | undefined): Promise<LoadedConfi
     throw invalidConfig(path, "it must hold (or `export default`) an object with `store` and `actions`");
   }
   const folder = dirname(file);
-  const checked = config as OnceguardConfig;
-  return { path, folder, config: checked, actions: () => configuredActions(checked.actions ?? [], folder, path) };
+  const checked = checkShape(config, path);
+  return {
+    path,
+    folder,
+    config: checked,
+    actions: () => configuredActions(checked.actions ?? [], folder, path),
+    guardOptions: () => guardOptions(checked, folder, path),
+  };
+}
+
+function guardOptions(config: OnceguardConfig, folder: string, path: string): ConfiguredOptions {
+  const { store: _store, actions: _actions, notify: _notify, spill, ...options } = config;
+  const { servers: _servers, gateway: _gateway, $schema: _schema, ...rest } = options as Record<string, unknown>;
+  const notify = configuredNotifiers(config, folder, path);
+  return {
+    ...(rest as ConfiguredOptions),
+    ...(notify && { notify }),
+    ...(spill !== undefined && { spill: spill === false ? false : resolve(folder, spill) }),
+  };
 }
 
 function readJson(path: string, file: string): unknown {

@@ -1,3 +1,4 @@
+import { dirname, join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { AnyAction } from "../core/action.ts";
 import type { Store } from "../core/ports.ts";
@@ -120,16 +121,16 @@ export async function withGuard<Answer>(
 ): Promise<Answer> {
   const { target, config } = await locate(options, needs.config === true || needs.actions === true);
   const actions = needs.actions && config ? await config.actions() : [];
+  // What only looks needs neither the limits nor the secrets of the config.
+  const configured = needs.config || needs.actions ? config?.guardOptions() : undefined;
   const store = await openStore(target, needs.create ?? false);
-  const { policy, wait, lease } = config?.config ?? {};
   const guard = createGuard({
     store,
     actions,
     sweepEvery: false,
     onBackgroundError: (error) => note(error instanceof Error ? error.message : String(error)),
-    ...(policy && { policy }),
-    ...(wait !== undefined && { wait }),
-    ...(lease !== undefined && { lease }),
+    ...spillOf(target, config),
+    ...configured,
     ...needs.guard,
   });
   try {
@@ -137,4 +138,12 @@ export async function withGuard<Answer>(
   } finally {
     await guard.close();
   }
+}
+
+const SPILL = ".onceguard-spill";
+
+/** In the same place whatever folder a command is started in: cron starts them anywhere. */
+export function spillOf(target: StoreTarget, config: LoadedConfig | null): { spill?: string } {
+  if (target.kind === "sqlite") return { spill: join(dirname(resolve(target.path)), SPILL) };
+  return config === null ? {} : { spill: join(config.folder, SPILL) };
 }

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { classifyFailure, effectError, type Failure, type FailureTier, messageOf, routeOf } from "./failure.ts";
+import {
+  classifyFailure,
+  didNotHappen,
+  effectError,
+  type Failure,
+  type FailureTier,
+  messageOf,
+  routeOf,
+} from "./failure.ts";
 
 const coded = (code: string, more: object = {}) => Object.assign(new Error(`failed with ${code}`), { code, ...more });
 const status = (code: number, more: object = {}) =>
@@ -387,6 +395,10 @@ describe("who says what it means", () => {
     expect(classifyFailure(Object.assign(error, { status: 500 }))).toEqual(said);
   });
 
+  test("an effectError of another copy of this package", () => {
+    expect(classifyFailure({ [Symbol.for("onceguard.failure")]: said })).toEqual(said);
+  });
+
   test("the action's classifier first of all, and the built-in one where it has no opinion", () => {
     const classify = (error: unknown) => (error === "mine" ? said : undefined);
     expect(classifyFailure("mine", [], classify)).toEqual(said);
@@ -432,4 +444,9 @@ test("routeOf names the person by tier, and nobody where the answer is simply no
     "security",
     null,
   ]);
+});
+
+test("didNotHappen is the word of somebody who knows", () => {
+  const failure = { certainty: "definite", tier: null, code: "did_not_happen", message: "looked it up" };
+  expect(didNotHappen("looked it up")).toEqual(failure);
 });

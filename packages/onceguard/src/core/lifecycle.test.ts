@@ -1,20 +1,22 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Start } from "./claim.ts";
 import type { Failure } from "./failure.ts";
-import type { Hold } from "./hold.ts";
+import { type Approval, type Hold, WAITS_FOR_CASE } from "./hold.ts";
 import {
   advance,
   type EventType,
+  firstEvent,
   firstReceipt,
   isRefusal,
   KEEP_DUE,
   type LifecycleEvent,
+  RESTORED,
   rowFor,
   TRANSITIONS,
   type Transition,
   transition,
 } from "./lifecycle.ts";
-import { isTerminal, type Receipt, STATES, type State } from "./receipt.ts";
+import { type Receipt, STATES, type State } from "./receipt.ts";
 
 const NOW = 1_000_000;
 
@@ -54,6 +56,16 @@ function record(state: State, more: Partial<Receipt> = {}): Receipt {
   return { ...firstReceipt(CLAIM, NOW), state, fencingToken: 4, generation: 2, attemptNumber: 3, version: 7, ...more };
 }
 
+/** One that was never claimed: nothing of it was tried. */
+function held(more: Partial<Receipt> = {}): Receipt {
+  const never = { fencingToken: 0, generation: 1, attemptNumber: 0 };
+  return record("held", { hold: HOLD, reason: "over the limit", ...never, ...more });
+}
+
+function first(start: Start, tracked = false): Receipt {
+  return firstReceipt({ ...CLAIM, start, tracked }, NOW);
+}
+
 function go(receipt: Receipt, event: LifecycleEvent): Transition {
   const made = transition(receipt, event, "owner");
   if (isRefusal(made)) throw new Error(`${event.type} is refused from ${receipt.state}`);
@@ -64,10 +76,10 @@ const REJECTED: Failure = { certainty: "definite", tier: "conflict", code: "http
 const LOST: Failure = { certainty: "indefinite", tier: "transient", code: "ECONNRESET", message: "hang up" };
 const RESULT = { json: '{"id":1}' };
 
-const approve: LifecycleEvent = {
-  type: "approve",
-  approval: { actor: "ada", reason: "checked", expiresAt: 9_000, fingerprint: "f" },
-};
+const APPROVAL: Approval = { actor: "ada", reason: "checked", expiresAt: 9_000, fingerprint: "f" };
+const approve: LifecycleEvent = { type: "approve", approval: APPROVAL };
+const APPROVED: Hold = { ...HOLD, approval: APPROVAL };
+const CASE_HOLD: Hold = { ...HOLD, waitsFor: "case", reasons: [], caseId: "match-7", outcome: "YES" };
 const success: LifecycleEvent = { type: "success", result: RESULT };
 const failure = (
   more: Partial<Extract<LifecycleEvent, { type: "definite_failure" }>> = {},
@@ -194,6 +206,9 @@ describe("semantics.md section 4, row by row", () => {
       payload: '{"amount":5}',
       runId: "run-1",
       actor: "agent",
+      amount: 5,
+      serialized: false,
+      caseId: null,
       state: "running",
       conflict: false,
       mayHaveApplied: false,
@@ -206,6 +221,8 @@ describe("semantics.md section 4, row by row", () => {
       evidence: null,
       reason: null,
       route: null,
+      hold: null,
+      dispatched: null,
       createdAt: NOW,
       updatedAt: NOW,
       generationAt: NOW,
@@ -219,21 +236,96 @@ describe("semantics.md section 4, row by row", () => {
     expect(transition(record("running"), { type: "claim" }, "owner")).toHaveProperty("refused", true);
   });
 
-  test("2: what needs approval is held", () => {
-    expect(rowFor(null, { type: "hold" })).toMatchObject({ row: 2, to: "held" });
+  test("1: the outbox records it as a retry that is due, of an attempt that was never made", () => {
+    expect(rowFor(null, { type: "enqueue" })).toMatchObject({ row: 1, to: "retry_wait" });
+    expect(first({ state: "retry_wait" })).toEqual({
+      ...first(CLAIM.start),
+      state: "retry_wait",
+      fencingToken: 0,
+      attemptNumber: 0,
+      dueAt: NOW,
+    });
   });
 
-  test("3: an approved one runs, under a new fence and with a lease", () => {
-    const made = go(record("held", { dueAt: null, reason: "needs approval" }), approve);
-    expect(made).toMatchObject({ row: 3, actor: "ada", next: { state: "running", fencingToken: 5, reason: null } });
+  test("2: what needs approval or a finality case is held: nothing is claimed, nothing is tried", () => {
+    expect(rowFor(null, { type: "hold" })).toMatchObject({ row: 2, to: "held" });
+    expect(first({ state: "held", hold: HOLD, dueInMs: 700 })).toEqual({
+      ...first(CLAIM.start),
+      state: "held",
+      fencingToken: 0,
+      attemptNumber: 0,
+      hold: HOLD,
+      reason: "over the limit",
+      dueAt: NOW + 700,
+    });
+    expect(first({ state: "held", hold: CASE_HOLD, dueInMs: 0 })).toMatchObject({ reason: WAITS_FOR_CASE, dueAt: NOW });
+  });
+
+  test("2: it goes on waiting, for what it waits for now and until then", () => {
+    const made = go(held(), { type: "keep_held", hold: CASE_HOLD, nextInMs: 900 });
+    expect(made).toMatchObject({ row: 2, sends: false });
+    expect(advance(made, NOW + 5)).toEqual({
+      ...held(),
+      hold: CASE_HOLD,
+      reason: WAITS_FOR_CASE,
+      version: 8,
+      updatedAt: NOW + 5,
+      readAt: NOW + 5,
+      dueAt: NOW + 905,
+    });
+  });
+
+  test("3: a consent is kept with the record, and the record is due at once; nothing is claimed by it", () => {
+    const before = held({ dueAt: NOW + 60_000 });
+    const made = go(before, approve);
+    expect(made).toMatchObject({ row: 3, actor: "ada", sends: false, notAfter: null });
+    expect(advance(made, NOW + 5)).toEqual({
+      ...before,
+      hold: APPROVED,
+      version: 8,
+      updatedAt: NOW + 5,
+      readAt: NOW + 5,
+      dueAt: NOW + 5,
+    });
+  });
+
+  test("3: the newest consent is the one that counts; without a hold there is nothing to keep it in", () => {
+    const again = { ...APPROVAL, actor: "bob", expiresAt: 10_000 };
+    expect(go(held({ hold: APPROVED }), { type: "approve", approval: again }).next.hold?.approval).toEqual(again);
+    expect(go(held({ hold: null }), approve).next.hold).toBeNull();
+  });
+
+  test("3: released, it runs under a new fence and with a lease, and the consent is still known", () => {
+    const made = go(held({ hold: APPROVED }), { type: "release", leaseMs: 5_000, notAfter: 9_000 });
+    expect(made).toMatchObject({
+      row: 3,
+      sends: true,
+      notAfter: 9_000,
+      next: { state: "running", fencingToken: 1, attemptNumber: 1, reason: null, hold: APPROVED },
+    });
     expect(advance(made, NOW).dueAt).toBe(NOW + 5_000);
   });
 
-  test("4: a denied one is denied, with the reason", () => {
-    expect(go(record("held"), { type: "deny", actor: null, reason: "cancelled" })).toMatchObject({
+  test("3: the one compare-and-set that releases it is bound to the record as it was, so a consent starts one attempt", () => {
+    const made = go(held({ hold: APPROVED }), ONE_OF_EACH.release);
+    const running = advance(made, NOW);
+    expect(running).toMatchObject({ state: "running", version: made.from.version + 1 });
+    expect(transition(running, ONE_OF_EACH.release, "other")).toEqual({
+      refused: true,
+      state: "running",
+      event: "release",
+    });
+  });
+
+  test.each<[string | null, string]>([
+    ["ada", "no"],
+    [null, "approval_expired"],
+  ])("4: denied by %s, it is denied, with the reason", (actor, reason) => {
+    expect(go(held(), { type: "deny", actor, reason })).toMatchObject({
       row: 4,
-      actor: null,
-      next: { state: "denied", reason: "cancelled", dueInMs: null },
+      actor,
+      sends: false,
+      next: { state: "denied", reason, dueInMs: null, fencingToken: 0, attemptNumber: 0 },
     });
   });
 
@@ -318,6 +410,132 @@ describe("semantics.md section 4, row by row", () => {
     });
   });
 
+  test("9: in a new epoch a first call is a question: it may have been sent at any time since the backup", () => {
+    expect(rowFor(null, { type: "doubt" })).toMatchObject({ row: 9, to: "in_doubt" });
+    expect(first({ state: "in_doubt", sentFrom: 400, sentUntil: 900 })).toEqual({
+      ...first(CLAIM.start),
+      state: "in_doubt",
+      fencingToken: 0,
+      attemptNumber: 0,
+      mayHaveApplied: true,
+      failure: RESTORED,
+      generationAt: 400,
+      attemptEndedAt: 900,
+      dueAt: NOW,
+    });
+    expect(RESTORED).toMatchObject({ certainty: "indefinite", code: "restored" });
+  });
+
+  test.each(["held", "running", "retry_wait"] as const)(
+    "9: after a restore, what was %s in the backup may have happened since, until now",
+    (state) => {
+      const before = record(state, { hold: APPROVED, reason: "why", failure: REJECTED, attemptEndedAt: 1 });
+      const made = go(before, { type: "restored" });
+      expect(made).toMatchObject({ row: 9, sends: false });
+      expect(advance(made, NOW + 5)).toEqual({
+        ...before,
+        state: "in_doubt",
+        mayHaveApplied: true,
+        failure: RESTORED,
+        reason: null,
+        attemptEndedAt: NOW + 5,
+        dueAt: NOW + 5,
+        version: 8,
+        updatedAt: NOW + 5,
+        readAt: NOW + 5,
+      });
+    },
+  );
+
+  describe("9: with a mark before every dispatch", () => {
+    test("a first claim begins without the mark; an action that does not track has none", () => {
+      const starts: readonly Start[] = [
+        CLAIM.start,
+        { state: "held", hold: HOLD, dueInMs: 0 },
+        { state: "retry_wait" },
+        { state: "in_doubt", sentFrom: 1, sentUntil: 2 },
+      ];
+      for (const start of starts) {
+        expect(first(start, true).dispatched).toBe(false);
+        expect(first(start, false).dispatched).toBeNull();
+      }
+    });
+
+    test("the mark is a write under the fence that keeps the claim and its lease as they are", () => {
+      const before = record("running", { dispatched: false });
+      const made = go(before, { type: "dispatch" });
+      expect(made).toMatchObject({ row: 9, sends: true, notAfter: null });
+      expect(advance(made, NOW + 5)).toEqual({
+        ...before,
+        dispatched: true,
+        version: 8,
+        updatedAt: NOW + 5,
+        readAt: NOW + 5,
+      });
+    });
+
+    test("a lapse without the mark proves that nothing was sent: it waits for its next attempt, without a doubt", () => {
+      expect(go(record("running", { dispatched: false }), { type: "lapse" })).toMatchObject({
+        row: 9,
+        requiresLapse: true,
+        sends: false,
+        next: {
+          state: "retry_wait",
+          mayHaveApplied: false,
+          failure: { certainty: "definite", tier: "transient", code: "never_sent" },
+          dueInMs: 0,
+          endsAttempt: true,
+          fencingToken: 4,
+          generation: 2,
+          attemptNumber: 3,
+        },
+      });
+    });
+
+    test.each<[string, Partial<Receipt>]>([
+      ["the mark is there", { dispatched: true }],
+      ["the action does not track", { dispatched: null }],
+      ["an earlier attempt may have had its effect", { dispatched: false, mayHaveApplied: true }],
+    ])("a lapse proves nothing where %s", (_why, more) => {
+      expect(go(record("running", more), { type: "lapse" })).toMatchObject({
+        row: 9,
+        next: { state: "in_doubt", mayHaveApplied: true, failure: { certainty: "indefinite", code: "lease_expired" } },
+      });
+    });
+
+    test("an effect inside the store's own transaction has not happened as long as the record does not say so", () => {
+      for (const dispatched of [null, true, false]) {
+        const made = go(record("running", { capability: "transaction", dispatched }), { type: "lapse" });
+        expect(made.next).toMatchObject({
+          state: "retry_wait",
+          mayHaveApplied: false,
+          failure: { code: "never_sent" },
+        });
+      }
+      const others = ["none", "probe", "downstream_key", "probe_and_downstream_key"] as const;
+      for (const capability of others) {
+        expect(go(record("running", { capability }), { type: "lapse" }).next.state).toBe("in_doubt");
+      }
+    });
+
+    test.each<[State, LifecycleEvent]>([
+      ["held", { type: "release", leaseMs: 1, notAfter: null }],
+      ["retry_wait", { type: "retry", leaseMs: 1 }],
+      ["in_doubt", { type: "resend", leaseMs: 1, notAfter: null }],
+    ])("every new claim begins without it (from %s)", (state, event) => {
+      expect(go(record(state, { dispatched: true }), event).next.dispatched).toBe(false);
+      expect(go(record(state, { dispatched: false }), event).next.dispatched).toBe(false);
+      expect(go(record(state, { dispatched: null }), event).next.dispatched).toBeNull();
+    });
+
+    test("the proof is gone with the doubt of an earlier attempt: a re-send that lapses unmarked is still a question", () => {
+      const doubt = record("in_doubt", { mayHaveApplied: true, dispatched: true });
+      const again = advance(go(doubt, { type: "resend", leaseMs: 1, notAfter: null }), NOW);
+      expect(again).toMatchObject({ state: "running", dispatched: false, mayHaveApplied: true });
+      expect(go(again, { type: "lapse" }).next).toMatchObject({ state: "in_doubt", mayHaveApplied: true });
+    });
+  });
+
   test("9: only a lapse asks the store for its clock", () => {
     for (const event of Object.values(ONE_OF_EACH)) {
       for (const state of STATES) {
@@ -334,6 +552,23 @@ describe("semantics.md section 4, row by row", () => {
       next: { state: "running", fencingToken: 5, attemptNumber: 4, generation: 2, startsGeneration: false },
     });
     expect(advance(made, NOW).dueAt).toBe(NOW + 5_000);
+  });
+
+  test.each<[State, LifecycleEvent]>([
+    ["held", { type: "release", leaseMs: 1, notAfter: null }],
+    ["retry_wait", { type: "retry", leaseMs: 1 }],
+  ])("3, 10: what waited before its first attempt (%s) counts from that attempt", (state, event) => {
+    const never = record(state, { attemptNumber: 0, fencingToken: 0, generationAt: 1 });
+    expect(go(never, event).next).toMatchObject({ startsGeneration: true, generation: 2, attemptNumber: 1 });
+    expect(advance(go(never, event), NOW + 5).generationAt).toBe(NOW + 5);
+    expect(go(record(state, { attemptNumber: 1 }), event).next.startsGeneration).toBe(false);
+  });
+
+  test("11: one that may have been sent before counts from then on: its key may be that old", () => {
+    const lost = first({ state: "in_doubt", sentFrom: 400, sentUntil: 900 });
+    const made = go(lost, { type: "resend", leaseMs: 5_000, notAfter: 2_000 });
+    expect(made).toMatchObject({ row: 11, notAfter: 2_000, next: { fencingToken: 1, attemptNumber: 1 } });
+    expect(advance(made, NOW + 5).generationAt).toBe(400);
   });
 
   test("11: a re-send runs under a new fence and the same generation, and still may have applied", () => {
@@ -409,60 +644,7 @@ describe("semantics.md section 4, row by row", () => {
     });
   });
 
-  describe("17: a late success", () => {
-    const settled = { state: "succeeded", evidence: "late", result: RESULT, mayHaveApplied: false, dueInMs: null };
-
-    test.each(["in_doubt", "review", "retry_wait"] as const)("of the newest attempt settles %s", (state) => {
-      const before = record(state, { mayHaveApplied: true, route: "operator", reason: "uncertain" });
-      expect(go(before, late(4))).toMatchObject({ row: 17, next: { ...settled, route: null, conflict: false } });
-    });
-
-    test.each(["in_doubt", "review", "retry_wait"] as const)(
-      "of an older attempt settles %s only when one key makes one effect of both",
-      (state) => {
-        expect(go(record(state), late(3, true))).toMatchObject({ row: 17, next: { ...settled, conflict: false } });
-        expect(go(record(state), late(3, false))).toMatchObject({ row: 18, next: { state, conflict: true } });
-      },
-    );
-  });
-
-  describe("18: late evidence that contradicts the record", () => {
-    test.each(["held", "failed", "denied", "expired"] as const)(
-      "leaves %s as it is, and marks the conflict",
-      (state) => {
-        const before = record(state, { reason: "why", route: "security", failure: REJECTED, result: { omitted: "x" } });
-        const made = go(before, late(4));
-        expect(made).toMatchObject({ row: 18, next: { conflict: true, dueInMs: KEEP_DUE } });
-        // Nothing else changes: not its result, not its evidence, not what it waits for.
-        expect(advance(made, NOW + 5)).toEqual({
-          ...before,
-          conflict: true,
-          version: 8,
-          updatedAt: NOW + 5,
-          readAt: NOW + 5,
-        });
-      },
-    );
-
-    test("a newer attempt is under way: it keeps its lease", () => {
-      const made = go(record("running"), late(3));
-      expect(made).toMatchObject({ row: 18, next: { state: "running", conflict: true, fencingToken: 4 } });
-      expect(advance(made, NOW + 5).dueAt).toBe(NOW + 30_000);
-    });
-
-    test.each(["succeeded", "compensating", "compensated"] as const)(
-      "the very success that %s records is none",
-      (s) => {
-        expect(go(record(s), late(4)).next.conflict).toBe(false);
-        expect(go(record(s), late(3, true)).next.conflict).toBe(false);
-        expect(go(record(s), late(3, false)).next.conflict).toBe(true);
-      },
-    );
-
-    test("a conflict is never taken back", () => {
-      expect(go(record("succeeded", { conflict: true }), late(4)).next.conflict).toBe(true);
-    });
-  });
+  // 17 and 18: see lifecycle-late-evidence.test.ts.
 
   test("19: a failed one is reopened under a new generation", () => {
     expect(
@@ -496,27 +678,210 @@ describe("semantics.md section 4, row by row", () => {
     });
   });
 
-  test("21: after retention payload and result are gone, and what was known stays", () => {
-    const done = record("succeeded", { result: RESULT, evidence: "probe", dueAt: null });
-    const expired = advance(go(done, { type: "expire" }), NOW + 5);
-    expect(go(done, { type: "expire" }).row).toBe(21);
-    expect(expired).toEqual({
-      ...done,
-      state: "expired",
-      payload: null,
-      result: { omitted: "retention" },
-      version: 8,
-      updatedAt: NOW + 5,
-      readAt: NOW + 5,
-    });
-    expect(advance(go(record("failed"), { type: "expire" }), NOW).result).toBeNull();
+  test.each(["succeeded", "failed", "denied", "compensated"] as const)(
+    "21: after retention the final state %s stays known; payload, result, consent and the words of the error go",
+    (state) => {
+      const done = record(state, {
+        result: RESULT,
+        evidence: "probe",
+        failure: REJECTED,
+        hold: APPROVED,
+        reason: "a person's words",
+        conflict: true,
+        dueAt: null,
+      });
+      const made = go(done, { type: "expire" });
+      expect(made.row).toBe(21);
+      expect(advance(made, NOW + 5)).toEqual({
+        ...done,
+        state: "expired",
+        reason: state,
+        payload: null,
+        hold: null,
+        result: { omitted: "retention" },
+        failure: { ...REJECTED, message: "" },
+        version: 8,
+        updatedAt: NOW + 5,
+        readAt: NOW + 5,
+      });
+    },
+  );
+
+  test("21: where there was no result and no error, there is none afterwards", () => {
+    expect(go(record("denied"), { type: "expire" }).next).toMatchObject({ result: null, failure: null });
   });
+});
+
+test.each<[Start, EventType]>([
+  [CLAIM.start, "claim"],
+  [{ state: "held", hold: HOLD, dueInMs: 0 }, "hold"],
+  [{ state: "retry_wait" }, "enqueue"],
+  [{ state: "in_doubt", sentFrom: 1, sentUntil: 2 }, "doubt"],
+])("the making of a record that starts as %j is logged as %s, and the table agrees on its state", (start, event) => {
+  expect(firstEvent(start)).toBe(event);
+  expect(rowFor(null, { type: event } as LifecycleEvent)?.to).toBe(start.state);
+  expect(first(start).state).toBe(start.state);
+});
+
+test("a first record carries nothing that belongs to the claim and not to the request", () => {
+  expect(Object.keys(first(CLAIM.start, true))).not.toEqual(expect.arrayContaining(["ownerToken"]));
+  for (const field of ["ownerToken", "start", "gate", "tracked"]) expect(first(CLAIM.start)).not.toHaveProperty(field);
 });
 
 describe("a transition", () => {
   test("is bound to the record, the owner and the actor", () => {
     const receipt = record("running");
     expect(transition(receipt, success, "mine")).toMatchObject({ from: receipt, ownerToken: "mine", actor: "agent" });
+  });
+
+  /** Every transition that the table allows, one event of each type. */
+  const EVERY: readonly Transition[] = Object.values(ONE_OF_EACH).flatMap((event) =>
+    STATES.flatMap((state) => {
+      const made = transition(record(state, { hold: state === "held" ? HOLD : null }), event, "owner");
+      return isRefusal(made) ? [] : [made];
+    }),
+  );
+
+  test("leads to a dispatch, and so is stopped by a halt, exactly where it claims or marks one", () => {
+    for (const { event, sends, from } of EVERY) {
+      expect([event, from.state, sends]).toEqual([
+        event,
+        from.state,
+        ["release", "retry", "resend", "dispatch"].includes(event),
+      ]);
+    }
+  });
+
+  test("late evidence sends nothing, also where the record is running and stays so", () => {
+    for (const event of [ONE_OF_EACH.late_success, late(3), ONE_OF_EACH.late_denial]) {
+      expect(go(record("running"), event)).toMatchObject({ sends: false, next: { state: "running" } });
+    }
+  });
+
+  test("does not apply any more after the time that its event names, and only a consent or a key has such a time", () => {
+    expect(go(held(), { type: "release", leaseMs: 1, notAfter: 77 }).notAfter).toBe(77);
+    expect(go(record("in_doubt"), { type: "resend", leaseMs: 1, notAfter: 78 }).notAfter).toBe(78);
+    for (const { event, notAfter } of EVERY) expect([event, notAfter]).toEqual([event, null]);
+  });
+
+  describe("halts the run", () => {
+    const REFUSED: Failure = { certainty: "definite", tier: "security", code: "http_403", message: "no" };
+    const HALT = { tenant: "acme", scope: "run", id: "run-1", reason: "security", actor: null };
+
+    test.each<[string, Partial<Receipt>, Partial<Extract<LifecycleEvent, { type: "definite_failure" }>>, State]>([
+      ["a review", {}, { route: "security", reason: "security" }, "review"],
+      ["a failure", {}, {}, "failed"],
+      ["a doubt", { mayHaveApplied: true }, { route: "security" }, "in_doubt"],
+      ["a retry", {}, { retryInMs: 5 }, "retry_wait"],
+    ])("on a security failure, whatever becomes of the request: %s", (_what, more, event, state) => {
+      const made = go(record("running", more), failure({ failure: REFUSED, ...event }));
+      expect(made).toMatchObject({ halts: HALT, next: { state } });
+    });
+
+    test("but not where there is no run", () => {
+      expect(go(record("running", { runId: null }), failure({ failure: REFUSED })).halts).toBeNull();
+    });
+
+    test("and on nothing else", () => {
+      for (const { event, halts } of EVERY) expect([event, halts]).toEqual([event, null]);
+      for (const tier of ["transient", "validation", "conflict", null] as const) {
+        expect(go(record("running"), failure({ failure: { ...REFUSED, tier } })).halts).toBeNull();
+      }
+    });
+  });
+
+  describe("tells a person", () => {
+    test.each<[string, Receipt, LifecycleEvent, object]>([
+      [
+        "of a review, by its route",
+        record("running"),
+        failure({ route: "data_owner", reason: "validation" }),
+        { kind: "review", route: "data_owner", reason: "validation" },
+      ],
+      [
+        "of what nothing automatic is left for",
+        record("in_doubt"),
+        { type: "give_up", reason: "key_expired", route: "security" },
+        { kind: "review", route: "security", reason: "key_expired" },
+      ],
+      [
+        "of a compensation that failed",
+        record("compensating", { evidence: "effect" }),
+        ONE_OF_EACH.compensation_failed,
+        { kind: "review", route: "operator", reason: "refused" },
+      ],
+      [
+        "of a consent that does not count any more, by what is new",
+        held({ hold: APPROVED }),
+        { type: "keep_held", hold: { ...HOLD, reasons: ["over the limit", "policy_changed"] }, nextInMs: 5 },
+        { kind: "held", route: "operator", reason: "policy_changed" },
+      ],
+      [
+        "of a consent that does not count any more, where no reason is given",
+        held({ hold: APPROVED }),
+        { type: "keep_held", hold: { ...HOLD, reasons: [] }, nextInMs: 5 },
+        { kind: "held", route: "operator", reason: null },
+      ],
+      // It was held for its case, and told to nobody: without a word now, nobody would ever approve it.
+      [
+        "that approval is needed now, since the policy has become stricter",
+        held({ hold: CASE_HOLD, reason: WAITS_FOR_CASE }),
+        { type: "keep_held", hold: { ...CASE_HOLD, waitsFor: "approval", reasons: ["over the limit"] }, nextInMs: 5 },
+        { kind: "held", route: "operator", reason: "over the limit" },
+      ],
+      [
+        "of evidence that contradicts the record, with the record's own reason",
+        record("denied", { reason: "not today" }),
+        late(4),
+        { kind: "conflict", route: "operator", reason: "not today" },
+      ],
+    ])("%s", (_what, receipt, event, tells) => {
+      expect(go(receipt, event).tells).toEqual(tells);
+    });
+
+    test.each<[string, Receipt, LifecycleEvent]>([
+      ["of a conflict that is known", record("denied", { conflict: true }), late(4)],
+      ["of a review that is known", record("review", { reason: "uncertain" }), late(3)],
+      ["of a consent that is still there", held({ hold: APPROVED }), ONE_OF_EACH.approve],
+      [
+        "of a consent that is kept while it waits for its case",
+        held({ hold: APPROVED }),
+        { type: "keep_held", hold: { ...CASE_HOLD, approval: APPROVAL }, nextInMs: 5 },
+      ],
+      ["of a consent that is used", held({ hold: APPROVED }), ONE_OF_EACH.release],
+      ["of its own no", held({ hold: APPROVED }), ONE_OF_EACH.deny],
+      ["that it waits on for what it waited for", held(), ONE_OF_EACH.keep_held],
+    ])("not %s", (_what, receipt, event) => {
+      const { conflict } = receipt;
+      expect(go({ ...receipt, conflict: conflict || receipt.state === "review" }, event).tells).toBeNull();
+    });
+
+    test("of nothing else", () => {
+      for (const { event, from, next, tells } of EVERY) {
+        const isNews =
+          next.state === "review" && from.state !== "review" ? "review" : next.conflict ? "conflict" : null;
+        expect([event, from.state, tells?.kind ?? null]).toEqual([event, from.state, isNews]);
+      }
+    });
+  });
+
+  test.each<[State, LifecycleEvent, string | null]>([
+    ["held", ONE_OF_EACH.approve, "ada"],
+    ["held", ONE_OF_EACH.deny, "ada"],
+    ["held", { type: "deny", actor: null, reason: "approval_expired" }, null],
+    ["review", ONE_OF_EACH.resolve, "ada"],
+    ["failed", ONE_OF_EACH.reopen, "ada"],
+    ["succeeded", { type: "compensate", actor: null }, null],
+    ["running", ONE_OF_EACH.late_denial, "a webhook"],
+    ["in_doubt", { ...late(4), source: "a webhook" } as LifecycleEvent, "a webhook"],
+    ["in_doubt", { type: "probe_did_not_happen", retryInMs: 0, source: "a webhook" }, "a webhook"],
+    ["in_doubt", { type: "probe_did_not_happen", retryInMs: 0 }, "agent"],
+    ["in_doubt", late(4), "agent"],
+    ["running", success, "agent"],
+    ["held", ONE_OF_EACH.release, "agent"],
+    ["running", { type: "restored" }, "agent"],
+  ])("from %s, %j is the doing of %s", (state, event, actor) => {
+    expect(go(record(state, { hold: HOLD }), event).actor).toBe(actor);
   });
 
   test.each<[LifecycleEvent, State, object | null]>([
@@ -528,6 +893,16 @@ describe("a transition", () => {
     [ONE_OF_EACH.reopen, "failed", { reason: "card works" }],
     [ONE_OF_EACH.compensation_failed, "compensating", { reason: "refused" }],
     [late(3, true), "running", { fencingToken: 3, sameKey: true }],
+    [
+      { ...late(3), fencingToken: null, source: "a webhook" } as LifecycleEvent,
+      "running",
+      { fencingToken: null, sameKey: false, source: "a webhook" },
+    ],
+    [ONE_OF_EACH.late_denial, "running", { source: "a webhook", sameKey: true }],
+    [approve, "held", { reason: "checked", expiresAt: 9_000 }],
+    [ONE_OF_EACH.release, "held", null],
+    [ONE_OF_EACH.dispatch, "running", null],
+    [ONE_OF_EACH.restored, "running", null],
     [success, "running", null],
     [ONE_OF_EACH.probe_happened, "in_doubt", null],
   ])("logs what is particular to %j, and no result", (event, state, detail) => {
@@ -549,139 +924,5 @@ describe("a transition", () => {
     });
     const reopened = advance(go(record("failed", { attemptEndedAt: 1 }), ONE_OF_EACH.reopen), NOW + 9);
     expect(reopened).toMatchObject({ attemptEndedAt: 1, generationAt: NOW + 9, dueAt: NOW + 9 });
-  });
-});
-
-describe("any sequence of events", () => {
-  /** Every event in its variants, for a record as it stands. */
-  const variants = (receipt: Receipt): LifecycleEvent[] => [
-    ...Object.values(ONE_OF_EACH),
-    failure({ retryInMs: 0, route: "operator", reason: "why" }),
-    failure({ route: "domain_expert", reason: "conflict" }),
-    { type: "probe_did_not_happen", retryInMs: null },
-    resolve("did_not_happen"),
-    resolve("retry"),
-    ...[0, 1, 2].flatMap((behind) => [false, true].map((same) => late(receipt.fencingToken - behind, same))),
-  ];
-
-  type See = (before: Receipt, made: Transition, after: Receipt) => void;
-
-  /** Walks from a first claim, or a held record; each step is one of the events allowed there. */
-  function walk(startsHeld: boolean, steps: readonly number[], see: See): void {
-    let receipt = firstReceipt(CLAIM, NOW);
-    if (startsHeld) receipt = { ...receipt, state: "held", fencingToken: 0, attemptNumber: 0, dueAt: null };
-    for (const step of steps) {
-      const allowed = variants(receipt).filter((event) => rowFor(receipt, event));
-      const made = go(receipt, allowed[step % allowed.length] as LifecycleEvent);
-      const after = advance(made, receipt.updatedAt + 1);
-      see(receipt, made, after);
-      receipt = after;
-    }
-  }
-
-  const walks = (each: (walkOn: (see: See) => void) => void, parameters: fc.Parameters<unknown> = { numRuns: 500 }) =>
-    fc.assert(
-      fc.property(fc.boolean(), fc.array(fc.nat(10_000), { minLength: 1, maxLength: 40 }), (held, steps) =>
-        each((see) => walk(held, steps, see)),
-      ),
-      parameters as object,
-    );
-  const property = (see: See, parameters?: fc.Parameters<unknown>) => walks((walkOn) => walkOn(see), parameters);
-
-  test("visits every state and every row", () => {
-    const states = new Set<State>();
-    const rows = new Set<number>();
-    // The same walks every time: whether they get everywhere must not be left to chance.
-    property(
-      (before, made, after) => {
-        states.add(before.state).add(after.state);
-        rows.add(made.row);
-      },
-      { numRuns: 3_000, seed: 1 },
-    );
-    expect([...states].sort()).toEqual([...STATES].sort());
-    expect(rows.size).toBe(19); // rows 1 and 2 make the record
-  });
-
-  test("version rises by one, the fence and the attempt by one in rows 3, 10 and 11 and nowhere else", () => {
-    property((before, made, after) => {
-      const claims = [3, 10, 11].includes(made.row) ? 1 : 0;
-      expect([after.version, after.fencingToken, after.attemptNumber]).toEqual([
-        before.version + 1,
-        before.fencingToken + claims,
-        before.attemptNumber + claims,
-      ]);
-      expect(after.state === "running" && before.state !== "running").toBe(claims === 1);
-    });
-  });
-
-  test("the generation rises by one in row 16 (retry) and row 19 and nowhere else, never with a possible effect", () => {
-    property((before, made, after) => {
-      const rises = made.row === 19 || (made.row === 16 && after.state === "retry_wait");
-      expect(after.generation).toBe(before.generation + (rises ? 1 : 0));
-      expect(after.generationAt).toBe(rises ? after.updatedAt : before.generationAt);
-      if (rises) expect(after.mayHaveApplied).toBe(false);
-    });
-  });
-
-  test("may-have-applied comes with row 9, goes only with evidence or a person, and never hides in a settled state", () => {
-    property((before, made, after) => {
-      if (!before.mayHaveApplied && after.mayHaveApplied) expect(made.row).toBe(9);
-      if (before.mayHaveApplied && !after.mayHaveApplied) expect([5, 12, 13, 16, 17]).toContain(made.row);
-      if (made.row === 9) expect(after.mayHaveApplied).toBe(true);
-      if (after.mayHaveApplied) expect(["running", "in_doubt", "review"]).toContain(after.state);
-      if (after.state === "in_doubt") expect(after.mayHaveApplied).toBe(true);
-    });
-  });
-
-  test("a terminal state is left only by reopen, compensate and expire", () => {
-    property((before, made, after) => {
-      if (!isTerminal(before.state) || after.state === before.state) return;
-      const ways: Partial<Record<EventType, State>> = {
-        reopen: "retry_wait",
-        compensate: "compensating",
-        expire: "expired",
-      };
-      expect(ways[made.event]).toBe(after.state);
-      if (made.event === "reopen") expect(before.state).toBe("failed");
-      if (made.event === "compensate") expect(before.state).toBe("succeeded");
-    });
-  });
-
-  test("what succeeded never runs again and never becomes failed, and what expired stays so", () => {
-    walks((walkOn) => {
-      let succeeded = false;
-      walkOn((before, _made, after) => {
-        // In review: a compensation that failed. What can be decided there is about that, not about the effect.
-        if (succeeded) expect(["succeeded", "compensating", "compensated", "expired", "review"]).toContain(after.state);
-        if (after.state === "succeeded") succeeded = true;
-        if (before.state === "expired") expect(after.state).toBe("expired");
-      });
-    });
-  });
-
-  test("what is failed says why, and that is certain", () => {
-    property((_before, _made, after) => {
-      if (after.state === "failed") expect(after.failure?.certainty).toBe("definite");
-    });
-  });
-
-  test("the payload goes in row 21 and nowhere else; who it is never changes", () => {
-    property((before, made, after) => {
-      expect(after.payload).toBe(made.row === 21 ? null : before.payload);
-      for (const field of ["tenant", "requestId", "fingerprint", "action", "capability", "createdAt"] as const) {
-        expect(after[field]).toBe(before[field]);
-      }
-    });
-  });
-
-  test("a due time stands exactly where something is still to happen, and a conflict stays", () => {
-    property((before, _made, after) => {
-      const open = ["running", "retry_wait", "in_doubt", "review"].includes(after.state);
-      expect(after.dueAt !== null).toBe(open);
-      expect(after.route === null || after.state === "review").toBe(true);
-      expect(after.conflict || !before.conflict).toBe(true);
-      expect(after.evidence !== null || after.state !== "succeeded").toBe(true);
-    });
   });
 });

@@ -270,7 +270,7 @@ export const QUEUES: readonly ProviderContract[] = [
     concurrent: "unknown",
     source: "https://docs.celeryq.dev/en/stable/userguide/calling.html",
     checked: "2026-11-20",
-    notes: "An id for the result; that a broker would drop a second task with it was not found.",
+    notes: "An id for the result; that a broker would drop a second task with it was not found. Not re-checked.",
   },
   {
     name: "vercel-queue",

@@ -11,8 +11,7 @@ export const RECORDS: readonly ProviderContract[] = [
     lookup: { how: "put a hidden marker with the request id into the body and search issues for it", lag: "unknown" },
     source: "npm octokit@5.0.5, @octokit/plugin-retry@8.1.1",
     checked: "2026-11-20",
-    notes:
-      "octokit repeats a creation after a 5xx on its own: set request: { retries: 0 }. To list the newest issues of the repository and compare is fresher than search.",
+    notes: "octokit repeats a creation after a 5xx on its own: set request: { retries: 0 }.",
   },
   {
     name: "linear",
@@ -31,9 +30,6 @@ export const RECORDS: readonly ProviderContract[] = [
     source: "npm @linear/sdk@98.0.0, schema.graphql (IssueCreateInput.id)",
     checked: "2026-11-21",
     notes: "The id is a UUID of version 4. What a second creation with the same id does is not published.",
-    instead:
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: code for the reader
-      "Make the id from our key in execute and in the probe: `${idempotencyKey.slice(0, 14)}4${idempotencyKey.slice(15)}`.",
   },
   {
     name: "jira",
@@ -81,7 +77,8 @@ export const RECORDS: readonly ProviderContract[] = [
     lookup: { how: "read the object by a unique property that holds the request id (idProperty)", lag: "unknown" },
     source: "npm @hubspot/api-client@13.5.0",
     checked: "2026-11-20",
-    instead: "Upsert by that unique property (batch upsert with idProperty): a repeat then changes the same record.",
+    instead:
+      "Upsert by a unique property that holds the request id (batch upsert with idProperty): a repeat then changes the same record.",
   },
   {
     name: "salesforce",
@@ -93,7 +90,7 @@ export const RECORDS: readonly ProviderContract[] = [
     checked: "2026-11-20",
     notes:
       "The external id field has to be unique. The User Interface API has an Idempotency-Key, off unless Salesforce turns it on, and not for sobjects.",
-    instead: "Upsert by that external id: a repeat then changes the same record.",
+    instead: "Upsert by an external id field that holds the request id: a repeat then changes the same record.",
   },
   {
     name: "notion",

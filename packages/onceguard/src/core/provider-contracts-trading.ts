@@ -35,7 +35,7 @@ export const TRADING: readonly ProviderContract[] = [
     concurrent: "unknown",
     source: "npm ccxt@4.5.84",
     checked: "2026-11-20",
-    notes: "37 exchanges, each with rules of its own: many compare with open orders only (see binance).",
+    notes: "37 exchanges, each with rules of its own: some compare with open orders only (see binance).",
   },
   {
     name: "binance",
@@ -76,9 +76,6 @@ export const TRADING: readonly ProviderContract[] = [
     source: "https://docs.cdp.coinbase.com/api-reference/v2/idempotency",
     checked: "2026-11-21",
     notes: "Every key that is not a UUID of version 4 is refused.",
-    instead:
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: code for the reader
-      'Make a UUID of version 4 from ours in execute, `${idempotencyKey.slice(0, 14)}4${idempotencyKey.slice(15)}`, and declare downstreamKey: { lifetime: "24h" }.',
   },
   {
     name: "evm",

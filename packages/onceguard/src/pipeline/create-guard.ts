@@ -28,6 +28,7 @@ import { type Restoration, restore } from "./restore.ts";
 import { type Decision, reopen, resolve } from "./review.ts";
 import { recordSpilled } from "./spill.ts";
 import { type GivenEvidence, takeEvidence } from "./take-evidence.ts";
+import { tellPeople } from "./tell-people.ts";
 
 /** Lists are capped unless the caller says otherwise. */
 const DEFAULT_LIMIT = 100;
@@ -227,6 +228,10 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
       return reopen(runtime, by.tenant ?? DEFAULT_TENANT, requestId, by);
     },
     reconcile,
+    tellPeople: async () => {
+      await ready();
+      await tellPeople(runtime);
+    },
     close: () => {
       closed ??= close();
       return closed;

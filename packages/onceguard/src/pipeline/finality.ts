@@ -137,28 +137,21 @@ export async function askCase(
     return { case: value, answer: by === requestId ? { kind: "free" } : { kind: "taken", by } };
   });
   if (answer.kind !== "taken") return answer;
-  return freedBy(runtime, tenant, id, answer.by);
+  const holder = answer.by === null ? null : await runtime.store.find(tenant, answer.by);
+  if (holder?.state === "succeeded") {
+    return { kind: "never", reason: `the case was settled by request ${holder.requestId}` };
+  }
+  if (holder?.state !== "failed" && holder?.state !== "denied") return { kind: "wait", againInMs: LOOK_AGAIN_MS };
+  await freeCase(runtime, tenant, id, holder.requestId);
+  return askCase(runtime, tenant, id, outcome, requestId);
 }
 
-/** Another request has the case: for good, unless it certainly comes to nothing. */
-async function freedBy(
-  runtime: Runtime,
-  tenant: string,
-  id: string,
-  by: string | null,
-): Promise<Extract<CaseAnswer, { kind: "never" | "wait" }>> {
-  const holder = by === null ? null : await runtime.store.find(tenant, by);
-  const isOver = holder?.state === "failed" || holder?.state === "denied";
-  if (!isOver) {
-    return holder?.state === "succeeded"
-      ? { kind: "never", reason: `the case was settled by request ${by}` }
-      : { kind: "wait", againInMs: LOOK_AGAIN_MS };
-  }
+/** What had the case has certainly come to nothing. */
+async function freeCase(runtime: Runtime, tenant: string, id: string, by: string): Promise<void> {
   await changeCase(runtime, tenant, id, undefined, (value) => ({
     case: value.state === "FINAL" && value.takenBy === by ? release(value) : value,
     answer: null,
   }));
-  return { kind: "wait", againInMs: 1 };
 }
 
 /** The success of the request that has the case moves it to SETTLED. */

@@ -177,6 +177,8 @@ export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction
   reconcile(requestId: string, options?: { readonly tenant?: string }): Promise<Outcome>;
   /** One pass of the sweeper over everything that is due. */
   reconcile(): Promise<Reconciliation>;
+  /** Delivers what people have to be told and have not been told yet. The sweeper does so by itself. */
+  tellPeople(): Promise<void>;
   /** Stops claiming, waits for what runs (at most `grace`), marks the rest in doubt, closes the store. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import https from "node:https";
 import { afterEach, describe, expect, it } from "vitest";
 import { classifyFailure } from "../../src/core/failure.ts";
-import { CLIENTS, nodeRequest, thrownBy } from "./support/http-clients.ts";
+import { CLIENTS, type NodeOptions, nodeRequest, thrownBy } from "./support/http-clients.ts";
 import { closed, listening, rawServer } from "./support/raw-server.ts";
 import { SELF_SIGNED } from "./support/self-signed.ts";
 
@@ -62,7 +62,7 @@ describe.each(CLIENTS)("%s", (_client, send) => {
 describe("node:https", () => {
   const insecure = { rejectUnauthorized: false };
 
-  it.each<[string, https.ServerOptions, https.RequestOptions, string]>([
+  it.each<[string, https.ServerOptions, NodeOptions, string]>([
     ["no version in common", { maxVersion: "TLSv1.2" }, { ...insecure, minVersion: "TLSv1.3" }, "EPROTO"],
     [
       "no cipher in common",
@@ -70,6 +70,7 @@ describe("node:https", () => {
       { ...insecure, maxVersion: "TLSv1.2", ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384" },
       "EPROTO",
     ],
+    ["no protocol in common", { ALPNProtocols: ["h2"] }, { ...insecure, ALPNProtocols: ["http/1.1"] }, "EPROTO"],
     ["another name", {}, { ca: SELF_SIGNED.cert, servername: "other.example" }, "ERR_TLS_CERT_ALTNAME_INVALID"],
   ])("%s: never sent", async (_why, server, client, code) => {
     const { url, requests } = await secure(server);

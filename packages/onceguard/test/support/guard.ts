@@ -1,4 +1,5 @@
 import type { AnyAction } from "../../src/core/action.ts";
+import type { Store } from "../../src/core/ports.ts";
 import { createGuard } from "../../src/pipeline/create-guard.ts";
 import type { Guard, GuardOptions } from "../../src/pipeline/guard.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
@@ -7,6 +8,7 @@ import { type FakeClock, fakeClock } from "../../src/testing/fake-clock.ts";
 export interface TestGuard<Actions extends readonly AnyAction[]> {
   readonly guard: Guard<Actions>;
   readonly clock: FakeClock;
+  readonly store: Store;
   /** Lets time pass until the promise has settled. */
   settle<T>(promise: Promise<T>): Promise<T>;
 }
@@ -16,18 +18,18 @@ let tokens = 0;
 /** A guard in virtual time: backoffs are as long as they can be, and nothing waits for the wall clock. */
 export function testGuard<const Actions extends readonly AnyAction[]>(
   actions: Actions,
-  options: Partial<GuardOptions> = {},
+  { clock = fakeClock(), ...options }: Partial<Omit<GuardOptions, "clock">> & { readonly clock?: FakeClock } = {},
 ): TestGuard<Actions> {
-  const clock = fakeClock();
+  const store = options.store ?? memoryStore({ clock: clock.now });
   const guard = createGuard({
-    store: memoryStore({ clock: clock.now }),
     sweepEvery: false,
     clock,
     randomness: { random: () => 0.999, token: () => `token-${++tokens}` },
     ...options,
+    store,
     actions,
   });
-  return { guard, clock, settle: (promise) => settle(clock, promise) };
+  return { guard, clock, store, settle: (promise) => settle(clock, promise) };
 }
 
 /** At most a day of virtual time: a promise that needs longer does not settle. */

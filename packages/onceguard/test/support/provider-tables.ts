@@ -67,10 +67,10 @@ function refusal({ name }: ProviderContract): string {
 }
 
 function note({ name, key, lookup, notes, source, checked }: ProviderContract): string {
-  const lag = lookup?.lag === "unknown" ? "how far it lags is not documented" : `it lags by up to ${lookup?.lag}`;
+  const lag = lookup?.lag === "unknown" ? "how far it lags is not known" : `it lags by up to ${lookup?.lag}`;
   const parts = [
     notes,
-    key?.scope && `A key is unique per ${key.scope}.`,
+    key?.scope && `Scope of a key: ${key.scope}.`,
     lookup && `To look it up, ${lookup.how}; ${lookup.lag === 0 ? "it does not lag" : lag}.`,
     `${source}, ${checked}.`,
   ];

@@ -22,26 +22,21 @@ describe("retryDelayMs", () => {
     expect(retryDelayMs(status(retryInfo([])))).toBe(0);
   });
 
-  test("among other details, whose fields may be of any type", () => {
-    const other = any("google.rpc.QuotaFailure", [
-      ...text(1, "x"),
-      1 * 8 + 5,
-      1,
-      2,
-      3,
-      4,
-      2 * 8 + 1,
-      1,
-      2,
-      3,
-      4,
-      5,
-      6,
-      7,
-      8,
-    ]);
+  test("among other details", () => {
+    const other = any("google.rpc.QuotaFailure", text(1, "x"));
     expect(retryDelayMs(status(other, retryInfo(duration(1, 0))))).toBe(1_000);
     expect(retryDelayMs(status(other))).toBeUndefined();
+  });
+
+  test("behind fields of every wire type, and behind one of the right number and the wrong type", () => {
+    const fixed32 = [9 * 8 + 5, 0x1a, 2, 3, 4];
+    const fixed64 = [9 * 8 + 1, 0x1a, 2, 3, 4, 5, 6, 7, 8];
+    const detail = bytes(3, retryInfo(duration(1, 0)));
+    for (const before of [fixed32, fixed64, number(3, 7), number(9, 2 ** 40)]) {
+      expect(retryDelayMs(Uint8Array.from([...before, ...detail]))).toBe(1_000);
+    }
+    // Groups (3 and 4) are long gone; what comes after one is not read.
+    expect(retryDelayMs(Uint8Array.from([9 * 8 + 3, ...detail]))).toBeUndefined();
   });
 
   test("a type that only looks like it", () => {

@@ -32,6 +32,8 @@ describe("parseHttpDate", () => {
     "Sun, 00 Nov 1994 08:49:37 GMT",
     "Sun, 31 Nov 1994 08:49:37 GMT",
     "Wed, 29 Feb 1995 08:49:37 GMT",
+    "Wed, 30 Feb 2000 08:49:37 GMT",
+    "Sat, 32 Jan 2000 08:49:37 GMT",
     "Wed, 29 Feb 1900 08:49:37 GMT",
     "Sun, 06 Nov 1994 24:00:00 GMT",
     "Sun, 06 Nov 1994 08:60:37 GMT",

@@ -109,6 +109,12 @@ describe("the shape", () => {
     expect(postgresErrors(new DrizzleQueryError("insert into t", [], new Error("x")))).toBeUndefined();
   });
 
+  test("and a wrapper around itself ends", () => {
+    const cycle = new DrizzleQueryError("insert into t", []);
+    cycle.cause = cycle;
+    expect(postgresErrors(cycle)).toBeUndefined();
+  });
+
   test("a retry of the caller takes the proof", () => {
     expect(postgresErrors(sql("23505", { attemptNumber: 2, retriesLeft: 0 }))?.certainty).toBe("indefinite");
   });

@@ -74,6 +74,27 @@ describe("by type and status", () => {
   });
 });
 
+test.each([
+  "charge_already_captured",
+  "charge_already_refunded",
+  "charge_disputed",
+  "charge_expired_for_capture",
+  "charge_not_refundable",
+  "intent_invalid_state",
+  "invoice_not_editable",
+  "payment_intent_unexpected_state",
+  "payment_method_unexpected_state",
+  "refund_disputed_payment",
+  "resource_already_exists",
+  "return_intent_already_processed",
+  "setup_intent_unexpected_state",
+  "status_transition_invalid",
+  "token_already_used",
+])("%s: the record is in another state", (code) => {
+  const error = new errors.StripeInvalidRequestError(raw(400, { code }));
+  expect(stripeErrors(error)).toMatchObject({ certainty: "definite", tier: "conflict", code });
+});
+
 describe("a connection", () => {
   const failed = (message: string, detail: unknown) => new errors.StripeConnectionError({ message, detail } as never);
 
@@ -84,7 +105,7 @@ describe("a connection", () => {
       code: "ECONNREFUSED",
     });
     const retried = failed(`${FIRST_TRY} Request was retried 2 times.`, refused);
-    expect(stripeErrors(retried)).toMatchObject({ certainty: "indefinite", code: "ECONNREFUSED" });
+    expect(stripeErrors(retried)).toMatchObject({ certainty: "indefinite", tier: "transient", code: "ECONNREFUSED" });
   });
 
   test("that broke, or timed out, may have carried it", () => {
@@ -128,6 +149,7 @@ test("Retry-After is kept", () => {
 
 test("statuses that the action declares count, 409 included", () => {
   const error = (status: number) => new errors.StripeAPIError(raw(status));
+  expect(stripeErrors(error(409))).toMatchObject({ certainty: "indefinite", tier: "transient", code: "http_409" });
   expect(stripeErrors(error(503), { noEffectOn: [503] })?.certainty).toBe("definite");
   expect(stripeErrors(error(409), { noEffectOn: [409] })).toMatchObject({ certainty: "definite", tier: "conflict" });
 });

@@ -14,13 +14,22 @@ describe("failed before the first byte", () => {
     "ERR_TLS_CERT_ALTNAME_INVALID",
     "CERT_HAS_EXPIRED",
     "CERT_NOT_YET_VALID",
+    "CERT_REVOKED",
+    "CERT_UNTRUSTED",
+    "CERT_SIGNATURE_FAILURE",
+    "CERT_CHAIN_TOO_LONG",
     "SELF_SIGNED_CERT_IN_CHAIN",
+    "UNABLE_TO_GET_ISSUER_CERT",
     "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
     "ERR_SSL_WRONG_VERSION_NUMBER",
     "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
     "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE",
     "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE",
     "ERR_SSL_TLSV1_UNRECOGNIZED_NAME",
+    "ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY",
+    "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
+    "ERR_SSL_UNSUPPORTED_PROTOCOL",
+    "ERR_SSL_NO_PROTOCOLS_AVAILABLE",
   ])("%s", (code) => expect(networkErrors(coded(code))).toMatchObject({ certainty: "definite", code }));
 
   test.each(["wrong version number", "tlsv1 alert protocol version", "ssl/tls alert handshake failure"])(

@@ -17,6 +17,8 @@ export interface PostgresPool {
 export interface PostgresClient {
   query(query: { text: string; values?: unknown[] } | string): Promise<{ rows: unknown[]; rowCount?: number | null }>;
   release(destroy?: boolean | Error): void;
+  on?(event: "error", listener: (error: Error) => void): unknown;
+  removeListener?(event: "error", listener: (error: Error) => void): unknown;
 }
 
 export interface ConnectionOptions {
@@ -83,29 +85,36 @@ export class Connection {
       try {
         return await this.#transaction(work);
       } catch (error) {
-        if (!isSerializationFailure(error) || attempt >= tries) throw storeError(error, this.#options.name);
+        if (!isSerializationFailure(error) || attempt >= tries) throw error;
         await new Promise((again) => setTimeout(again, Math.random() * 2 ** attempt));
       }
     }
   }
 
   async #transaction<Answer>(work: (client: PostgresClient) => Promise<Answer>): Promise<Answer> {
-    const client = await this.#inTime(this.#options.pool.connect());
+    const client = await this.#store(this.#options.pool.connect());
+    // A connection that breaks between two of our statements would otherwise end the process.
+    const ignored = (): void => undefined;
+    client.on?.("error", ignored);
     let broken = true;
     try {
-      await this.#inTime(client.query("BEGIN ISOLATION LEVEL READ COMMITTED"));
+      await this.#store(client.query("BEGIN ISOLATION LEVEL READ COMMITTED"));
       let answer: Answer;
       try {
         answer = await work(client);
       } catch (error) {
-        await this.#inTime(client.query("ROLLBACK"));
-        broken = false;
+        // Undone either way: by this, or because the connection is not given back.
+        broken = await this.#inTime(client.query("ROLLBACK")).then(
+          () => false,
+          () => true,
+        );
         throw error;
       }
-      await this.#inTime(client.query("COMMIT"));
+      await this.#store(client.query("COMMIT"));
       broken = false;
       return answer;
     } finally {
+      client.removeListener?.("error", ignored);
       // What is in the middle of a transaction must not be given to anybody else.
       client.release(broken);
     }
@@ -113,7 +122,16 @@ export class Connection {
 
   /** One statement of a transaction. */
   async ask<Row>(client: PostgresClient, text: string, values: unknown[]): Promise<Row[]> {
-    return (await this.#inTime(client.query({ text, values }))).rows as Row[];
+    return (await this.#store(client.query({ text, values }))).rows as Row[];
+  }
+
+  /** An answer in time, or what its failure means to the guard. */
+  async #store<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    try {
+      return await this.#inTime(answer);
+    } catch (error) {
+      throw storeError(error, this.#options.name);
+    }
   }
 
   #statement(text: string, values: unknown[]): { text: string; values: unknown[]; name?: string } {

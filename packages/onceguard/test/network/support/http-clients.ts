@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import type tls from "node:tls";
 import { fetch as undiciFetch, request as undiciRequest } from "undici";
 
 /** Sends one POST with a body, reads the whole answer, and throws what the client throws. */
@@ -22,7 +23,9 @@ export const CLIENTS: readonly (readonly [name: string, send: Send])[] = [
   ],
 ];
 
-export function nodeRequest(url: string, options: https.RequestOptions = {}): Promise<string> {
+export type NodeOptions = https.RequestOptions & Pick<tls.ConnectionOptions, "ALPNProtocols">;
+
+export function nodeRequest(url: string, options: NodeOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const { request } = url.startsWith("https:") ? https : http;
     const sent = request(url, { method: "POST", agent: false, ...options }, (answer) => {

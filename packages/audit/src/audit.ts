@@ -1,0 +1,85 @@
+import { type Boundary, placeOf } from "./boundaries/boundary.ts";
+import { findBoundaries } from "./boundaries/find-boundaries.ts";
+import { buildCallGraph, type CallGraph } from "./calls/call-graph.ts";
+import { Catalogue } from "./catalogue/catalogue.ts";
+import type { Sink } from "./catalogue/sinks.ts";
+import type { Contexts } from "./contexts/context.ts";
+import { findContexts } from "./contexts/find-contexts.ts";
+import { GuardSearch } from "./guards/find-guards.ts";
+import type { Guard } from "./guards/guard.ts";
+import { guardedFunctions } from "./guards/guarded-functions.ts";
+import { type KeyState, keyStateOf } from "./keys/key-state.ts";
+import type { PathClass } from "./project/path-class.ts";
+import type { Project } from "./project/project.ts";
+import { findPaths, type RetryPath } from "./reach/find-paths.ts";
+import { hiddenRetries } from "./reach/hidden-retries.ts";
+import { addProcessEdges } from "./reach/process-edges.ts";
+import { findWrapperSites, type WrapperSite } from "./reach/wrapper-sites.ts";
+import { Evaluator } from "./values/evaluator.ts";
+
+/** A boundary with everything that was found out about it. */
+export interface AuditedBoundary {
+  boundary: Boundary;
+  pathClass: PathClass;
+  paths: RetryPath[];
+  hidden: string[];
+  key: KeyState;
+  /** By retry family: what stands in between on that way. */
+  guards: Map<string, Guard[]>;
+  /** In front of the call itself, whichever way it is reached. */
+  ownGuards: Guard[];
+}
+
+export interface Analysis {
+  project: Project;
+  evaluator: Evaluator;
+  graph: CallGraph;
+  contexts: Contexts;
+  boundaries: AuditedBoundary[];
+  sites: WrapperSite[];
+}
+
+export interface AnalyzeOptions {
+  classes: ReadonlySet<PathClass>;
+  sinks: readonly Sink[];
+}
+
+/** Turns facts into boundaries, retry paths, keys and guards. */
+export function analyze(project: Project, options: AnalyzeOptions): Analysis {
+  const evaluator = new Evaluator(project);
+  const graph = buildCallGraph(evaluator);
+  const catalogue = new Catalogue(options.sinks);
+  const found = [...project.files.values()].flatMap((file) => findBoundaries({ evaluator, catalogue, graph }, file));
+  const contexts = findContexts(evaluator);
+  addProcessEdges(evaluator, graph, contexts, found);
+  const guards = new GuardSearch(evaluator, contexts, guardedFunctions(evaluator));
+  const boundaries = found
+    .map((boundary) => ({ boundary, pathClass: classOf(project, boundary) }))
+    .filter((one) => options.classes.has(one.pathClass))
+    .map(({ boundary, pathClass }): AuditedBoundary => {
+      const paths = [...findPaths(project, graph, contexts, boundary.call).values()];
+      return {
+        boundary,
+        pathClass,
+        paths,
+        hidden: hiddenRetries(evaluator, boundary),
+        key: keyStateOf(evaluator, graph, boundary, paths),
+        guards: new Map(paths.map((one) => [one.context.family, guards.onPath(one)])),
+        ownGuards: guards.at(boundary.call),
+      };
+    });
+  boundaries.sort(byPlace);
+  return { project, evaluator, graph, contexts, boundaries, sites: findWrapperSites(project, graph, contexts, boundaries.map((one) => one.boundary)) };
+}
+
+/** A relative URL is only understood by a browser. */
+function classOf(project: Project, boundary: Boundary): PathClass {
+  const own = project.classes.get(boundary.call.fn.file) ?? "production";
+  return own === "production" && boundary.sink.id === "fetch" && boundary.http?.url.startsWith("/") ? "client" : own;
+}
+
+function byPlace(a: AuditedBoundary, b: AuditedBoundary): number {
+  const left = placeOf(a.boundary);
+  const right = placeOf(b.boundary);
+  return left.path === right.path ? left.line - right.line || left.column - right.column : left.path < right.path ? -1 : 1;
+}

@@ -1,0 +1,75 @@
+import type { OnceguardConfig } from "../config.ts";
+import { RISK_TIERS } from "../core/policy.ts";
+import { invalidConfig } from "./config-source.ts";
+
+/** Every key there is: a misspelt `budgets` would otherwise limit nothing, without a word. */
+const KEYS: Readonly<Record<keyof OnceguardConfig, true>> = {
+  store: true,
+  actions: true,
+  policy: true,
+  rules: true,
+  policyVersion: true,
+  budgets: true,
+  notify: true,
+  holdFor: true,
+  approvalFor: true,
+  spill: true,
+  wait: true,
+  lease: true,
+};
+
+/** Those of the servers, which come later, and what editors look for. */
+const OTHERS: ReadonlySet<string> = new Set(["servers", "gateway", "$schema"]);
+
+type Check = readonly [isGood: (value: unknown) => boolean, expected: string];
+
+const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== "";
+
+const RULE: Readonly<Record<string, Check>> = {
+  riskTier: [(value) => (RISK_TIERS as readonly unknown[]).includes(value), `one of ${RISK_TIERS.join(", ")}`],
+  action: [isText, "the name of an action"],
+  tenant: [isText, "a tenant"],
+  amountOver: [(value) => typeof value === "number" && value >= 0, "a number from 0"],
+  verdict: [(value) => value === "deny" || value === "review", '"deny" or "review"'],
+  reason: [isText, "a text, for the person who is asked or refused"],
+};
+
+/**
+ * What would be passed over in silence where it is used: misspelt keys, and rules that are none.
+ *
+ * @throws OnceguardError `invalid_config`
+ */
+export function checkShape(config: object, path: string): OnceguardConfig {
+  const unknown = Object.keys(config).find((key) => !Object.hasOwn(KEYS, key) && !OTHERS.has(key));
+  if (unknown !== undefined) {
+    throw invalidConfig(path, `"${unknown}" is no key of a config; there are ${Object.keys(KEYS).join(", ")}`);
+  }
+  const { rules, policy, policyVersion, spill } = config as Readonly<Record<string, unknown>>;
+  if (rules !== undefined) checkRules(rules, path);
+  if (policy !== undefined && typeof policy !== "function") {
+    throw invalidConfig(path, "`policy` must be a function; without code, use `rules`");
+  }
+  if (policyVersion !== undefined && !isText(policyVersion)) {
+    throw invalidConfig(path, '`policyVersion` must be a text, such as "2"');
+  }
+  if (spill !== undefined && spill !== false && !isText(spill)) {
+    throw invalidConfig(path, "`spill` must be a folder, or false");
+  }
+  return config as OnceguardConfig;
+}
+
+function checkRules(rules: unknown, path: string): void {
+  if (!Array.isArray(rules)) throw invalidConfig(path, "`rules` must be a list");
+  for (const [n, rule] of rules.entries()) {
+    const where = `rules[${n}]`;
+    if (typeof rule !== "object" || rule === null) throw invalidConfig(path, `\`${where}\` must be an object`);
+    for (const needed of ["verdict", "reason"]) {
+      if (!(needed in rule)) throw invalidConfig(path, `\`${where}\` has no \`${needed}\``);
+    }
+    for (const [key, value] of Object.entries(rule)) {
+      const check = Object.hasOwn(RULE, key) ? RULE[key] : undefined;
+      if (!check) throw invalidConfig(path, `\`${where}\` has "${key}"; a rule has ${Object.keys(RULE).join(", ")}`);
+      if (!check[0](value)) throw invalidConfig(path, `\`${where}.${key}\` must be ${check[1]}`);
+    }
+  }
+}

@@ -1,0 +1,338 @@
+import { mkdtempSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { drizzle } from "drizzle-orm/node-postgres";
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defineAction } from "../../src/core/action.ts";
+import type { Store } from "../../src/core/ports.ts";
+import { createGuard } from "../../src/pipeline/create-guard.ts";
+import { memoryStore } from "../../src/stores/memory/memory-store.ts";
+import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
+import { sqliteStore } from "../../src/stores/sqlite/sqlite-store.ts";
+import { createDatabase, dropDatabase } from "../support/postgres.ts";
+
+/** The database is the world here: how often an effect happened is what its own table says. */
+interface World {
+  readonly store: Store;
+  /** Writes one effect through `ctx.tx`. */
+  write(tx: never, id: string): unknown;
+  effects(): Promise<string[]>;
+  end(): Promise<void>;
+}
+
+let url: string;
+beforeAll(async () => {
+  url = await createDatabase();
+});
+afterAll(() => dropDatabase(url));
+
+let worlds = 0;
+
+const WORLDS: Record<string, () => Promise<World>> = {
+  sqlite: async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "onceguard-tx-")), "app.db");
+    const reader = new DatabaseSync(path);
+    reader.exec("CREATE TABLE effect (id TEXT)");
+    return {
+      store: sqliteStore({ path }),
+      write: (tx: DatabaseSync, id) => tx.prepare("INSERT INTO effect (id) VALUES (?)").run(id),
+      effects: async () => (reader.prepare("SELECT id FROM effect").all() as { id: string }[]).map(({ id }) => id),
+      end: async () => reader.close(),
+    };
+  },
+  postgres: async () => {
+    const schema = `tx_${++worlds}`;
+    const pool = new pg.Pool({ connectionString: url, max: 10 });
+    await pool.query(`CREATE TABLE public.effect_${schema} (id text)`);
+    return {
+      store: postgresStore({ url, schema }),
+      write: (tx: pg.PoolClient, id) => tx.query(`INSERT INTO public.effect_${schema} (id) VALUES ($1)`, [id]),
+      effects: async () => (await pool.query(`SELECT id FROM public.effect_${schema}`)).rows.map(({ id }) => id),
+      end: () => pool.end(),
+    };
+  },
+};
+
+function posting(world: World, before: (id: string, attempt: number) => unknown = () => undefined) {
+  return defineAction({
+    name: "post",
+    riskTier: "side_effecting",
+    keyFields: ["id"],
+    transaction: true,
+    timeout: "5s",
+    retry: { base: "1ms", cap: "1ms", maxAttempts: 3 },
+    execute: async ({ id }: { id: string }, context) => {
+      await world.write(context.tx as never, id);
+      await before(id, context.attemptNumber);
+      return `posted ${id}`;
+    },
+  });
+}
+
+describe.each(Object.entries(WORLDS))("an effect in the store's own database, on %s", (_name, makeWorld) => {
+  const within = async (run: (world: World) => Promise<void>) => {
+    const world = await makeWorld();
+    try {
+      await run(world);
+    } finally {
+      await world.end();
+    }
+  };
+
+  test("claim, effect and receipt are one commit, and a duplicate replays it", () =>
+    within(async (world) => {
+      const guard = createGuard({ store: world.store, actions: [posting(world)], sweepEvery: false });
+      const first = await guard.execute("post", { id: "1" });
+      expect(first).toMatchObject({ status: "executed", result: "posted 1", receipt: { capability: "transaction" } });
+      expect(await guard.execute("post", { id: "1" })).toMatchObject({ status: "replayed", result: "posted 1" });
+      expect((await guard.log(first.requestId)).map(({ event }) => event)).toEqual(["claim", "success"]);
+      expect(await world.effects()).toEqual(["1"]);
+      await guard.close();
+    }));
+
+  test("of 20 guards at once one makes it, and all get its result", () =>
+    within(async (world) => {
+      const guard = createGuard({ store: world.store, actions: [posting(world)], sweepEvery: false });
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => guard.execute("post", { id: "1" })));
+      expect(outcomes.map(({ status }) => status).sort()).toEqual(["executed", ...Array(19).fill("replayed")]);
+      expect(await world.effects()).toEqual(["1"]);
+      await guard.close();
+    }));
+
+  test("what fails undoes what it wrote, certainly; a retry makes it once", () =>
+    within(async (world) => {
+      const action = posting(world, (_id, attempt) => {
+        if (attempt < 3) throw new Error("a bug, half way");
+      });
+      const guard = createGuard({ store: world.store, actions: [action], sweepEvery: false });
+      const outcome = await guard.execute("post", { id: "1" });
+      expect(outcome).toMatchObject({ status: "executed", receipt: { attemptNumber: 3, mayHaveApplied: false } });
+      expect(await world.effects()).toEqual(["1"]);
+      await guard.close();
+    }));
+
+  test("what keeps failing is a person's, never in doubt, and nothing is left of it", () =>
+    within(async (world) => {
+      const action = posting(world, () => {
+        throw new Error("a bug");
+      });
+      const guard = createGuard({ store: world.store, actions: [action], sweepEvery: false });
+      expect(await guard.execute("post", { id: "1" })).toMatchObject({ status: "review", reason: "retries_exhausted" });
+      expect(await world.effects()).toEqual([]);
+      await guard.close();
+    }));
+
+  test("past its time limit everything is undone, and the handle is dead", () =>
+    within(async (world) => {
+      let late: Promise<unknown> | undefined;
+      const slow = defineAction({
+        name: "post",
+        riskTier: "side_effecting",
+        keyFields: ["id"],
+        transaction: true,
+        timeout: "50ms",
+        retry: { maxAttempts: 1 },
+        execute: async ({ id }: { id: string }, context) => {
+          await world.write(context.tx as never, id);
+          await new Promise<void>((resolve) => context.signal.addEventListener("abort", () => resolve()));
+          late = new Promise((resolve) => setImmediate(resolve)).then(() => world.write(context.tx as never, "late"));
+          late.catch(() => undefined);
+          await late;
+        },
+      });
+      const guard = createGuard({ store: world.store, actions: [slow], sweepEvery: false });
+      expect(await guard.execute("post", { id: "1" })).toMatchObject({ status: "review", failure: { code: "timeout" } });
+      await expect(late).rejects.toThrow("The transaction is over");
+      expect(await world.effects()).toEqual([]);
+      await guard.close();
+    }));
+
+  test("a halt stops it, and leaves nothing", () =>
+    within(async (world) => {
+      const guard = createGuard({ store: world.store, actions: [posting(world)], sweepEvery: false });
+      await guard.halt("action", "post", { actor: "ada", reason: "stop" });
+      expect(await guard.execute("post", { id: "1" })).toMatchObject({ status: "halted" });
+      expect(await world.effects()).toEqual([]);
+      await guard.close();
+    }));
+});
+
+describe("the caller's own transaction", () => {
+  const db = () => new pg.Pool({ connectionString: url, max: 4 });
+  const note = (table: string) =>
+    defineAction({
+      name: "note",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      transaction: true,
+      execute: async ({ id }: { id: string }, context) => {
+        await context.tx.query(`INSERT INTO public.${table} (id) VALUES ($1)`, [id]);
+        return "noted";
+      },
+    });
+
+  test("pg: the receipt is there if and only if the caller commits", async () => {
+    const pool = db();
+    await pool.query("CREATE TABLE public.joined_pg (id text)");
+    const guard = createGuard({
+      store: postgresStore({ url, schema: "joined_pg" }),
+      actions: [note("joined_pg")],
+      sweepEvery: false,
+    });
+    const client = await pool.connect();
+    await client.query("BEGIN");
+    expect(await guard.execute("note", { id: "1" }, { tx: client })).toMatchObject({ status: "executed" });
+    await client.query("ROLLBACK");
+    expect(await guard.receipts()).toEqual([]);
+    await client.query("BEGIN");
+    await guard.execute("note", { id: "1" }, { tx: client });
+    expect(await guard.execute("note", { id: "1" }, { tx: client })).toMatchObject({ status: "replayed" });
+    await client.query("COMMIT");
+    client.release();
+    expect(await guard.execute("note", { id: "1" })).toMatchObject({ status: "replayed", result: "noted" });
+    expect((await pool.query("SELECT id FROM public.joined_pg")).rows).toEqual([{ id: "1" }]);
+    await guard.close();
+    await pool.end();
+  });
+
+  test("a pool is no transaction, and neither is a client without BEGIN", async () => {
+    const pool = db();
+    const guard = createGuard({
+      store: postgresStore({ url, schema: "joined_none" }),
+      actions: [note("joined_pg")],
+      sweepEvery: false,
+    });
+    await expect(guard.execute("note", { id: "2" }, { tx: pool })).rejects.toMatchObject({ code: "invalid_option" });
+    const client = await pool.connect();
+    await expect(guard.execute("note", { id: "2" }, { tx: client })).rejects.toMatchObject({ code: "invalid_option" });
+    client.release();
+    expect(await guard.receipts()).toEqual([]);
+    await guard.close();
+    await pool.end();
+  });
+
+  test("what fails inside it is an error, so that the caller rolls back", async () => {
+    const pool = db();
+    const broken = defineAction({
+      name: "note",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      transaction: true,
+      execute: async (_: { id: string }, context) => context.tx.query("SELECT nothing FROM nowhere"),
+    });
+    const guard = createGuard({ store: postgresStore({ url, schema: "joined_broken" }), actions: [broken], sweepEvery: false });
+    const client = await pool.connect();
+    await client.query("BEGIN");
+    await expect(guard.execute("note", { id: "1" }, { tx: client })).rejects.toMatchObject({ code: "effect_failed" });
+    await client.query("ROLLBACK");
+    client.release();
+    expect(await guard.receipts()).toEqual([]);
+    await guard.close();
+    await pool.end();
+  });
+
+  test("an action that reaches outside cannot be in it", async () => {
+    const outside = defineAction({ name: "mail", riskTier: "side_effecting", keyFields: ["id"], execute: async (_: { id: string }) => 1 });
+    const guard = createGuard({ store: postgresStore({ url, schema: "joined_outside" }), actions: [outside], sweepEvery: false });
+    const pool = db();
+    const client = await pool.connect();
+    await client.query("BEGIN");
+    await expect(guard.execute("mail", { id: "1" }, { tx: client })).rejects.toMatchObject({
+      code: "transaction_unsupported",
+      message: expect.stringContaining("enqueue"),
+    });
+    await client.query("ROLLBACK");
+    client.release();
+    await guard.close();
+    await pool.end();
+  });
+});
+
+describe("the outbox", () => {
+  test.each(["pg", "kysely", "drizzle"] as const)("%s: executed after the commit, and never after a rollback", async (library) => {
+    const schema = `outbox_${library}`;
+    const pool = new pg.Pool({ connectionString: url, max: 4 });
+    const sent: string[] = [];
+    const mail = defineAction({
+      name: "mail",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      execute: async ({ id }: { id: string }) => void sent.push(id),
+    });
+    const guard = createGuard({ store: postgresStore({ url, schema }), actions: [mail], sweepEvery: false });
+    const inTransaction = async (work: (tx: unknown) => Promise<unknown>): Promise<void> => {
+      if (library === "kysely") await new Kysely({ dialect: new PostgresDialect({ pool }) }).transaction().execute(work);
+      else if (library === "drizzle") await drizzle(pool).transaction(work);
+      else {
+        const client = await pool.connect();
+        try {
+          await client.query("BEGIN");
+          await work(client);
+          await client.query("COMMIT");
+        } catch (error) {
+          await client.query("ROLLBACK");
+          throw error;
+        } finally {
+          client.release();
+        }
+      }
+    };
+    await expect(
+      inTransaction(async (tx) => {
+        expect(await guard.enqueue("mail", { id: "undone" }, { tx })).toMatchObject({ status: "retry_later" });
+        throw new Error("the caller's own trouble");
+      }),
+    ).rejects.toThrow("own trouble");
+    await inTransaction(async (tx) => {
+      await guard.enqueue("mail", { id: "done" }, { tx });
+      await guard.reconcile();
+      expect(sent).toEqual([]); // not committed yet
+    });
+    await guard.reconcile();
+    expect(sent).toEqual(["done"]);
+    expect(await guard.execute("mail", { id: "done" })).toMatchObject({ status: "replayed" });
+    expect(await guard.receipts()).toMatchObject([{ state: "succeeded", attemptNumber: 1, fencingToken: 1 }]);
+    await guard.close();
+    await pool.end();
+  });
+
+  test("sqlite: with node:sqlite's own BEGIN", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "onceguard-outbox-")), "app.db");
+    const sent: string[] = [];
+    const mail = defineAction({
+      name: "mail",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      execute: async ({ id }: { id: string }) => void sent.push(id),
+    });
+    const guard = createGuard({ store: sqliteStore({ path }), actions: [mail], sweepEvery: false });
+    await guard.receipts();
+    const db = new DatabaseSync(path);
+    db.exec("BEGIN IMMEDIATE");
+    await guard.enqueue("mail", { id: "undone" }, { tx: db });
+    db.exec("ROLLBACK");
+    db.exec("BEGIN IMMEDIATE");
+    await guard.enqueue("mail", { id: "done" }, { tx: db });
+    db.exec("COMMIT");
+    await guard.reconcile();
+    expect(sent).toEqual(["done"]);
+    await guard.close();
+    db.close();
+  });
+});
+
+test("a store without transactions says so before anything happens", async () => {
+  const action = defineAction({
+    name: "post",
+    riskTier: "side_effecting",
+    keyFields: ["id"],
+    transaction: true,
+    execute: async (_: { id: string }) => 1,
+  });
+  const guard = createGuard({ store: memoryStore(), actions: [action], sweepEvery: false });
+  await expect(guard.execute("post", { id: "1" })).rejects.toMatchObject({ code: "transaction_unsupported" });
+  await expect(guard.enqueue("post", { id: "1" }, { tx: {} })).rejects.toMatchObject({ code: "transaction_unsupported" });
+});
