@@ -166,7 +166,11 @@ async function search(flags, { shortest = false, cycles = false, large = false, 
     folder,
   );
   if (compiled.code !== 0) throw new Error(`gcc\n${compiled.output}`);
-  const { output } = await run(join(folder, "pan"), ["-m100000", ...(cycles ? ["-l"] : [])], folder);
+  const { output } = await run(
+    join(folder, "pan"),
+    ["-m100000", large ? "-w22" : "-w19", ...(cycles ? ["-l"] : [])],
+    folder,
+  );
   const states = Number(/^\s*(\d+) states, stored/m.exec(output)?.[1] ?? 0);
   const broken = /assertion violated \(broken!=(\d+)\)/.exec(output)?.[1];
   const complete = /errors: 0/.test(output) && !/not completed|too small|out of memory|reached -DMEMLIM/.test(output);

@@ -1,6 +1,7 @@
 import type { CallGraph } from "../calls/call-graph.ts";
 import { type Catalogue, isNatural, type SinkMatch } from "../catalogue/catalogue.ts";
 import { segmentMatches } from "../catalogue/pattern.ts";
+import { naturalByName, tierOf } from "../catalogue/refine.ts";
 import type { CallFact, Expr, FileFacts } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { HOLE, textOf } from "../values/text.ts";
@@ -66,7 +67,7 @@ function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value,
 function sdkBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, made: CallFact | null): Boundary {
   const { sink } = match.compiled;
   const natural =
-    isNatural(match.compiled, match.path, laterNames(call)) &&
+    (isNatural(match.compiled, match.path, laterNames(call)) || naturalByName(sink.id, match.operation)) &&
     !billsAtOnce(search.evaluator, sink.id, call, match.path) &&
     !(sink.tier === "local-state" && countsUp(call));
   return {
@@ -74,7 +75,7 @@ function sdkBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, m
     sink,
     operation: match.operation,
     kind: sink.kind,
-    tier: sink.tier,
+    tier: tierOf(sink.id, match.operation, sink.tier),
     natural,
     http: null,
     made,

@@ -37,11 +37,16 @@ export interface KeyState {
 export function keyStateOf(evaluator: Evaluator, graph: CallGraph, boundary: Boundary, paths: readonly RetryPath[]): KeyState {
   const found = findKey(evaluator, boundary);
   if (!found) return signedPayload(boundary) ?? state("none", "no idempotency key is passed", null, null);
-  const at = { fn: boundary.call.fn, pos: found.pos };
+  const at = keyPlace(boundary, found);
   if (found.place === "trap")
     return state("misplaced", `the key is not where ${boundary.sink.id} reads it${boundary.sink.key.where ? ` (${boundary.sink.key.where})` : ""}`, at, found.value);
   if (found.place === "client") return state("coarse", "the key is set on the client: one value for all its calls", at, found.value);
   return judge(evaluator, graph, boundary, found, paths);
+}
+
+/** At the key, if it stands in the call; one that comes from elsewhere is shown at the call. */
+function keyPlace({ call }: Boundary, found: FoundKey): NonNullable<KeyState["at"]> {
+  return { fn: call.fn, pos: found.pos >= call.start && found.pos <= call.end ? found.pos : call.pos };
 }
 
 function state(kind: KeyKind, detail: string, at: KeyState["at"], expr: Expr | null, omittedBy: CallFact[] = []): KeyState {
@@ -49,7 +54,7 @@ function state(kind: KeyKind, detail: string, at: KeyState["at"], expr: Expr | n
 }
 
 function judge(evaluator: Evaluator, graph: CallGraph, boundary: Boundary, found: FoundKey, paths: readonly RetryPath[]): KeyState {
-  const at = { fn: boundary.call.fn, pos: found.pos };
+  const at = keyPlace(boundary, found);
   // `contentBasedDeduplication: true`: the content is the key.
   if (found.value.k === "lit" && found.value.v === true) return state("stable", "the provider derives the key from the content", at, found.value);
   const made = ingredientsOf(evaluator, found.value);
@@ -66,7 +71,7 @@ function judge(evaluator: Evaluator, graph: CallGraph, boundary: Boundary, found
   if (!made.data || made.sometimesFixed) return state("coarse", "the key does not depend on what this call is about", at, found.value);
   if (ignoresLoop(boundary.call, made)) return state("coarse", "the key is the same for every turn of the loop around it", at, found.value);
   if (callers && callers.omitted.length > 0) return state("optional", "not every caller passes a key", at, found.value, callers.omitted);
-  if (found.conditional || made.absent || (callers && callers.every.length === 0 && isOptionalParam(made)))
+  if (found.conditional || made.absent)
     return state("optional", "the key is passed only if it is there", at, found.value);
   return state("stable", "a key from the data of the call", at, found.value);
 }
@@ -132,11 +137,6 @@ function memberPath(expr: Expr): [Binding, string] | [] {
     }
   }
   return [];
-}
-
-/** A key that is itself a parameter, or a member of one, may be left out by callers that are not here. */
-function isOptionalParam(_made: Ingredients): boolean {
-  return false;
 }
 
 /** The call stands in a loop over items, and the key names none of what the loop binds. */

@@ -86,6 +86,42 @@ function widthOf(cell: string): number {
   return [...stripVTControlCharacters(cell)].length;
 }
 
+/** How wide a line may be: as the terminal is; anywhere else there is no need to break one. */
+export function lineWidth(): number {
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 ? Math.min(columns, WIDEST) : Number.POSITIVE_INFINITY;
+}
+
+/** Longer lines are hard to read, however wide the terminal is. */
+const WIDEST = 120;
+
+/** Breaks words into lines that fit behind an indent; a word that is too long for any line is cut up. */
+export function wrapped(text: string, indent: string, width: number = lineWidth()): string[] {
+  const room = Math.max(20, width - indent.length);
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ").flatMap((one) => inPieces(one, room))) {
+    if (line !== "" && line.length + 1 + word.length > room) {
+      lines.push(indent + line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, indent + line];
+}
+
+function inPieces(word: string, room: number): string[] {
+  if (word.length <= room) return [word];
+  const pieces: string[] = [];
+  for (let at = 0; at < word.length; at += room) pieces.push(word.slice(at, at + room));
+  return pieces;
+}
+
+/** A line on a terminal that is overwritten by the next; elsewhere nothing. Ends with null. */
+export function progress(line: string | null): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(`\r\u001b[K${line === null ? "" : paint("dim", line, process.stderr)}`);
+}
+
 /** Names and values, aligned; entries without a value are left out. */
 export function printFields(fields: readonly (readonly [name: string, value: string | null])[]): void {
   const shown = fields.filter((field): field is readonly [string, string] => field[1] !== null);

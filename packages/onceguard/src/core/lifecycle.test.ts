@@ -8,7 +8,6 @@ import {
   firstEvent,
   firstReceipt,
   isRefusal,
-  KEEP_DUE,
   type LifecycleEvent,
   RESTORED,
   rowFor,

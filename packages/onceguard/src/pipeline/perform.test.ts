@@ -54,6 +54,18 @@ describe("first call, replay, mismatch", () => {
     expect(effects).toHaveLength(1);
   });
 
+  it("answers mismatch for another payload also while another process still runs the first", async () => {
+    const { pay } = world({}, () => new Promise(() => undefined));
+    const { guard, clock, store } = testGuard([pay]);
+    void guard.execute("pay", { orderId: "A1", amount: 5 });
+    await clock.advance(10);
+    const other = testGuard([pay], { store, clock }).guard;
+    expect(await other.execute("pay", { orderId: "A1", amount: 6 }, { wait: 0 })).toMatchObject({
+      status: "mismatch",
+      receipt: null,
+    });
+  });
+
   it("answers mismatch for another payload, echoing nothing stored", async () => {
     const { pay, effects } = world();
     const { guard } = testGuard([pay]);

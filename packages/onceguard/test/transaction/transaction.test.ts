@@ -160,6 +160,45 @@ describe.each(Object.entries(WORLDS))("an effect in the store's own database, on
     }));
 });
 
+test("a claim that was taken away meanwhile takes its effect with it", async () => {
+  const pool = new pg.Pool({ connectionString: url, max: 10 });
+  await pool.query("CREATE TABLE public.effect_fence (id text)");
+  let ahead = 0;
+  const store = () => postgresStore({ url, schema: "tx_fence", clock: () => Date.now() + ahead });
+  let arrived: () => void = () => undefined;
+  const isInside = new Promise<void>((resolve) => (arrived = resolve));
+  let goOn: () => void = () => undefined;
+  const mayGoOn = new Promise<void>((resolve) => (goOn = resolve));
+  const action = (name: string) =>
+    defineAction({
+      name: "post",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      transaction: true,
+      retry: { base: "1ms", cap: "1ms" },
+      execute: async ({ id }: { id: string }, context) => {
+        if (context.attemptNumber === 1) throw new Error("the first try fails");
+        await context.tx.query("INSERT INTO public.effect_fence (id) VALUES ($1)", [`${id} by ${name}`]);
+        if (name !== "slow") return name;
+        arrived();
+        await mayGoOn;
+        return name;
+      },
+    });
+  const slow = createGuard({ store: store(), actions: [action("slow")], sweepEvery: false });
+  const fast = createGuard({ store: store(), actions: [action("fast")], sweepEvery: false });
+  const outcome = slow.execute("post", { id: "1" });
+  await isInside;
+  ahead = 60_000;
+  await fast.reconcile();
+  goOn();
+  expect(await outcome).toMatchObject({ status: "replayed", result: "fast" });
+  expect((await pool.query("SELECT id FROM public.effect_fence")).rows).toEqual([{ id: "1 by fast" }]);
+  await slow.close();
+  await fast.close();
+  await pool.end();
+});
+
 describe("the caller's own transaction", () => {
   const db = () => new pg.Pool({ connectionString: url, max: 4 });
   const note = (table: string) =>

@@ -1,0 +1,33 @@
+import type { Tier } from "./sinks.ts";
+
+/** Operations of a sink that weigh less than the rest of it: what they make can be corrected, or is only a draft. */
+const MILD: Record<string, RegExp> = {
+  stripe:
+    /^(?:products|prices|coupons|promotionCodes|customers|paymentLinks|checkout\.sessions|webhookEndpoints|taxRates|shippingRates|plans|setupIntents|invoiceItems|quotes|files|fileLinks|billing\.meters|billingPortal|identity|radar|accounts|subscriptionItems|paymentMethods|test)|^subscriptions\.(?:update|deleteDiscount|resume)$|^invoices\.(?:create|update)$/,
+  resend: /^(?!emails\.|batch\.|broadcasts\.send)/,
+  "coinbase-cdp": /createAccount|requestFaucet/,
+  solana: /requestAirdrop/,
+  square: /^(?:customers|catalog|checkout|loyalty|cards|bookings)/,
+  razorpay: /^(?:orders|customers|paymentLink)/,
+  paddle: /^customers/,
+  polar: /^customers|^checkouts/,
+  twilio: /^conversations|^verify/,
+  "slack-web": /^(?:chat\.update|chat\.delete|conversations|reactions|files)/,
+  knock: /^messages/,
+  googleapis: /./,
+};
+
+/** What a stripe operation is about, where a label for the whole package would mislead. */
+export function tierOf(sinkId: string, operation: string, whole: Tier): Tier {
+  return whole === "irreversible" && MILD[sinkId]?.test(operation) ? "side-effecting" : whole;
+}
+
+/** Natural by what is done to a thing that has a name already, though the catalogue does not list each path. */
+const NATURAL: Record<string, RegExp> = {
+  stripe: /^(?:invoices\.(?:sendInvoice|markUncollectible)|.*\.(?:expire|close|reject))$/,
+  resend: /^(?:.*\.(?:update|remove|cancel)|domains\.verify)$/,
+};
+
+export function naturalByName(sinkId: string, operation: string): boolean {
+  return NATURAL[sinkId]?.test(operation) ?? false;
+}

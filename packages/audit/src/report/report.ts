@@ -1,0 +1,101 @@
+import type { Analysis, AuditedBoundary } from "../audit.ts";
+import { nameOf } from "../boundaries/boundary.ts";
+import { RETRIES_VERSION } from "../catalogue/retries.ts";
+import { SINKS_VERSION } from "../catalogue/sinks.ts";
+import { labelOf, type Protection } from "../keys/label.ts";
+import type { PathClass } from "../project/path-class.ts";
+import { atCall, describe, type Finding, type Place, placeAt } from "../rules/finding.ts";
+import { SEVERITIES, type Severity, weightOf } from "../rules/severity.ts";
+import { type Answer, fiveQuestions } from "./five-questions.ts";
+
+/** Everything that the formats show, without the syntax behind it. */
+export interface Report {
+  name: string;
+  catalogue: { sinks: string; retries: string };
+  coverage: Coverage;
+  counts: Record<Severity, number>;
+  boundaries: BoundaryRow[];
+  findings: Finding[];
+  /** Findings that a baseline knows, or that a comment accepts with a reason. */
+  accepted: { finding: Finding; why: string }[];
+  /** Ignore comments that are not obeyed, and the like. */
+  notes: string[];
+}
+
+export interface Coverage {
+  files: number;
+  lines: number;
+  milliseconds: number;
+  cached: number;
+  classes: Record<string, number>;
+  audited: PathClass[];
+  notRead: { path: string; why: string }[];
+}
+
+export interface BoundaryRow {
+  name: string;
+  place: Place;
+  kind: string;
+  tier: string;
+  protection: Protection;
+  key: string;
+  /** How long the provider remembers a key. */
+  keyLifetime: string;
+  paths: { family: string; label: string; weight: number; steps: Place[] }[];
+  hidden: string[];
+  answers: Answer[];
+  local: boolean;
+}
+
+export function buildReport(
+  analysis: Analysis,
+  findings: Finding[],
+  rest: { name: string; milliseconds: number; audited: PathClass[]; accepted: Report["accepted"]; notes: string[] },
+): Report {
+  const { project } = analysis;
+  const classes: Record<string, number> = {};
+  for (const one of project.classes.values()) classes[one] = (classes[one] ?? 0) + 1;
+  return {
+    name: rest.name,
+    catalogue: { sinks: SINKS_VERSION, retries: RETRIES_VERSION },
+    coverage: {
+      files: project.files.size,
+      lines: project.lines,
+      milliseconds: Math.round(rest.milliseconds),
+      cached: project.cached,
+      classes,
+      audited: rest.audited,
+      notRead: project.notRead,
+    },
+    counts: Object.fromEntries(
+      SEVERITIES.map((severity) => [severity, findings.filter((one) => one.severity === severity).length]),
+    ) as Record<Severity, number>,
+    boundaries: analysis.boundaries.map((one) => rowOf(analysis, one)),
+    findings,
+    accepted: rest.accepted,
+    notes: rest.notes,
+  };
+}
+
+function rowOf(analysis: Analysis, one: AuditedBoundary): BoundaryRow {
+  const { boundary, key } = one;
+  const { place, retention, lifetimeHours } = boundary.sink.key;
+  return {
+    name: nameOf(boundary),
+    place: placeAt(atCall(boundary.call)),
+    kind: boundary.kind,
+    tier: boundary.tier,
+    protection: labelOf(one),
+    key: key.detail,
+    keyLifetime: place === "none" ? "takes no key" : (retention ?? (lifetimeHours ? `${lifetimeHours} h` : "not documented")),
+    paths: one.paths.map((path) => ({
+      family: path.context.family,
+      label: describe(path),
+      weight: weightOf(path),
+      steps: path.steps.map((step) => placeAt(atCall(step.call))),
+    })),
+    hidden: one.hidden,
+    answers: fiveQuestions(analysis, one),
+    local: boundary.local,
+  };
+}

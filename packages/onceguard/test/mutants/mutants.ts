@@ -1,0 +1,187 @@
+/** One rule broken, in one place, and the tests that have to notice. */
+export interface Mutant {
+  readonly name: string;
+  /** What would go wrong in production with it. */
+  readonly harm: string;
+  /** Below packages/onceguard/. */
+  readonly file: string;
+  /** Text that stands there exactly once, and what replaces it. */
+  readonly replace: readonly (readonly [from: string, to: string])[];
+  /** Test files below packages/onceguard/; at least one of their tests must fail. */
+  readonly tests: readonly string[];
+}
+
+const PIPELINE = "src/pipeline/";
+const LIFECYCLE = "src/core/lifecycle.test.ts";
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "lease expiry re-runs",
+    harm: "a process that is only slow, or dead after its effect, has it made a second time by another one",
+    file: "src/core/lifecycle.ts",
+    replace: [
+      [
+        'return receipt.capability === "transaction" || (receipt.dispatched === false && !receipt.mayHaveApplied);',
+        "return receipt.dispatched !== true || true;",
+      ],
+    ],
+    tests: [LIFECYCLE, `${PIPELINE}perform.test.ts`],
+  },
+  {
+    name: "delete on error",
+    harm: "an effect whose answer was lost is forgotten, and the next call makes it again",
+    file: "src/stores/sql/apply.ts",
+    replace: [
+      [
+        "  if (changed[0]) {\n",
+        '  if (changed[0]) {\n    if (transition.event === "indefinite") {\n      const { requestId, tenant } = from;\n      const text = `DELETE FROM ${dialect.table("request")} WHERE request_id = ? AND tenant = ? RETURNING 1`;\n      yield { text, values: [requestId, tenant] };\n    }\n',
+      ],
+    ],
+    tests: ["test/contract/sqlite-store.test.ts"],
+  },
+  {
+    name: "ambiguous is failed",
+    harm: "a lost response is reported as failed, and whoever hears that pays again",
+    file: "src/core/failure.ts",
+    replace: [
+      ['return { certainty: "indefinite", tier: "transient", code, message: messageOf(error) };', 'return { certainty: "definite", tier: null, code, message: messageOf(error) };'],
+    ],
+    tests: ["src/core/failure.test.ts", `${PIPELINE}perform.test.ts`],
+  },
+  {
+    name: "unfenced writes (SQLite)",
+    harm: "a process that has lost its claim overwrites what the new owner has recorded",
+    file: "src/stores/sql/apply.ts",
+    replace: [
+      ['["request_id = ?", "tenant = ?", "version = ?", "state = ?", "fencing_token = ?"]', '["request_id = ?", "tenant = ?"]'],
+      ["values.push(from.requestId, from.tenant, from.version, from.state, from.fencingToken);", "values.push(from.requestId, from.tenant);"],
+    ],
+    tests: ["test/contract/sqlite-store.test.ts"],
+  },
+  {
+    name: "unfenced writes (PostgreSQL)",
+    harm: "the same, on many machines",
+    file: "src/stores/postgres/statements.ts",
+    replace: [
+      ["AND r.version = i.from_version AND r.state = i.from_state\n    AND r.fencing_token = i.from_fence", "AND r.tenant = i.tenant"],
+    ],
+    tests: ["test/contract/postgres-store.test.ts"],
+  },
+  {
+    name: "no sticky flag",
+    harm: "a timeout and then a rejection reads as failed, although the first attempt has paid",
+    file: "src/core/lifecycle.ts",
+    replace: [["when: (receipt) => receipt.mayHaveApplied }", "when: () => false }"]],
+    tests: [LIFECYCLE, `${PIPELINE}perform.test.ts`],
+  },
+  {
+    name: "no margin before the end of a key's lifetime",
+    harm: "a key that the provider has just forgotten is sent again, and pays again",
+    file: "src/pipeline/settle.ts",
+    replace: [["receipt.generationAt + key.lifetimeMs - key.marginMs", "receipt.generationAt + key.lifetimeMs"]],
+    tests: [`${PIPELINE}perform.test.ts`],
+  },
+  {
+    name: "no settle delay",
+    harm: "a probe that lags says it did not happen, and it is paid again",
+    file: "src/pipeline/settle.ts",
+    replace: [["const settledInMs = Math.max(0, definition.settleDelayMs - sinceEnd);", "const settledInMs = Math.min(0, sinceEnd);"]],
+    tests: [`${PIPELINE}perform.test.ts`],
+  },
+  {
+    name: "the application's clock",
+    harm: "a machine whose clock is ahead takes leases away that are not over",
+    file: "src/stores/postgres/postgres-store.ts",
+    replace: [["[this.#options.clock?.() ?? null, ...values]", "[this.#options.clock?.() ?? Date.now(), ...values]"]],
+    tests: ["test/network/postgres-answers.test.ts", "test/contract/database-clock.test.ts"],
+  },
+  {
+    name: "in progress before mismatch",
+    harm: "another payload under the same id waits for, and gets, the result of somebody else's",
+    file: "src/pipeline/perform.ts",
+    replace: [["if (other.fingerprint !== action.fingerprint) return mismatch(action.requestId);", ""]],
+    tests: [`${PIPELINE}perform.test.ts`],
+  },
+  {
+    name: "mismatch only when settled",
+    harm: "another payload under the id of a running request is answered as if it were that request",
+    file: "src/pipeline/perform.ts",
+    replace: [["if (isMismatch(answer.receipt, action)) return mismatch(requestId);", 'if (answer.receipt.state === "succeeded" && isMismatch(answer.receipt, action)) return mismatch(requestId);']],
+    tests: [`${PIPELINE}perform.test.ts`],
+  },
+  {
+    name: "no tombstone",
+    harm: "a retry that arrives after retention finds nothing, and pays again",
+    file: "src/stores/sql/apply.ts",
+    replace: [
+      [
+        "  if (changed[0]) {\n",
+        '  if (changed[0]) {\n    if (transition.event === "expire") {\n      const { requestId, tenant } = from;\n      const text = `DELETE FROM ${dialect.table("request")} WHERE request_id = ? AND tenant = ? RETURNING 1`;\n      yield { text, values: [requestId, tenant] };\n    }\n',
+      ],
+    ],
+    tests: ["test/contract/sqlite-store.test.ts"],
+  },
+  {
+    name: "a new key for an unknown outcome",
+    harm: "the re-send goes out under another idempotency key, and the provider takes it for a second payment",
+    file: "src/core/lifecycle.ts",
+    replace: [["return { ...kept, failure: event.failure, mayHaveApplied: true, dueInMs: event.nextInMs, endsAttempt: true };", "return { ...kept, generation: kept.generation + 1, failure: event.failure, mayHaveApplied: true, dueInMs: event.nextInMs, endsAttempt: true };"]],
+    tests: [LIFECYCLE],
+  },
+  {
+    name: "a halt is not looked for in the claim",
+    harm: "a run that was stopped goes on",
+    file: "src/stores/sql/claim.ts",
+    replace: [["const stops = [notHalted];", 'const stops = [`(1 = 1 OR ${notHalted})`];']],
+    tests: ["test/contract/sqlite-store.test.ts"],
+  },
+  {
+    name: "a halt is not looked for before a retry",
+    harm: "what waited for its retry is sent although its run was stopped",
+    file: "src/stores/sql/apply.ts",
+    replace: [["where.push(`NOT ${haltedSql(", "where.push(`1 = 1 OR NOT ${haltedSql("]],
+    tests: ["test/contract/sqlite-store.test.ts"],
+  },
+  {
+    name: "consent that outlives what it was given to",
+    harm: "an approval of one version of the action lets another one pass",
+    file: "src/core/hold.ts",
+    replace: [['if (hold.actionVersion !== now.actionVersion) return "action_changed";', ""]],
+    tests: [`${PIPELINE}approve.test.ts`],
+  },
+  {
+    name: "authority is not asked again",
+    harm: "a retry runs under a policy that says no by now",
+    file: "src/pipeline/settle.ts",
+    replace: [["  const refused = refusedNow(runtime, receipt, definition);\n  if (refused !== null)", "  const refused: string | null = null;\n  if (refused !== null)"]],
+    tests: [`${PIPELINE}approve.test.ts`],
+  },
+  {
+    name: "two requests for one final case",
+    harm: "two winners of one match are paid",
+    file: "src/core/finality.ts",
+    replace: [['if (takenBy !== null && takenBy !== requestId) return { ok: false, reason: "taken" };', ""]],
+    tests: [`${PIPELINE}finality.test.ts`],
+  },
+  {
+    name: "the loop filter counts only what has succeeded",
+    harm: "a request in doubt does not stop its own duplicate under another id",
+    file: "src/stores/sql/claim.ts",
+    replace: [["`state NOT IN ('failed', 'denied') AND NOT", "`state NOT IN ('failed', 'denied', 'in_doubt', 'running', 'review') AND NOT"]],
+    tests: ["test/contract/sqlite-store.test.ts"],
+  },
+  {
+    name: "no restore epoch",
+    harm: "after a restore, a payment whose record is lost is made again",
+    file: "src/stores/sql/claim.ts",
+    replace: [['return start.state === "running" && capability !== "transaction";', 'return start.state === "running" && capability === "transaction";']],
+    tests: ["test/contract/sqlite-store.test.ts"],
+  },
+  {
+    name: "the effect's transaction is committed although its record was taken away",
+    harm: "an effect is kept that another attempt makes again",
+    file: "src/pipeline/transact.ts",
+    replace: [["  throw new Stale(answer.receipt ?? claim.receipt);", "  return answer.receipt ?? claim.receipt;"]],
+    tests: ["test/transaction/transaction.test.ts"],
+  },
+];
