@@ -178,16 +178,17 @@ inline check(n, holds) { if :: !ASKED(n) || (holds) :: else -> broken = n; asser
 #define DELAY_MAY_PASS (state == in_doubt && !FLYING && (effects == 0 || visible))
 #endif
 
-/* Two rules that are not in the code yet (README.md, gaps) */
-#ifdef STOPS_ON_CONFLICT /* nothing is sent by itself while evidence contradicts the record */
-#define CONFLICT_STOPS unseen
-#else
+/* Nothing is sent by itself while evidence contradicts the record. */
+#ifdef M_SENDS_DESPITE_CONFLICT
 #define CONFLICT_STOPS false
-#endif
-#ifdef DENIAL_OF_THE_ONLY_ATTEMPT /* a provider's "no" to one attempt says nothing about another under the same key */
-#define DENIAL_COUNTS (fence == firstOfKey)
 #else
+#define CONFLICT_STOPS unseen
+#endif
+/* A provider's "no" to one attempt says nothing about another under the same key. */
+#ifdef M_ONE_DENIAL_COUNTS_FOR_ALL
 #define DENIAL_COUNTS true
+#else
+#define DENIAL_COUNTS (fence == firstOfKey)
 #endif
 
 /* P: a person looks when nothing is on its way any more, and says what is there. */

@@ -1,4 +1,5 @@
 import { isLapsed, type Receipt } from "../core/receipt.ts";
+import { hasConsent } from "./hold-words.ts";
 import type { CommonOptions } from "./session.ts";
 
 /** What to type next, so that it can be copied: with the store that was named, unless that may hold a password. */
@@ -12,14 +13,27 @@ export function resolveWords(requestId: string, options: CommonOptions): string 
   return nextCommand("review resolve", requestId, options, "--happened|--did-not-happen|--retry --reason TEXT");
 }
 
+export function approveWords(requestId: string, options: CommonOptions): string {
+  return nextCommand("review approve", requestId, options, "--reason TEXT");
+}
+
 /** The next step for a record that is not settled; null when there is none to take. */
 export function nextStep(receipt: Receipt, options: CommonOptions): string | null {
   const { requestId, state, capability, action } = receipt;
+  if (state === "held") return heldStep(receipt, options);
   if (state === "review" || (state === "in_doubt" && capability === "none")) return resolveWords(requestId, options);
   if (action === "run" && (state === "in_doubt" || state === "retry_wait")) return "the same `onceguard run` again";
   if (state === "in_doubt" || state === "retry_wait" || isLapsed(receipt))
     return nextCommand("reconcile", requestId, options);
   return null;
+}
+
+/** Who moves a held request: a person, its case, or, once a person has agreed, whoever executes it. */
+function heldStep(receipt: Receipt, options: CommonOptions): string | null {
+  const { requestId, action, hold } = receipt;
+  if (hold?.waitsFor === "case") return null;
+  if (!hasConsent(receipt)) return approveWords(requestId, options);
+  return action === "run" ? "the same `onceguard run` again" : nextCommand("reconcile", requestId, options);
 }
 
 /** Why it stands where it stands: the reason, and what the last attempt or a person said. */

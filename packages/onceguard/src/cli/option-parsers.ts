@@ -12,6 +12,21 @@ export function durationOption(text: string): string | number {
   return value;
 }
 
+/** With its unit: 90 milliseconds where somebody meant 90 days would forget everything. */
+export function spanOption(text: string): string {
+  if (!/^\d+$/.test(text)) return durationOption(text) as string;
+  throw new InvalidArgumentError(`Say which unit: "${text}d" for days, "${text}h" for hours.`);
+}
+
+/** A time with its zone, in ms since the epoch: read in another zone, it would be off by hours without a word. */
+export function timeOption(text: string): number {
+  const at = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s*(Z|[+-]\d\d:?\d\d)$/i.test(text)
+    ? Date.parse(text.replace(" ", "T").replace(/\s+/g, ""))
+    : Number.NaN;
+  if (Number.isFinite(at)) return at;
+  throw new InvalidArgumentError('Expected a time with its zone, such as "2026-11-21T03:00:00Z" or "2026-11-21 04:00 +01:00".');
+}
+
 /** Largest output that is kept of one stream: as JSON more might not fit into one row of every store. */
 const MAX_BYTES = 16 * 1_048_576;
 

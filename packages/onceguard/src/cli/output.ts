@@ -158,6 +158,11 @@ export function span(ms: number): string {
   return `${Math.max(0, Math.floor(ms / 1_000))}s`;
 }
 
+/** A time to the second, in UTC: `2026-11-21T09:14:03Z`. */
+export function timeText(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
 }

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import { type ActionOptions, capabilityOf, DEFAULT_TIMEOUT_MS, defineAction, promiseOf } from "./action.ts";
+import type { ProviderContract } from "./provider-contract.ts";
 import { DEFAULT_RETRY } from "./retry.ts";
 
 const input = z.object({ orderId: z.string(), amount: z.number() });
@@ -18,7 +19,16 @@ describe("defineAction", () => {
       name: "refund",
       riskTier: "irreversible",
       input,
+      version: "1",
       record: null,
+      serialize: false,
+      dedup: null,
+      amount: null,
+      case: null,
+      expect: null,
+      before: null,
+      preciseDispatch: false,
+      transaction: false,
       keyFields: null,
       key: null,
       volatile: [],
@@ -41,11 +51,19 @@ describe("defineAction", () => {
       probe: () => ({ answer: "cannot_tell" }) as const,
       noEffectOn: [503],
       classify: () => undefined,
+      version: "2026-01",
+      serialize: true,
+      amount: () => 500,
+      case: () => ({ id: "match-7", outcome: "YES" }),
+      before: () => ({ state: "open" }),
+      expect: () => true,
+      preciseDispatch: true,
     };
     expect(
       define({
         ...given,
         riskTier: "side_effecting",
+        dedupWindow: { window: "2h", limit: 3, behaviour: "hold" },
         settleDelay: "2s",
         timeout: 1_500,
         retry: { maxAttempts: 2, maxElapsed: "1m", base: "10ms", cap: "1s" },
@@ -54,6 +72,7 @@ describe("defineAction", () => {
     ).toMatchObject({
       ...given,
       riskTier: "side_effecting",
+      dedup: { windowMs: 7_200_000, limit: 3, behaviour: "hold" },
       settleDelayMs: 2_000,
       timeoutMs: 1_500,
       retry: { maxAttempts: 2, maxElapsedMs: 60_000, baseMs: 10, capMs: 1_000 },
@@ -62,7 +81,12 @@ describe("defineAction", () => {
   });
 
   test("keeps a tenth of a key's lifetime clear unless told otherwise", () => {
-    expect(define({ downstreamKey: { lifetime: 1_000 } }).downstreamKey).toEqual({ lifetimeMs: 1_000, marginMs: 100 });
+    expect(define({ downstreamKey: { lifetime: 1_000 } }).downstreamKey).toEqual({
+      lifetimeMs: 1_000,
+      marginMs: 100,
+      repeatsErrors: false,
+      provider: null,
+    });
     expect(define({ downstreamKey: { lifetime: 1_000, margin: 0 } }).downstreamKey?.marginMs).toBe(0);
   });
 
@@ -125,16 +149,201 @@ describe("defineAction", () => {
   });
 });
 
+describe("the loop filter", () => {
+  const record = () => "order:A1";
+
+  test.each<[object, unknown]>([
+    [{}, null],
+    [{ dedupWindow: "none" }, "none"],
+    [
+      { dedupWindow: "24h", record },
+      { windowMs: 86_400_000, limit: 1, behaviour: "skip" },
+    ],
+    [
+      { dedupWindow: 1_500, record },
+      { windowMs: 1_500, limit: 1, behaviour: "skip" },
+    ],
+    [
+      { dedupWindow: 0, record },
+      { windowMs: 0, limit: 1, behaviour: "skip" },
+    ],
+    [
+      { dedupWindow: { window: "1m" }, record },
+      { windowMs: 60_000, limit: 1, behaviour: "skip" },
+    ],
+    [
+      { dedupWindow: { window: "1m", limit: 7 }, record },
+      { windowMs: 60_000, limit: 7, behaviour: "skip" },
+    ],
+    [
+      { dedupWindow: { window: 5, behaviour: "hold" }, record },
+      { windowMs: 5, limit: 1, behaviour: "hold" },
+    ],
+    [
+      { dedupWindow: { window: 5, behaviour: "skip" }, record },
+      { windowMs: 5, limit: 1, behaviour: "skip" },
+    ],
+  ])("of %j is %j", (more, dedup) => {
+    expect(define(more).dedup).toEqual(dedup);
+  });
+
+  test.each<[string, object]>([
+    ["a limit of none", { window: "1m", limit: 0 }],
+    ["half a limit", { window: "1m", limit: 1.5 }],
+    ["a limit that is a text", { window: "1m", limit: "2" }],
+    ["an unknown behaviour", { window: "1m", behaviour: "deny" }],
+    // Otherwise what was to be held for a person is skipped without a word.
+    ["a misspelt behaviour", { window: "1m", behavior: "hold" }],
+    ["a misspelt limit", { window: "1m", limits: 3 }],
+  ])("refuses %s", (_what, dedupWindow) => {
+    expect(() => define({ dedupWindow, record })).toThrow(error("invalid_action", { action: "refund" }));
+  });
+
+  test.each([["soon"], [-1], [{ window: "soon" }], [{ limit: 2 }], [{ window: Number.NaN }]])(
+    "names the option of a bad window: %j",
+    (dedupWindow) => {
+      expect(() => define({ dedupWindow, record })).toThrow(error("invalid_option", { option: "refund.dedupWindow" }));
+    },
+  );
+});
+
+describe("what needs something else", () => {
+  const record = () => "order:A1";
+
+  test.each<[object, RegExp]>([
+    [{ serialize: true }, /serialize needs record/],
+    [{ dedupWindow: "24h" }, /dedupWindow needs record/],
+    [{ dedupWindow: 0 }, /dedupWindow needs record/],
+    [{ dedupWindow: { window: "1m", behaviour: "hold" } }, /dedupWindow needs record/],
+    [{ expect: () => true }, /expect needs before/],
+  ])("%j is refused without it", (more, problem) => {
+    expect(() => define(more)).toThrow(error("invalid_action", { action: "refund" }));
+    expect(() => define(more)).toThrow(problem);
+  });
+
+  test.each<[object]>([
+    [{ serialize: true, record }],
+    [{ serialize: false }],
+    [{ dedupWindow: "24h", record }],
+    [{ dedupWindow: "none" }],
+    [{ expect: () => true, before: () => 1 }],
+    [{ before: () => 1 }],
+  ])("%j is taken", (more) => {
+    expect(define(more).name).toBe("refund");
+  });
+});
+
+describe("a transaction", () => {
+  const record = () => "order:A1";
+
+  test("is all that the action needs: one commit decides", () => {
+    for (const riskTier of ["side_effecting", "irreversible"]) {
+      expect(define({ transaction: true, riskTier })).toMatchObject({
+        transaction: true,
+        probe: null,
+        downstreamKey: null,
+      });
+    }
+  });
+
+  test.each<[string, object]>([
+    ["probe", { probe: () => ({ answer: "cannot_tell" }) }],
+    ["downstreamKey", { downstreamKey: { lifetime: "24h" } }],
+    ["preciseDispatch", { preciseDispatch: true }],
+    ["serialize", { serialize: true, record }],
+  ])("excludes %s", (other, more) => {
+    expect(() => define({ transaction: true, ...more })).toThrow(error("invalid_action"));
+    expect(() => define({ transaction: true, ...more })).toThrow(`transaction and ${other} exclude each other`);
+    expect(define({ transaction: false, ...more }).transaction).toBe(false);
+    expect(define(more).transaction).toBe(false);
+  });
+
+  test("goes with everything that is about the claim and not about the effect", () => {
+    const more = { dedupWindow: "1h", record, amount: () => 5, case: () => ({ id: "c" }), serialize: false };
+    expect(define({ transaction: true, preciseDispatch: false, ...more }).transaction).toBe(true);
+  });
+
+  test("needs a claim: a safe action has none", () => {
+    expect(() => define({ transaction: true, riskTier: "safe" })).toThrow(error("invalid_action"));
+    expect(define({ transaction: false, riskTier: "safe" }).transaction).toBe(false);
+  });
+});
+
+describe("a provider's contract", () => {
+  const contract = (more: Partial<ProviderContract> = {}): ProviderContract => ({
+    name: "acme-pay",
+    title: "Acme Pay",
+    kind: "payments",
+    key: { where: "header", covers: "all", lifetime: "24h" },
+    onRepeat: "replays",
+    onMismatch: "error",
+    cachesErrors: "none",
+    lookup: { how: "GET /payments", lag: "5s" },
+    concurrent: "conflict",
+    source: "https://acme.example",
+    checked: "2026-01-01",
+    ...more,
+  });
+  const key = (more: Partial<ProviderContract> = {}) => ({
+    downstreamKey: { lifetime: "24h", contract: contract(more) },
+  });
+
+  test("is kept by its name", () => {
+    expect(define(key()).downstreamKey).toMatchObject({ provider: "acme-pay" });
+  });
+
+  test.each<[Partial<ProviderContract>, number]>([
+    [{}, 5_000],
+    [{ lookup: { how: "GET", lag: 250 } }, 250],
+    [{ lookup: { how: "GET", lag: 0 } }, 0],
+    // Not known is not zero, but then only the action itself can say more.
+    [{ lookup: { how: "GET", lag: "unknown" } }, 0],
+    [{ lookup: null }, 0],
+  ])("says how far a probe's reads lag behind: %j", (more, settleDelayMs) => {
+    expect(define(key(more)).settleDelayMs).toBe(settleDelayMs);
+  });
+
+  test("the action's own settleDelay goes before that, also where it is none", () => {
+    expect(define({ ...key(), settleDelay: "1m" }).settleDelayMs).toBe(60_000);
+    expect(define({ ...key(), settleDelay: 0 }).settleDelayMs).toBe(0);
+    expect(define({ downstreamKey: { lifetime: "24h" } }).settleDelayMs).toBe(0);
+  });
+
+  test.each<[ProviderContract["cachesErrors"], boolean]>([
+    ["none", false],
+    ["unknown", false],
+    ["server_errors", true],
+    ["all", true],
+  ])("that keeps %s errors repeats them: %s", (cachesErrors, repeatsErrors) => {
+    expect(define(key({ cachesErrors })).downstreamKey).toMatchObject({ repeatsErrors });
+  });
+});
+
+test("a misspelt option is an error that names what there is", () => {
+  expect(() => define({ dedupwindow: "24h" })).toThrow(error("invalid_action", { action: "refund" }));
+  expect(() => define({ dedupwindow: "24h" })).toThrow(
+    /"dedupwindow" is no option of an action; there are .*dedupWindow/,
+  );
+});
+
+test("what comes later is accepted already, and kept out of the definition", () => {
+  const defined = define({ after: () => 1, compensate: () => 1 });
+  expect(defined).not.toHaveProperty("after");
+  expect(defined).not.toHaveProperty("compensate");
+});
+
 test("capabilityOf: what the action declares, and nothing by itself", () => {
   const probe = () => ({ answer: "cannot_tell" }) as const;
   const downstreamKey = { lifetime: "24h" };
   expect(
     [{}, { probe }, { downstreamKey }, { probe, downstreamKey }].map((more) => capabilityOf(define(more))),
   ).toEqual(["none", "probe", "downstream_key", "probe_and_downstream_key"]);
+  expect(capabilityOf(define({ transaction: true }))).toBe("transaction");
 });
 
 test("promiseOf: in exactly the words of semantics.md section 2", () => {
   expect(promiseOf("safe", "probe")).toBe("may repeat");
+  expect(promiseOf("safe", "transaction")).toBe("may repeat");
   for (const tier of ["side_effecting", "irreversible"] as const) {
     expect((["none", "probe", "downstream_key"] as const).map((one) => promiseOf(tier, one))).toEqual([
       "at most once; a crash becomes a question",
@@ -142,5 +351,6 @@ test("promiseOf: in exactly the words of semantics.md section 2", () => {
       "effectively once inside the key's lifetime; at most once after it",
     ]);
     expect(promiseOf(tier, "probe_and_downstream_key")).not.toMatch(/exactly/);
+    expect(promiseOf(tier, "transaction")).toBe("exactly once");
   }
 });

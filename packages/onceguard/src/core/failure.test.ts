@@ -327,6 +327,8 @@ describe("hostile errors", () => {
     let deep: unknown = coded("ECONNREFUSED");
     for (let n = 0; n < 100; n++) deep = fetchFailed(deep);
     expect(classifyFailure(deep).certainty).toBe("indefinite");
+    const holes = Object.assign(new Error("x"), { errors: Object.assign(new Array(2), [coded("ECONNREFUSED")]) });
+    expect(classifyFailure(holes).certainty).toBe("indefinite");
     const wide = new AggregateError(new Array(100_000).fill(coded("ECONNREFUSED")));
     expect(classifyFailure(wide).certainty).toBe("indefinite");
   });

@@ -10,7 +10,9 @@ import {
   mayExecute,
   type OutcomeSignal,
   openCase,
+  release,
   settle,
+  take,
 } from "./finality.ts";
 
 const policy = DEFAULT_FINALITY_POLICY;
@@ -173,6 +175,84 @@ describe("a person", () => {
     });
     const final = evaluate(hear([says("A", "YES"), says("B", "YES")]), policy, 0);
     expect(finalizeByPerson(final, { outcome: "YES", ...person }, 0)).toEqual({ ok: false, reason: "already_final" });
+  });
+});
+
+describe("the one request that may act on it", () => {
+  const open = openCase("case");
+  const final = evaluate(hear([says("A", "YES")]), policy, 5);
+
+  test("nobody has a case that was just opened", () => {
+    expect(open).toEqual({
+      ...{ id: "case", state: "OPEN", signals: [], late: [], leading: null, final: null },
+      ...{ takenBy: null, settledBy: null },
+    });
+  });
+
+  test("takes it once it is FINAL; for the same one again nothing changes, another one is refused", () => {
+    const taken = unwrap(take(final, "pay-winner"));
+    expect(taken).toEqual({ ...final, takenBy: "pay-winner" });
+    expect(take(taken, "pay-winner")).toEqual({ ok: true, case: taken });
+    expect(take(taken, "pay-second-winner")).toEqual({ ok: false, reason: "taken" });
+  });
+
+  test.each<[string, FinalityCase]>([
+    ["OPEN", open],
+    ["RESOLVED_PROVISIONAL", hear([says("A", "YES")])],
+    ["IN_RECONCILIATION", hear([says("A", "YES"), says("B", "NO")])],
+  ])("not while it is %s", (state, before) => {
+    expect(before.state).toBe(state);
+    expect(mayExecute(before)).toBe(false);
+    expect(take(before, "pay-winner")).toEqual({ ok: false, reason: "not_final" });
+    expect(settle(before, "pay-winner")).toEqual({ ok: false, reason: "not_final" });
+  });
+
+  test("not once it is SETTLED, whoever asks: it has been executed", () => {
+    const settled = unwrap(settle(unwrap(take(final, "pay-winner")), "pay-winner"));
+    expect(settled).toEqual({ ...final, state: "SETTLED", takenBy: "pay-winner", settledBy: "pay-winner" });
+    expect(mayExecute(settled)).toBe(false);
+    for (const id of ["pay-winner", "pay-second-winner"]) {
+      expect(take(settled, id)).toEqual({ ok: false, reason: "already_settled" });
+    }
+    expect(settle(settled, "pay-winner")).toEqual({ ok: true, case: settled });
+    expect(settle(settled, "pay-second-winner")).toEqual({ ok: false, reason: "already_settled" });
+  });
+
+  test("what settles it without having taken it has it from then on", () => {
+    expect(unwrap(settle(final, "pay-winner"))).toMatchObject({ takenBy: "pay-winner", settledBy: "pay-winner" });
+  });
+
+  test("whose effect certainly did not happen gives it back, with all that was decided", () => {
+    const released = release(unwrap(take(final, "pay-winner")));
+    expect(released).toEqual(final);
+    expect(unwrap(take(released, "pay-second-winner")).takenBy).toBe("pay-second-winner");
+  });
+
+  test("late evidence does not take it away", () => {
+    const taken = unwrap(take(final, "pay-winner"));
+    const after = addSignal(taken, says("B", "NO"), policy).case;
+    expect(evaluate(after, policy, 1e9)).toMatchObject({ state: "FINAL", takenBy: "pay-winner" });
+  });
+
+  test("whatever is asked in whatever order, one request has it at a time, and one settles it", () => {
+    const ids = fc.constantFrom("a", "b", "c");
+    const steps = fc.array(fc.record({ what: fc.constantFrom("take" as const, "settle" as const), id: ids }), {
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(steps, (list) => {
+        let value = final;
+        for (const { what, id } of list) {
+          const before = value;
+          const answer = what === "take" ? take(value, id) : settle(value, id);
+          if (!answer.ok) continue;
+          value = answer.case;
+          expect(value).toMatchObject({ takenBy: id, final: before.final, signals: before.signals });
+          if (what === "take") expect(before.takenBy ?? id).toBe(id);
+          if (before.settledBy !== null) expect(value).toEqual(before);
+        }
+      }),
+    );
   });
 });
 

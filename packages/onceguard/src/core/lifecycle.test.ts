@@ -372,9 +372,14 @@ describe("semantics.md section 4, row by row", () => {
     });
   });
 
-  test.each([failure(), failure({ retryInMs: 250 }), failure({ route: "domain_expert" })])(
+  test.each<[LifecycleEvent, number]>([
+    [failure(), 0],
+    // A re-send waits its backoff, as every attempt does.
+    [failure({ retryInMs: 250 }), 250],
+    [failure({ route: "domain_expert" }), 0],
+  ])(
     "8: a definite failure after an indefinite one is in doubt, never failed and never retried (%#)",
-    (event) => {
+    (event, dueInMs) => {
       expect(go(record("running", { mayHaveApplied: true }), event)).toMatchObject({
         row: 8,
         next: {
@@ -382,7 +387,8 @@ describe("semantics.md section 4, row by row", () => {
           mayHaveApplied: true,
           failure: REJECTED,
           route: null,
-          dueInMs: 0,
+          reason: null,
+          dueInMs,
           endsAttempt: true,
         },
       });
@@ -641,6 +647,27 @@ describe("semantics.md section 4, row by row", () => {
       row: 16,
       next: { ...decided, state: "retry_wait", generation: 3, startsGeneration: true, dueInMs: 0, fencingToken: 4 },
     });
+  });
+
+  test("16: what is known to have happened can neither be run again nor be said not to have happened", () => {
+    const review = record("review", { evidence: "effect", result: RESULT, reason: "refused" });
+    for (const decision of ["retry", "did_not_happen"] as const) {
+      expect(transition(review, resolve(decision), "owner")).toHaveProperty("refused", true);
+    }
+    expect(go(review, resolve("happened")).next).toMatchObject({ state: "succeeded", evidence: "person" });
+  });
+
+  test("10, 11: while evidence contradicts the record nothing is sent; a person has to look first", () => {
+    const events = { retry_wait: ONE_OF_EACH.retry, in_doubt: ONE_OF_EACH.resend };
+    for (const state of ["retry_wait", "in_doubt"] as const) {
+      expect(transition(record(state, { conflict: true }), events[state], "owner")).toHaveProperty("refused", true);
+      expect(go(record(state, { conflict: true }), ONE_OF_EACH.give_up).next).toMatchObject({ conflict: true });
+    }
+  });
+
+  test.each(["happened", "did_not_happen", "retry"] as const)("16, 19: with %s a person has looked", (decision) => {
+    expect(go(record("review", { conflict: true }), resolve(decision)).next.conflict).toBe(false);
+    expect(go(record("failed", { conflict: true }), ONE_OF_EACH.reopen).next.conflict).toBe(false);
   });
 
   // 17 and 18: see lifecycle-late-evidence.test.ts.

@@ -47,7 +47,7 @@ export type LifecycleEvent =
   | { readonly type: "resend"; readonly leaseMs: number; readonly notAfter: number | null }
   | { readonly type: "probe_happened"; readonly result: StoredResult | null }
   | { readonly type: "probe_did_not_happen"; readonly retryInMs: number | null; readonly source?: string }
-  | { readonly type: "probe_cannot_tell"; readonly nextInMs: number }
+  | { readonly type: "probe_cannot_tell"; readonly nextInMs: number; readonly source?: string }
   /** Nothing automatic is left: no capability, a key past its lifetime, attempts or time used up. */
   | { readonly type: "give_up"; readonly reason: string; readonly route: Route }
   | {
@@ -107,6 +107,10 @@ function isKnownToHaveHappened(receipt: Receipt): boolean {
   return receipt.evidence !== null;
 }
 
+function hasNoConflict(receipt: Receipt): boolean {
+  return !receipt.conflict;
+}
+
 /**
  * Not even an earlier attempt: its doubt outlives the proof about this one. An effect inside the store's own transaction
  * has not happened as long as the record does not say so; both are one commit.
@@ -116,12 +120,15 @@ function isProvablyUnsent(receipt: Receipt): boolean {
 }
 
 /** No attempt was dispatched after the one whose success arrives now. */
-const noNewerAttempt = of("late_success", (receipt, event) => event.fencingToken === receipt.fencingToken);
+const noNewerAttempt = of(
+  "late_success",
+  (receipt, event) => event.fencingToken === receipt.fencingToken && !isKnownToHaveHappened(receipt),
+);
 /**
  * The newer attempt went out under the same downstream key: the other side has made one effect of both. Or the provider
  * names the current key: then it speaks of the current attempts.
  */
-const oneEffectByKey = of("late_success", (_receipt, event) => event.sameKey);
+const oneEffectByKey = of("late_success", (receipt, event) => event.sameKey && !isKnownToHaveHappened(receipt));
 
 /** The whole lifecycle. Code, stores and documentation have no other source for it. */
 export const TRANSITIONS: readonly TransitionRow[] = [
@@ -158,8 +165,9 @@ export const TRANSITIONS: readonly TransitionRow[] = [
   { row: 9, from: ["running"], on: "shutdown", to: "in_doubt" },
   { row: 9, from: ["running"], on: "dispatch", to: "running" },
   { row: 9, from: ["held", "running", "retry_wait"], on: "restored", to: "in_doubt" },
-  { row: 10, from: ["retry_wait"], on: "retry", to: "running" },
-  { row: 11, from: ["in_doubt"], on: "resend", to: "running" },
+  // Nothing more is sent while evidence contradicts the record: a person has to look first.
+  { row: 10, from: ["retry_wait"], on: "retry", to: "running", when: hasNoConflict },
+  { row: 11, from: ["in_doubt"], on: "resend", to: "running", when: hasNoConflict },
   { row: 12, from: ["in_doubt"], on: "probe_happened", to: "succeeded" },
   {
     row: 13,
@@ -381,8 +389,8 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
         endsAttempt: true,
         reason: to === "review" ? event.reason : null,
         route: to === "review" ? event.route : null,
-        // Row 8 reconciles at once; row 6 waits its backoff; row 7 counts the review's age.
-        dueInMs: to === "failed" ? null : to === "retry_wait" ? event.retryInMs : 0,
+        // Rows 6 and 8 wait as long as they were told to; row 7 counts the review's age.
+        dueInMs: to === "failed" ? null : to === "review" ? 0 : (event.retryInMs ?? 0),
       };
     case "indefinite":
       return { ...kept, failure: event.failure, mayHaveApplied: true, dueInMs: event.nextInMs, endsAttempt: true };
@@ -418,6 +426,7 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
         ...kept,
         generation: kept.generation + 1,
         startsGeneration: true,
+        conflict: false, // a person has looked
         failure: null,
         reason: event.reason,
         dueInMs: 0,
@@ -464,7 +473,7 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
 }
 
 function speaksOfThis(receipt: Receipt, event: Extract<LifecycleEvent, { type: "late_success" }>): boolean {
-  return event.fencingToken === null ? event.sameKey : event.fencingToken === receipt.fencingToken;
+  return event.sameKey || event.fencingToken === receipt.fencingToken;
 }
 
 /** In `dueInMs`: the record's `dueAt` stays as it is. */
@@ -474,8 +483,9 @@ function succeeded(kept: Next, result: StoredResult | null, evidence: Evidence):
   return { ...kept, result, evidence, mayHaveApplied: false, failure: null };
 }
 
-function resolved(kept: Next, event: Extract<LifecycleEvent, { type: "resolve" }>): Next {
+function resolved(before: Next, event: Extract<LifecycleEvent, { type: "resolve" }>): Next {
   const reason = event.reason;
+  const kept = { ...before, conflict: false }; // a person has looked
   switch (event.decision) {
     case "happened":
       return { ...succeeded(kept, event.result, "person"), reason };

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Failure } from "./failure.ts";
-import { HTTP_STATUS, mismatch, outcomeOf } from "./outcome.ts";
+import type { Halt } from "./halt.ts";
+import type { Hold } from "./hold.ts";
+import { HTTP_STATUS, halted, mismatch, notItsTurn, outcomeOf, skipped } from "./outcome.ts";
 import { type Receipt, STATES, type State } from "./receipt.ts";
 
 const FAILURE: Failure = { certainty: "definite", tier: null, code: "card_declined", message: "no funds" };
@@ -121,6 +123,113 @@ describe("one that did not happen", () => {
 
   test("denied: why", () => {
     expect(outcomeOf(record("denied", { reason: "over the limit" }))).toMatchObject({ reason: "over the limit" });
+  });
+});
+
+describe("a held one", () => {
+  const hold: Hold = {
+    waitsFor: "approval",
+    reasons: ["over the limit", "new customer"],
+    actionVersion: "1",
+    policyVersion: "1",
+    caseId: null,
+    outcome: null,
+    approval: null,
+  };
+
+  test("waits for a person: why, and that nothing was sent", () => {
+    expect(outcomeOf(record("held", { hold, dueAt: 9_999_999 }))).toEqual({
+      status: "held",
+      requestId: "r",
+      receipt: expect.objectContaining({ state: "held" }),
+      waitsFor: "approval",
+      caseId: null,
+      reasons: ["over the limit", "new customer"],
+      // Not for as long as a person may take: the answer can be there at any time.
+      retryAfterMs: 1_000,
+      next: expect.stringMatching(/person's approval; nothing was sent.*Do not call again under another id/),
+    });
+  });
+
+  test("waits for its case: which, and that nothing was sent", () => {
+    const bound: Hold = { ...hold, waitsFor: "case", caseId: "match-7", reasons: [] };
+    expect(outcomeOf(record("held", { hold: bound }))).toMatchObject({
+      waitsFor: "case",
+      caseId: "match-7",
+      reasons: [],
+      next: expect.stringMatching(/finality case; nothing was sent.*Do not call again under another id/),
+    });
+    // For a person first, and for the case after that.
+    expect(outcomeOf(record("held", { hold: { ...hold, caseId: "match-7" } }))).toMatchObject({
+      waitsFor: "approval",
+      caseId: "match-7",
+      next: expect.stringContaining("person's approval"),
+    });
+  });
+
+  test("of which nothing more is known waits for a person", () => {
+    expect(outcomeOf(record("held", { hold: null }))).toMatchObject({
+      waitsFor: "approval",
+      caseId: null,
+      reasons: [],
+      next: expect.stringContaining("person's approval"),
+    });
+  });
+});
+
+describe("an expired one", () => {
+  test.each([
+    ["succeeded", "ended as succeeded"],
+    ["denied", "ended as denied"],
+    [null, "ended as settled"],
+  ])("tells its final state (%s), and that it never executes again", (reason, words) => {
+    const { reason: said } = outcomeOf(record("expired", { reason })) as { reason: string };
+    expect(said).toContain(words);
+    expect(said).toContain("never executes again");
+  });
+});
+
+describe("what stopped a call before it was recorded", () => {
+  test("skipped: the earlier receipt, and by which request", () => {
+    const earlier = record("succeeded", { requestId: "earlier", action: "refund", recordId: "order:A1" });
+    expect(skipped("r", earlier)).toEqual({
+      status: "skipped",
+      requestId: "r",
+      receipt: earlier,
+      reason: '"refund" was done on order:A1 inside the window, by request earlier',
+    });
+    expect(skipped("r", { ...earlier, recordId: null }).reason).toContain("on this record inside the window");
+  });
+
+  test.each<[Halt["scope"], string, string, string]>([
+    ["run", "run-1", "security", 'the run "run-1" is halted: security'],
+    ["action", "refund", "budget:amount per action", 'the action "refund" is halted: budget:amount per action'],
+    ["tenant", "acme", "under attack", 'the tenant "acme" is halted: under attack'],
+  ])("halted: what is, and why (%s)", (scope, id, reason, words) => {
+    const halt: Halt = {
+      ...{ tenant: "acme", scope, id, reason, actor: null },
+      ...{ haltedAt: 1, resumedAt: null, resumedBy: null, resumeReason: null },
+    };
+    for (const receipt of [null, record("retry_wait")]) {
+      expect(halted("r", halt, receipt)).toEqual({
+        status: "halted",
+        requestId: "r",
+        receipt,
+        halt,
+        reason: words,
+        next: expect.stringMatching(/until a person resumes it\. Do not call again, and do not try another way/),
+      });
+    }
+  });
+
+  test("not its turn: nothing was sent, and the same id keeps the place", () => {
+    expect(notItsTurn("r", "order:A1")).toEqual({
+      status: "in_progress",
+      requestId: "r",
+      receipt: null,
+      retryAfterMs: 1_000,
+      next: expect.stringMatching(/order:A1; nothing was sent\. Ask again with the same request id/),
+    });
   });
 });
 

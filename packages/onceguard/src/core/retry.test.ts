@@ -43,6 +43,22 @@ describe("hasBudget", () => {
   });
 });
 
+describe("what was never tried has used up nothing", () => {
+  // Held for a week, queued over a weekend, or lost in an older backup: all of them are attempt 0.
+  test.each([0, 9_999, 10_000, 1e12])("after %i ms there is a budget, and nothing to wait for", (elapsed) => {
+    expect(hasBudget(record(0, elapsed), policy)).toBe(true);
+    expect(retryInMs(record(0, elapsed), null, policy, almostOne)).toBe(0);
+    expect(retryInMs(record(0, elapsed), asks(60_000), policy, almostOne)).toBe(0);
+  });
+
+  test("not even where the policy leaves no retry", () => {
+    const once = { ...policy, maxAttempts: 1, maxElapsedMs: 0 };
+    expect(hasBudget(record(0), once)).toBe(true);
+    expect(retryInMs(record(0), null, once, 0)).toBe(0);
+    expect(hasBudget(record(1), once)).toBe(false);
+  });
+});
+
 describe("retryInMs", () => {
   test("backs off by the number of the attempt, with full jitter", () => {
     expect(retryInMs(record(1), null, policy, 0)).toBe(0);

@@ -73,8 +73,10 @@ export async function execute(
     const unexpected = await Promise.race([lookBefore(claim.receipt, action, controller.signal), interrupted]);
     if (typeof unexpected === "string") return { claim, attempt: notSent("not_dispatched") };
     if (unexpected) return { claim, attempt: { kind: "failure", failure: unexpected } };
-    const ready = await lastLook(runtime, claim, lease, askedAt);
+    const ready = await lastLook(runtime, claim, definition, lease, askedAt);
     if ("kind" in ready) return { claim, attempt: ready };
+    // Its time was over before it began.
+    if (controller.signal.aborted) return { claim: ready, attempt: notSent("not_dispatched") };
     const effect = dispatch(runtime, ready, definition, controller.signal);
     const first = await Promise.race([effect, interrupted]);
     return {
@@ -120,7 +122,13 @@ function differs(before: unknown, expected: Expected | null): string | null {
  * From here to the send, assumption A1 bounds the pause by the margin. A halt counts up to here: what the claim's own
  * commit could not see is looked for again when that commit is not quite recent.
  */
-async function lastLook(runtime: Runtime, claim: Claim, lease: HeldLease, askedAt: number): Promise<Claim | Attempt> {
+async function lastLook(
+  runtime: Runtime,
+  claim: Claim,
+  definition: AnyAction,
+  lease: HeldLease,
+  askedAt: number,
+): Promise<Claim | Attempt> {
   try {
     const ready = claim.receipt.dispatched === null ? claim : await mark(runtime, claim);
     if ("kind" in ready) return ready;
@@ -128,6 +136,7 @@ async function lastLook(runtime: Runtime, claim: Claim, lease: HeldLease, askedA
       if (await runtime.store.haltFor(claim.receipt)) return notSent("halted");
     }
     if (!(await runtime.leases.ensure(lease, runtime.leaseMarginMs))) return notSent("not_dispatched");
+    if (!isKeyInTime(runtime, claim.receipt, definition, askedAt)) return notSent("not_dispatched");
     // The effect of a guard whose grace period is over would have nobody to record it.
     return runtime.aborting.aborted ? notSent("shutdown") : ready;
   } catch (error) {
@@ -136,9 +145,19 @@ async function lastLook(runtime: Runtime, claim: Claim, lease: HeldLease, askedA
   }
 }
 
+/**
+ * A re-send was granted while the other side still knew its key for longer than the margin. Half of the margin is for
+ * what has passed since, on the way here; the other half for the way there.
+ */
+function isKeyInTime(runtime: Runtime, receipt: Receipt, definition: AnyAction, askedAt: number): boolean {
+  if (definition.downstreamKey === null || !receipt.mayHaveApplied) return true;
+  return runtime.clock.monotonicMs() - askedAt < definition.downstreamKey.marginMs / 2;
+}
+
 /** `preciseDispatch`: the mark comes first, under the fence. Without it nothing is sent, whoever looks later. */
 async function mark(runtime: Runtime, claim: Claim): Promise<Claim | Attempt> {
-  const change = transition(claim.receipt, { type: "dispatch" }, claim.ownerToken);
+  // A token of its own: the write after it would otherwise be taken for this one, asked again.
+  const change = transition(claim.receipt, { type: "dispatch" }, runtime.randomness.token());
   if (isRefusal(change)) return notSent("not_dispatched");
   const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
   if (answer.kind === "applied" && answer.claim) return answer.claim;

@@ -80,7 +80,7 @@ function retryEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): 
   if (receipt.attemptNumber > 0 && elapsedMs(receipt) >= definition.retry.maxElapsedMs) {
     return { type: "give_up", reason: "retries_exhausted", route: "operator" };
   }
-  const refused = refusedNow(runtime, receipt, definition);
+  const refused = receipt.conflict ? "conflict" : refusedNow(runtime, receipt, definition);
   if (refused !== null) return { type: "give_up", reason: refused, route: "operator" };
   return { type: "retry", leaseMs: runtime.leaseMs };
 }
@@ -131,6 +131,7 @@ async function reconcileEvent(
 function whyNoResend(runtime: Runtime, receipt: Receipt, definition: AnyAction): string {
   if (keyValidUntil(receipt, definition) <= receipt.readAt) return "key_expired";
   if (isRepeatedError(receipt, definition)) return "provider_repeats_errors";
+  if (receipt.conflict) return "conflict";
   return refusedNow(runtime, receipt, definition) ?? "retries_exhausted";
 }
 
@@ -152,7 +153,7 @@ export function sentKeys(receipt: Receipt): boolean {
 function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
   const notAfter = keyValidUntil(receipt, definition);
   if (!isDue(receipt) || notAfter <= receipt.readAt || !hasBudget(receipt, definition.retry)) return null;
-  if (isPending(runtime, receipt) || isRepeatedError(receipt, definition)) return null;
+  if (isPending(runtime, receipt) || isRepeatedError(receipt, definition) || receipt.conflict) return null;
   return refusedNow(runtime, receipt, definition) === null
     ? { type: "resend", leaseMs: runtime.leaseMs, notAfter }
     : null;

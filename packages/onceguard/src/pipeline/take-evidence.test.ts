@@ -97,6 +97,29 @@ describe("late evidence of a success", () => {
   });
 });
 
+test("nothing more is sent while evidence contradicts the record, until a person has looked", async () => {
+  let tries = 0;
+  const action = pay(
+    async () => {
+      tries += 1;
+      if (tries === 1) throw Object.assign(new Error("busy"), { status: 429 });
+      return "paid";
+    },
+    { retry: { base: "10m", cap: "1h", maxElapsed: "1d" } },
+  );
+  const { guard, clock } = testGuard([action]);
+  const { requestId } = await guard.execute("pay", { id: "1" }, { wait: 0 });
+  const other = { ...HAPPENED, idempotencyKey: "of an earlier life" };
+  expect(await guard.evidence(requestId, other)).toMatchObject({ state: "retry_wait", conflict: true });
+  await clock.advance(3_600_000);
+  await guard.reconcile();
+  expect(await guard.receipt(requestId)).toMatchObject({ state: "review", reason: "conflict" });
+  expect(tries).toBe(1);
+  await guard.resolve(requestId, { decision: "retry", actor: "ada", reason: "not ours" });
+  await guard.reconcile();
+  expect(await guard.receipt(requestId)).toMatchObject({ state: "succeeded", conflict: false });
+});
+
 describe("late evidence of a failure", () => {
   test("settles what is in doubt: it is tried again as far as its budget goes", async () => {
     let fails = true;
@@ -105,6 +128,21 @@ describe("late evidence of a failure", () => {
     fails = false;
     expect(await guard.evidence(requestId, NOT)).toMatchObject({ state: "retry_wait", mayHaveApplied: false });
     expect(await settle(guard.execute("pay", { id: "1" }))).toMatchObject({ status: "executed" });
+  });
+
+  test("of one of several attempts is a reason to ask, and no answer", async () => {
+    let tries = 0;
+    const action = pay(async () => {
+      tries += 1;
+      if (tries === 1) throw Object.assign(new Error("busy"), { status: 429 });
+      return lost();
+    });
+    const { guard, settle } = testGuard([action]);
+    const { requestId } = await settle(guard.execute("pay", { id: "1" }));
+    expect(await guard.evidence(requestId, NOT)).toMatchObject({ state: "in_doubt", mayHaveApplied: true });
+    await guard.reconcile();
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "review" });
+    expect(tries).toBe(2);
   });
 
   test("against a success is a conflict", async () => {

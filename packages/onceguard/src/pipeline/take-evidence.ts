@@ -8,7 +8,7 @@ import { retryInMs } from "../core/retry.ts";
 import { found } from "./decide.ts";
 import { sha256 } from "./digest.ts";
 import { persist } from "./persist.ts";
-import type { Runtime } from "./runtime.ts";
+import { flightKey, type Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
 
 /** What the outside world says of a request without having been asked. */
@@ -68,6 +68,9 @@ function eventOf(runtime: Runtime, receipt: Receipt, given: GivenEvidence): Life
   // An answer about an earlier key says nothing about what may have been sent under the current one.
   if (receipt.state !== "in_doubt" || !sameKey) return { type: "late_denial", source, sameKey };
   const definition = runtime.actions.get(receipt.action);
+  // Of several attempts it is about one, and nobody can tell which: a reason to ask, and no answer.
+  const isAboutAll = receipt.attemptNumber === 1 && !runtime.pending.has(flightKey(receipt.tenant, receipt.requestId));
+  if (!isAboutAll) return { type: "probe_cannot_tell", nextInMs: 0, source };
   const again = definition
     ? retryInMs(receipt, receipt.failure, definition.retry, runtime.randomness.random())
     : null;

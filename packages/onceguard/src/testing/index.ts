@@ -5,5 +5,5 @@ export type { FakeClock } from "./fake-clock.ts";
 export { fakeClock } from "./fake-clock.ts";
 export type { Fault, FaultMode, LostAckProxy, LostAckProxyOptions, ReplyBoundary } from "./lost-ack-proxy.ts";
 export { postgresReplies, startLostAckProxy } from "./lost-ack-proxy.ts";
-export type { StoreContractCase, StoreUnderTest } from "./store-contract.ts";
+export type { CallersTransaction, StoreContractCase, StoreUnderTest } from "./store-contract.ts";
 export { storeContract, storeContractCases } from "./store-contract.ts";

@@ -43,7 +43,9 @@ export const networkErrors: Classifier = classifier((error) => {
 export function neverSentCode(error: unknown, depth = 0): string | undefined {
   if (!isObject(error) || depth >= MAX_DEPTH) return undefined;
   if (Array.isArray(error.errors)) {
-    const codes = error.errors.slice(0, MAX_MEMBERS + 1).map((inner: unknown) => neverSentCode(inner, depth + 1));
+    // Array.from, because map and every pass over holes.
+    const members = Array.from(error.errors.slice(0, MAX_MEMBERS + 1));
+    const codes = members.map((member: unknown) => neverSentCode(member, depth + 1));
     return codes.length <= MAX_MEMBERS && codes.every((code) => code !== undefined) ? codes[0] : undefined;
   }
   const inside = wrapped(error);

@@ -3,9 +3,20 @@ import type { LifecycleEvent, Transition } from "../../core/lifecycle.ts";
 import type { Store } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { another, type StoreContractCase } from "./context.ts";
-import { BACKOFF, change, claimed, DOUBT, found, moved, SUCCESS, sameRecord, token } from "./fixtures.ts";
-
-const RETRY: LifecycleEvent = { type: "retry", leaseMs: 60_000 };
+import {
+  BACKOFF,
+  change,
+  claimed,
+  DOUBT,
+  found,
+  made,
+  moved,
+  RETRY,
+  SUCCESS,
+  sameRecord,
+  token,
+  unmoved,
+} from "./fixtures.ts";
 
 export const applying: readonly StoreContractCase[] = [
   {
@@ -168,6 +179,39 @@ export const applying: readonly StoreContractCase[] = [
       await store.renew([{ ...keyOf(receipt), fencingToken: 1, leaseMs: 90_000 }]);
       const done = await moved(store, receipt, SUCCESS);
       sameRecord(await found(store, receipt), done);
+    },
+  },
+  ...(["release", "resend"] as const).map(
+    (type): StoreContractCase => ({
+      name: `apply: a ${type} applies until its time by the store's clock, and not later`,
+      async run({ store, advance }) {
+        const from = await made(store, "in time", type === "release" ? "held" : "in_doubt");
+        const late = await made(store, "late", type === "release" ? "held" : "in_doubt");
+        const notAfter = (await store.now()) + 5_000;
+        const event = { type, leaseMs: 60_000, notAfter } as const;
+        const inTime = change(from, event);
+        const first = await store.apply(inTime);
+        assert.ok(first.kind === "applied" && first.claim);
+        await advance(5_001);
+        await unmoved(store, change(late, event), "stale");
+        // What the caller believes does not count: its record was read in time.
+        await unmoved(store, change({ ...late, readAt: 0 }, event), "stale");
+        const again = await store.apply(inTime);
+        assert.equal(again.kind, "applied", "what was applied in time is still so when it is asked again");
+        await moved(store, late, { ...event, notAfter: null });
+      },
+    }),
+  ),
+  {
+    name: "apply: a transition applies at the very millisecond of its limit",
+    async run({ store }) {
+      const doubt = await made(store, "r", "in_doubt");
+      for (let tries = 0; tries < 50; tries++) {
+        const notAfter = await store.now();
+        const answer = await store.apply(change(doubt, { type: "resend", leaseMs: 60_000, notAfter }));
+        if (answer.kind === "applied") return;
+        assert.ok((await store.now()) > notAfter, "the time had not passed");
+      }
     },
   },
   {

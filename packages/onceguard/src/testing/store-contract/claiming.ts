@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import { firstReceipt } from "../../core/lifecycle.ts";
-import type { ClaimAnswer } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { another, type StoreContractCase } from "./context.ts";
-import { change, claimed, claimRequest, DOUBT, found, LEASE_MS, moved, SUCCESS, sameRecord } from "./fixtures.ts";
+import {
+  change,
+  claimed,
+  claimRequest,
+  DOUBT,
+  found,
+  LEASE_MS,
+  moved,
+  receiptIn,
+  SUCCESS,
+  sameRecord,
+} from "./fixtures.ts";
 
 export const claiming: readonly StoreContractCase[] = [
   {
@@ -191,8 +201,3 @@ export const claiming: readonly StoreContractCase[] = [
     },
   },
 ];
-
-function receiptIn(answer: ClaimAnswer): Receipt {
-  assert.ok(answer.kind === "claimed" || answer.kind === "exists");
-  return answer.kind === "claimed" ? answer.claim.receipt : answer.receipt;
-}

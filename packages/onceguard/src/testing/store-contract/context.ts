@@ -7,8 +7,18 @@ export interface StoreUnderTest {
   advance(ms: number): void | Promise<void>;
   /** Another store on the same data, as another process would open it. Absent where nothing outlives the store. */
   reopen?(): Store | Promise<Store>;
+  /** Begins a transaction as a caller does who gives it to `join`. Absent where the store has no `join`. */
+  begin?(): CallersTransaction | Promise<CallersTransaction>;
   /** Closes what was opened and removes the data. */
   cleanup?(): void | Promise<void>;
+}
+
+/** A transaction that is not the store's. */
+export interface CallersTransaction {
+  /** What `join` takes. */
+  readonly handle: unknown;
+  commit(): void | Promise<void>;
+  rollback(): void | Promise<void>;
 }
 
 export interface StoreContractCase {

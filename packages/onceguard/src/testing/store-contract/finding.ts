@@ -125,6 +125,59 @@ export const finding: readonly StoreContractCase[] = [
     },
   },
   {
+    name: "list: by finality case, by conflict, and by when they last changed",
+    async run({ store, advance }) {
+      const late: LifecycleEvent = { type: "late_success", fencingToken: 9, result: null, sameKey: false };
+      await moved(store, (await claimed(store, "a", { caseId: "match:1" })).receipt, SUCCESS);
+      await claimed(store, "b", { caseId: "match:1", tenant: "globex" });
+      await claimed(store, "c", { caseId: "match:%" });
+      const d = (await claimed(store, "d")).receipt;
+      await moved(store, (await claimed(store, "e", { caseId: "match:1" })).receipt, SUCCESS, late);
+      await advance(10);
+      const changed = await moved(store, d, DOUBT);
+      await advance(10);
+      await claimed(store, "f");
+      const ids = async (query: Omit<ReceiptQuery, "limit">) => (await list(store, query)).sort();
+      assert.deepEqual(await ids({ caseId: "match:1" }), ["a", "b", "e"]);
+      assert.deepEqual(await ids({ caseId: "match:1", tenant: "acme" }), ["a", "e"]);
+      assert.deepEqual(await ids({ caseId: "match" }), []);
+      assert.deepEqual(await ids({ conflict: true }), ["e"]);
+      assert.deepEqual(await ids({ conflict: true, caseId: "match:%" }), []);
+      assert.deepEqual(await ids({ updatedBefore: changed.updatedAt }), ["a", "b", "c", "e"]);
+      assert.deepEqual(await ids({ updatedBefore: changed.updatedAt + 1 }), ["a", "b", "c", "d", "e"]);
+      assert.deepEqual(await ids({ updatedBefore: changed.updatedAt, states: ["succeeded"], tenant: "acme" }), [
+        "a",
+        "e",
+      ]);
+      assert.deepEqual(await ids({ updatedBefore: 0 }), []);
+      assert.equal((await ids({ conflict: undefined, caseId: undefined, updatedBefore: undefined })).length, 6);
+    },
+  },
+  {
+    name: "list: pages on by the newest with the other conditions, too",
+    async run({ store, advance }) {
+      for (let n = 0; n < 6; n++) {
+        await claimed(store, `r-${n}`, { caseId: n % 2 ? "odd" : "even" });
+        await advance(1);
+      }
+      const [first] = await store.list({ caseId: "odd", limit: 1 });
+      assert.equal(first?.requestId, "r-5");
+      assert.deepEqual(await list(store, { caseId: "odd", after: first }), ["r-3", "r-1"]);
+    },
+  },
+  {
+    name: "now: is the time by which records are written",
+    async run({ store, advance }) {
+      const before = await store.now();
+      const { receipt } = await claimed(store, "r");
+      const after = await store.now();
+      assert.ok(before <= receipt.createdAt && receipt.createdAt <= after);
+      await advance(1_000);
+      assert.ok((await store.now()) >= after + 1_000);
+      assert.ok(Number.isSafeInteger(before));
+    },
+  },
+  {
     name: "due: whole records, as read now",
     async run({ store, advance }) {
       const { receipt } = await claimed(store, "r", { leaseMs: 10 });

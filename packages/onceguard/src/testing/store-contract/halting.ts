@@ -408,4 +408,3 @@ export const halting: readonly StoreContractCase[] = [
     },
   },
 ];
-

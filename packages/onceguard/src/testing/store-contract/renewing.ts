@@ -35,7 +35,11 @@ export const renewing: readonly StoreContractCase[] = [
         done: await moved(store, (await claimed(store, "done")).receipt, SUCCESS),
         doubt: await moved(store, (await claimed(store, "doubt")).receipt, DOUBT),
         waiting: await moved(store, (await claimed(store, "waiting")).receipt, BACKOFF),
-        again: await moved(store, (await claimed(store, "again")).receipt, DOUBT, { type: "resend", leaseMs: 60_000, notAfter: null }),
+        again: await moved(store, (await claimed(store, "again")).receipt, DOUBT, {
+          type: "resend",
+          leaseMs: 60_000,
+          notAfter: null,
+        }),
       };
       const refused: Renewal[] = [
         renewal(others.done, 90_000),

@@ -25,7 +25,9 @@ const STARTS: Readonly<Record<string, Pick<ClaimRequest, "start"> & Partial<Clai
   "held for a person": { start: { state: "held", hold: HOLD, dueInMs: DAY_MS } },
   "held for a case": { start: { state: "held", hold: holdForCase("match:1"), dueInMs: 0 }, caseId: "match:1" },
   "waiting to be sent (the outbox)": { start: { state: "retry_wait" } },
-  "in doubt after a restore": { start: { state: "in_doubt", sentFrom: 1_700_000_000_000, sentUntil: 1_700_000_360_000 } },
+  "in doubt after a restore": {
+    start: { state: "in_doubt", sentFrom: 1_700_000_000_000, sentUntil: 1_700_000_360_000 },
+  },
   "serialised and tracked": { start: { state: "running", leaseMs: LEASE_MS }, serialized: true, tracked: true },
 };
 
@@ -45,7 +47,18 @@ export const starting: readonly StoreContractCase[] = [
           sameRecord(await found(store, receipt), receipt);
           const { tenant, requestId, state, version, fencingToken, attemptNumber, actor, createdAt: at } = receipt;
           const event = firstEvent(request.start);
-          const entry = { tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail: null, at };
+          const entry = {
+            tenant,
+            requestId,
+            event,
+            state,
+            version,
+            fencingToken,
+            attemptNumber,
+            actor,
+            detail: null,
+            at,
+          };
           assert.deepEqual(await store.log(tenant, requestId), [entry]);
         }
       },
@@ -77,7 +90,12 @@ export const starting: readonly StoreContractCase[] = [
       for (const [name, more] of Object.entries(STARTS)) {
         const request = claimRequest(name, { ...more, recordId: name });
         const first = receiptIn(await store.claim(request));
-        const changed = await moved(store, first, { type: "late_success", fencingToken: 9, result: null, sameKey: false });
+        const changed = await moved(store, first, {
+          type: "late_success",
+          fencingToken: 9,
+          result: null,
+          sameKey: false,
+        });
         for (const readFirst of [false, true]) {
           const answer = await store.claim(request, readFirst);
           assert.equal(answer.kind, "exists", name);
@@ -127,7 +145,9 @@ export const starting: readonly StoreContractCase[] = [
     async run(context) {
       const stores = [context.store, await another(context)];
       const answers = await Promise.all(
-        Array.from({ length: 50 }, (_, n) => stores[n % 2]?.claim(claimRequest("r", { actor: `agent-${n}` }), n % 3 > 0)),
+        Array.from({ length: 50 }, (_, n) =>
+          stores[n % 2]?.claim(claimRequest("r", { actor: `agent-${n}` }), n % 3 > 0),
+        ),
       );
       assert.equal(answers.filter((answer) => answer?.kind === "claimed").length, 1);
       const told = answers.map((answer) => answer && receiptIn(answer).actor);

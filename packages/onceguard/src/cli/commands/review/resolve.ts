@@ -1,6 +1,7 @@
-import { userInfo } from "node:os";
 import type { Command } from "commander";
+import type { Receipt } from "../../../core/receipt.ts";
 import type { Decision } from "../../../pipeline/review.ts";
+import { actorOf } from "../../actor.ts";
 import { NotSo, UsageError } from "../../exit.ts";
 import { nextStep } from "../../next-step.ts";
 import { numberOption } from "../../option-parsers.ts";
@@ -47,7 +48,7 @@ export function resolveCommand(): Command {
 
 async function resolve(id: string, options: ResolveOptions): Promise<void> {
   const by = {
-    actor: options.actor ?? userName(),
+    actor: actorOf(options),
     reason: options.reason,
     ...(options.tenant !== undefined && { tenant: options.tenant }),
     ...(options.expectVersion !== undefined && { expectedVersion: options.expectVersion }),
@@ -57,6 +58,7 @@ async function resolve(id: string, options: ResolveOptions): Promise<void> {
   const receipt = await withGuard(options, {}, async ({ guard, store }) => {
     const before = await guard.receipt(id, by);
     if (!before) throw new NotSo(`there is no receipt for request id "${id}" in ${store.name}`);
+    if (before.state === "held") throw new NotSo(heldWords(before, options));
     return before.state === "failed" && decision === "retry"
       ? guard.reopen(before.requestId, by)
       : guard.resolve(before.requestId, { ...by, decision, ...result });
@@ -64,6 +66,11 @@ async function resolve(id: string, options: ResolveOptions): Promise<void> {
   if (options.json) return printJson({ receipt: receiptOnWire(receipt) });
   const next = nextStep(receipt, options);
   print(`${visible(id)} is now ${paintState(receipt.state)}${next === null ? "" : `. Next: ${next}`}`);
+}
+
+/** Nothing of it was sent, so there is nothing to say of whether it happened. */
+function heldWords(receipt: Receipt, options: ResolveOptions): string {
+  return `${visible(receipt.requestId)} was not sent yet: it is held. Next: ${nextStep(receipt, options)}`;
 }
 
 function decisionOf({ happened, didNotHappen, retry }: ResolveOptions): Decision["decision"] {
@@ -79,13 +86,5 @@ function resultOption({ result }: ResolveOptions, decision: Decision["decision"]
     return { result: JSON.parse(result) };
   } catch (error) {
     throw new UsageError(`--result is not JSON: ${(error as Error).message}`);
-  }
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? "unknown"}`; // a container without a passwd entry
   }
 }

@@ -1,0 +1,12 @@
+export { InputError } from "./input-error.ts";
+export type { PathClass } from "./project/path-class.ts";
+export { toHtml } from "./report/html.ts";
+export { toJson } from "./report/json.ts";
+export { toMarkdown } from "./report/markdown.ts";
+export type { BoundaryRow, Coverage, Report } from "./report/report.ts";
+export { toSarif } from "./report/sarif.ts";
+export { toTerminal } from "./report/terminal.ts";
+export type { Finding, FlowStep, Place } from "./rules/finding.ts";
+export { type Rule, RULES } from "./rules/rule-catalogue.ts";
+export type { Severity } from "./rules/severity.ts";
+export { type AuditOptions, type AuditResult, runAudit } from "./run-audit.ts";

@@ -1,0 +1,317 @@
+import type { EffectContext } from "../../src/core/action.ts";
+import type { Outcome } from "../../src/core/outcome.ts";
+import type { ApplyAnswer, ClaimAnswer, LogEntry, Renewal, Store } from "../../src/core/ports.ts";
+import type { Receipt } from "../../src/core/receipt.ts";
+import type { Chronicle } from "./chronicle.ts";
+import type { Life } from "./life.ts";
+import { problemWithChange } from "./record-rules.ts";
+import type { ActionPlan } from "./scenario.ts";
+import type { Timeline } from "./timeline.ts";
+import type { StoreCall, StoreWatch } from "./wire.ts";
+import type { Account, Effect, SentPayload, World, WorldWatch } from "./world.ts";
+
+/** One call of `execute` or `reconcile` by somebody who wants an answer. */
+export interface Call {
+  readonly name: string;
+  readonly requestId: string;
+  readonly amount: number | null;
+  readonly life: Life;
+  /** Fences of what was sent by this very call. */
+  readonly sent: number[];
+  answered: boolean;
+}
+
+/** What is known of a record from the changes seen so far. */
+interface Seen {
+  receipt: Receipt;
+  log: readonly LogEntry[];
+  changedAt: number;
+  /** A person had it tried again, or it was approved. */
+  again: boolean;
+}
+
+const TENANT = "default";
+
+/**
+ * Knows the store and the world from behind the scenes, and holds every step against semantics.md. The rules that look
+ * at one change of a record are in `record-rules.ts`; these here look at records, the world and what callers were told.
+ */
+export class Oracle implements StoreWatch, WorldWatch {
+  readonly seen = new Map<string, Seen>();
+  readonly consented = new Set<string>();
+  haltLookMs = 0;
+  world!: World;
+  onEffect: (account: Account, effect: Effect) => void = () => undefined;
+  readonly #store: Store;
+  readonly #timeline: Timeline;
+  readonly #chronicle: Chronicle;
+  readonly #touched = new Set<string>();
+  readonly #checks: Promise<void>[] = [];
+  readonly #dispatched = new Set<string>();
+  readonly #executedTold = new Set<string>();
+
+  constructor(store: Store, timeline: Timeline, chronicle: Chronicle) {
+    this.#store = store;
+    this.#timeline = timeline;
+    this.#chronicle = chronicle;
+  }
+
+  /** After every step: whatever it changed. */
+  async afterStep(): Promise<void> {
+    while (this.#checks.length > 0) await this.#checks.shift();
+    if (this.#touched.size === 0) return;
+    for (const requestId of this.#touched) await this.#checkRecord(requestId);
+    this.#touched.clear();
+  }
+
+  committed(call: StoreCall, answer: unknown): void {
+    const { verb, args, life } = call;
+    switch (verb) {
+      case "claim": {
+        const { requestId } = args[0] as { requestId: string };
+        const claimed = answer as ClaimAnswer;
+        this.#touched.add("receipt" in claimed ? claimed.receipt.requestId : requestId);
+        if (claimed.kind === "claimed") this.#looked(life, claimed.claim.receipt, false);
+        this.#chronicle.count(`claim ${claimed.kind}`);
+        break;
+      }
+      case "apply": {
+        const { from, event } = args[0] as { from: Receipt; event: string };
+        const applied = answer as ApplyAnswer;
+        this.#touched.add(from.requestId);
+        if (applied.kind === "applied" && applied.claim) this.#looked(life, applied.claim.receipt, false);
+        this.#chronicle.count(applied.kind === "applied" ? `event ${event}` : `apply ${applied.kind}`);
+        if (this.#chronicle.lines && applied.kind !== "applied") {
+          this.#chronicle.note("store", `${life.name} ${event} ${from.requestId}: ${applied.kind}`);
+        }
+        break;
+      }
+      case "renew":
+        for (const { requestId } of args[0] as readonly Renewal[]) this.#touched.add(requestId);
+        break;
+      case "append":
+        this.#touched.add((args[0] as LogEntry).requestId);
+        break;
+      case "haltFor": {
+        const { requestId } = args[0] as { requestId?: string };
+        if (requestId !== undefined && answer === null) life.looks.set(requestId, { at: this.#timeline.now, last: true, deliveredAt: null });
+        break;
+      }
+      case "saveCase":
+        for (const requestId of this.seen.keys()) this.#touched.add(requestId);
+        break;
+      case "halt":
+      case "resume":
+        if (this.#chronicle.lines) this.#chronicle.note("store", `${verb} ${JSON.stringify(args)}`);
+        break;
+    }
+  }
+
+  /** The store answered that it is ours, and so that nothing halts it: at its commit, however often it is asked. */
+  #looked(life: Life, { requestId, version }: Receipt, last: boolean): void {
+    const seen = this.seen.get(requestId);
+    const at = seen?.receipt.version === version ? seen.changedAt : this.#timeline.now;
+    life.looks.set(requestId, { at, last, deliveredAt: null });
+  }
+
+  delivered({ life, verb, args }: StoreCall, _answer: unknown): void {
+    const { now } = this.#timeline;
+    if (verb === "renew" && life.lastRenewal !== null) life.lastRenewal.deliveredAt = now;
+    if (verb !== "haltFor") return;
+    const look = life.looks.get((args[0] as { requestId?: string }).requestId ?? "");
+    if (look?.last) look.deliveredAt ??= now;
+  }
+
+  happened(account: Account, effect: Effect): void {
+    this.#touched.add(account.requestId);
+    this.#chronicle.count("effect");
+    const { requestId, effects } = account;
+    if (effects.length > 1) {
+      this.#chronicle.violate("one effect per intent", `${requestId}: ${effects.map((one) => one.result.effect).join(", ")}`);
+    }
+    const { action, payload } = effect;
+    for (const other of this.world.accounts.values()) {
+      const theirs = other.effects[0];
+      if (other === account || theirs === undefined || theirs.action !== action) continue;
+      if (payload.case !== undefined && theirs.payload.case === payload.case) {
+        this.#chronicle.violate("one effect per finality case", `${payload.case}: ${requestId}, ${other.requestId}`);
+      }
+      const again = this.seen.get(requestId)?.again || this.seen.get(other.requestId)?.again;
+      if (action.dedup === "skip" && !again && theirs.payload.record === payload.record) {
+        this.#chronicle.violate("one effect per record and window", `${requestId}, ${other.requestId}`);
+      }
+    }
+    this.onEffect(account, effect);
+  }
+
+  /** The guard calls the action's code: from here on it may happen. */
+  dispatched(life: Life, action: ActionPlan, payload: SentPayload, context: EffectContext, call: Call | undefined): void {
+    const { requestId, fencingToken: fence } = context;
+    const { now } = this.#timeline;
+    const violate = (rule: string, what: string): void => {
+      this.#chronicle.violate(rule, `${requestId}#${fence} by ${life.name}: ${what}`);
+    };
+    if (this.#chronicle.lines) {
+      this.#chronicle.note(life.name, `sends ${requestId}#${fence} (generation key ${context.idempotencyKey.slice(0, 4)}) for ${call?.name ?? "a sweep"}`);
+    }
+    call?.sent.push(fence);
+    if (this.#dispatched.has(`${requestId}#${fence}`)) violate("each claim is sent once", "again");
+    this.#dispatched.add(`${requestId}#${fence}`);
+    if (life.pending.has(requestId)) violate("retries are serial in a process", `while #${life.pending.get(requestId)} is open`);
+    if (action.needsApproval && !this.consented.has(requestId)) violate("nothing is sent without consent", "nobody agreed");
+    const look = life.looks.get(requestId);
+    this.#check(
+      Promise.all([this.#store.find(TENANT, requestId), this.#haltFor(requestId)]).then(([receipt, halt]) => {
+        if (receipt?.state !== "running" || receipt.fencingToken !== fence) {
+          violate("what is sent is claimed", `the record is ${receipt?.state} #${receipt?.fencingToken}`);
+          return;
+        }
+        if (receipt.dispatched === false) violate("the mark comes first", "it is not marked");
+        if (amountIn(receipt) !== payload.amount) violate("what was claimed is what is sent", `amount ${payload.amount}`);
+        if (halt === null) return;
+        const quick = look !== undefined && now - look.at <= this.haltLookMs;
+        if (!quick && !followsItsLook(life, look, now)) {
+          violate("nothing is sent after a halt", `${halt.scope} ${halt.id}; its last look was at ${look?.at} ms`);
+        }
+      }),
+    );
+    if (payload.case === undefined) return;
+    this.#check(
+      this.#store.findCase(TENANT, payload.case).then((stored) => {
+        const { state, takenBy } = stored?.case ?? {};
+        if (state !== "FINAL" || takenBy !== requestId) violate("nothing is sent before its case is final", `it is ${state}`);
+      }),
+    );
+  }
+
+  async #haltFor(requestId: string) {
+    const receipt = await this.#store.find(TENANT, requestId);
+    return receipt && this.#store.haltFor(receipt);
+  }
+
+  /** What a caller was told has to be true, now. */
+  told(call: Call, outcome: Outcome): void {
+    const { status, requestId, receipt } = outcome;
+    call.answered = true;
+    this.#chronicle.count(`outcome ${status}`);
+    if (this.#chronicle.lines) this.#chronicle.note(call.name, `${requestId} is ${status}`);
+    const violate = (what: string): void => this.#chronicle.violate("what callers are told is true", `${call.name} (${requestId}): ${what}`);
+    const account = this.world.account(call.requestId);
+    const happened = account.effects.length;
+    const stillOpen = this.world.mayStillHappen(account);
+    const maybe = happened > 0 || stillOpen;
+    if (status !== "skipped" && receipt && call.amount !== null && amountIn(receipt) !== null && amountIn(receipt) !== call.amount) {
+      violate(`${status} with what is stored for another payload`);
+    }
+    switch (status) {
+      case "executed":
+        if (this.#executedTold.has(requestId)) violate("executed, for the second time");
+        this.#executedTold.add(requestId);
+        if (call.sent.length === 0) violate("executed, and it sent nothing");
+        if (happened !== 1) violate("executed, and it has not happened");
+        this.#checkResult(violate, outcome.result, account);
+        break;
+      case "replayed":
+        if (happened !== 1) violate("replayed, and it has not happened");
+        this.#checkResult(violate, outcome.result, account);
+        break;
+      case "in_doubt":
+        if (outcome.result !== undefined) this.#checkResult(violate, outcome.result, account);
+        break;
+      case "failed":
+        if (maybe) violate("failed, and it may have happened");
+        break;
+      case "denied":
+        if (receipt === null ? call.sent.length > 0 : maybe) violate("denied, and it was sent");
+        break;
+      case "skipped":
+        if (maybe) violate("skipped, and it was sent");
+        break;
+      case "unavailable":
+        if (call.sent.length > 0) violate("unavailable with dispatched: false, and it was sent");
+        break;
+      case "halted":
+        if (call.sent.length > 0 && maybe) violate("halted (nothing was sent by this call), and what it sent may have happened");
+        break;
+      case "mismatch":
+        if (receipt !== null) violate("mismatch that tells what is stored");
+        break;
+    }
+  }
+
+  #checkResult(violate: (what: string) => void, result: unknown, { effects }: Account): void {
+    if (result === undefined) return; // nobody has told the guard, or its time of retention has passed
+    const effect = (result as { effect?: string } | null)?.effect;
+    if (effect !== effects[0]?.result.effect) violate(`the result is ${effect}, it was ${effects[0]?.result.effect}`);
+  }
+
+  #check(check: Promise<void>): void {
+    this.#checks.push(check);
+  }
+
+  async #checkRecord(requestId: string): Promise<void> {
+    const receipt = await this.#store.find(TENANT, requestId);
+    if (receipt === null) return;
+    const log = await this.#store.log(TENANT, requestId);
+    const before = this.seen.get(requestId) ?? null;
+    const violate = (rule: string, what: string): void => this.#chronicle.violate(rule, `${requestId}: ${what}`);
+    const kept = before?.log ?? [];
+    if (log.length < kept.length || kept.some((entry, n) => log[n] !== entry)) violate("the log is append-only", "it changed");
+    const changed = before?.receipt.version !== receipt.version;
+    const entry = changed ? log.findLast((line) => line.version === receipt.version && line.state !== null) : undefined;
+    if (changed && this.#chronicle.lines) {
+      const { state, version, fencingToken, attemptNumber, dueAt, readAt, mayHaveApplied } = receipt;
+      const due = dueAt === null ? "" : `, due in ${dueAt - readAt} ms`;
+      this.#chronicle.note("store", `${requestId} ${before?.receipt.state ?? "absent"} -> ${state} by ${entry?.event}: v${version} #${fencingToken} attempt ${attemptNumber}${mayHaveApplied ? ", may have applied" : ""}${due} ${entry?.detail ?? ""}`);
+    }
+    const finding = problemWithChange(before?.receipt ?? null, receipt, entry);
+    if (finding) violate(...finding);
+    const again = before?.again || entry?.event === "reopen" || entry?.event === "approve" || entry?.event === "resolve";
+    this.seen.set(requestId, {
+      receipt,
+      log,
+      changedAt: changed ? this.#timeline.now : (before?.changedAt ?? 0),
+      again: again ?? false,
+    });
+    if (changed) this.#chronicle.count(`state ${receipt.state}`);
+    this.#checkAgainstWorld(receipt, violate);
+    if (receipt.serialized) this.#checkTurn(receipt, violate);
+  }
+
+  #checkAgainstWorld(receipt: Receipt, violate: (rule: string, what: string) => void): void {
+    const { state, reason, requestId, mayHaveApplied, conflict } = receipt;
+    const account = this.world.account(requestId);
+    const happened = account.effects.length;
+    if (conflict) violate("no false alarm", `a conflict, with ${happened} effects and nobody who lies`);
+    const settled = state === "expired" ? reason : state;
+    if (settled === "succeeded") {
+      if (happened !== 1) violate("succeeded means that it has happened", `${happened} effects`);
+      return;
+    }
+    if (happened === 0 && !this.world.mayStillHappen(account)) return;
+    const what = happened > 0 ? "it has happened" : "what was sent may still arrive";
+    if (settled === "failed" || settled === "denied") violate(`${settled} means that it never happens`, what);
+    else if (state === "retry_wait" || state === "held") violate(`nothing has happened while ${state}`, what);
+    else if (state !== "running" && !mayHaveApplied) violate("mayHaveApplied is honest", `${state}: ${what}`);
+  }
+
+  #checkTurn(receipt: Receipt, violate: (rule: string, what: string) => void): void {
+    const occupies = ({ state }: Receipt): boolean => state === "running" || state === "in_doubt";
+    if (!occupies(receipt)) return;
+    for (const { receipt: other } of this.seen.values()) {
+      if (other.requestId === receipt.requestId || !other.serialized || other.recordId !== receipt.recordId) continue;
+      if (occupies(other)) violate("one at a time on a serialised record", `beside ${other.requestId}`);
+    }
+  }
+}
+
+/** Between its last look and the send there was nothing but the answer to it, and perhaps a renewal of the lease. */
+function followsItsLook(life: Life, look: { last: boolean; deliveredAt: number | null } | undefined, now: number): boolean {
+  if (!look?.last || look.deliveredAt === null) return false;
+  const renewal = life.lastRenewal;
+  return look.deliveredAt === now || (renewal?.deliveredAt === now && renewal.askedAt === look.deliveredAt);
+}
+
+function amountIn({ payload }: Receipt): number | null {
+  return payload === null ? null : ((JSON.parse(payload) as SentPayload).amount ?? null);
+}

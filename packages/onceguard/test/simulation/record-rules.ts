@@ -1,0 +1,69 @@
+import { TRANSITIONS } from "../../src/core/lifecycle.ts";
+import type { LogEntry } from "../../src/core/ports.ts";
+import { isTerminal, type Receipt } from "../../src/core/receipt.ts";
+
+/** What one change of a record must be like, whatever happened outside: rule and finding, or null. */
+export type Finding = readonly [rule: string, what: string] | null;
+
+/** Another claim: these and no others raise the fence. */
+const CLAIMS = new Set(["release", "retry", "resend"]);
+/** A person who looked, an authoritative probe, or the effect itself: these and no others settle a doubt. */
+const SETTLES_DOUBT = new Set(["success", "late_success", "probe_happened", "probe_did_not_happen", "resolve"]);
+/** What may still become of a terminal record. */
+const AFTER_THE_END = new Set(["reopen", "compensate", "expire", "late_success", "late_denial"]);
+
+/** @param entry the log's line about this change. */
+export function problemWithChange(before: Receipt | null, after: Receipt, entry: LogEntry | undefined): Finding {
+  if (before !== null && before.version === after.version) return problemWithSameVersion(before, after);
+  const from = before?.state ?? "absent";
+  const step = `${from} -> ${after.state} by ${entry?.event}`;
+  if (entry === undefined || entry.state !== after.state || entry.fencingToken !== after.fencingToken) {
+    return ["every change is in the log", step];
+  }
+  if (after.version !== (before?.version ?? 0) + 1) {
+    return ["version +1 per change", `${step}: ${before?.version ?? 0} to ${after.version}`];
+  }
+  const inTable = TRANSITIONS.some(
+    ({ from: states, on, to }) =>
+      on === entry.event && states.includes(from) && (to === "same" ? from : to) === after.state,
+  );
+  if (!inTable) return ["states change along the table", step];
+  if (before === null) return problemWithFirst(after);
+  if (isTerminal(before.state) && !AFTER_THE_END.has(entry.event)) return ["terminal states stay", step];
+  const fence = before.fencingToken + (CLAIMS.has(entry.event) ? 1 : 0);
+  if (after.fencingToken !== fence) {
+    return ["the fence rises with each claim, and only then", `${step}: ${before.fencingToken} to ${after.fencingToken}`];
+  }
+  const again = entry.event === "reopen" || (entry.event === "resolve" && after.state === "retry_wait");
+  if (after.generation !== before.generation + (again ? 1 : 0)) {
+    return ["the generation rises by a person only", `${step}: ${before.generation} to ${after.generation}`];
+  }
+  if (before.mayHaveApplied && !after.mayHaveApplied && !SETTLES_DOUBT.has(entry.event)) {
+    return ["mayHaveApplied is sticky", step];
+  }
+  if (before.conflict && !after.conflict) return ["a conflict stays", step];
+  return problemWithIdentity(before, after);
+}
+
+function problemWithFirst(after: Receipt): Finding {
+  const runs = after.state === "running" ? 1 : 0;
+  return after.fencingToken === runs && after.attemptNumber === runs && after.generation === 1
+    ? null
+    : ["a first claim has fence 1", `${after.state}: fence ${after.fencingToken}, attempt ${after.attemptNumber}`];
+}
+
+/** A renewal and a look at a case move `dueAt`, and nothing else. */
+function problemWithSameVersion(before: Receipt, after: Receipt): Finding {
+  for (const field of Object.keys(after) as (keyof Receipt)[]) {
+    if (field === "dueAt" || field === "readAt" || after[field] === before[field]) continue;
+    return ["version +1 per change", `${field} of a ${after.state} record changed without one`];
+  }
+  return null;
+}
+
+const IDENTITY = ["tenant", "requestId", "explicitId", "action", "recordId", "fingerprint", "caseId"] as const;
+
+function problemWithIdentity(before: Receipt, after: Receipt): Finding {
+  const changed = IDENTITY.find((field) => before[field] !== after[field]);
+  return changed === undefined ? null : ["identity never changes", changed];
+}
