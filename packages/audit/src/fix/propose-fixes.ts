@@ -17,6 +17,13 @@ export interface Patch {
 const OPTION_AT: Record<string, number> = { stripe: 1, resend: 1, "trigger-dev": 1 };
 /** Rules that a key answers. */
 const RULES = new Set(["DUP001", "DUP008", "DUP009", "DUP012", "DUP014"]);
+/** Operations that take the key: Resend reads it when it sends, and nowhere else. */
+const KEYED_OPERATIONS: Record<string, RegExp> = { stripe: /./, resend: /^(?:emails\.(?:send|create)|batch\.(?:send|create))$/, "trigger-dev": /./ };
+/**
+ * Ids of something that happens once. The id of a customer, a team or an audience would make one key for many operations,
+ * and the second one would silently not happen.
+ */
+const ONE_TIME = /(?:^|[._])(?:order|invoice|payment|booking|reservation|request|event|evt|job|message|msg|delivery|ticket|shipment|claim|withdrawal|payout|transfer|refund|transaction|purchase|checkout|session|submission|application|notification|record)(?:Id|ID|_id|\.id|\._id|Number|Reference|Key)$/i;
 const ID_FIRST = /^(?:retrieve|update|cancel|capture|confirm|pay|finalizeInvoice|sendInvoice|voidInvoice|refund|close|release|expire|reverse|createReversal)$/;
 
 /**
@@ -33,7 +40,8 @@ export function proposeFixes(analysis: Analysis, findings: readonly Finding[]): 
     const name = boundary.sink.key.names[0];
     if (at === undefined || name === undefined || boundary.sink.key.place !== "option") continue;
     const index = boundary.sink.id === "stripe" && ID_FIRST.test(boundary.operation.split(".").at(-1) ?? "") ? at + 1 : at;
-    const candidate = keyCandidates(analysis.evaluator, boundary, one.paths)[0];
+    if (!KEYED_OPERATIONS[boundary.sink.id]?.test(boundary.operation)) continue;
+    const candidate = keyCandidates(analysis.evaluator, boundary, one.paths).find((one) => ONE_TIME.test(one.text));
     if (!candidate) continue;
     const key = `${boundary.operation.replaceAll(".", "-")}/\${${candidate.text}}`;
     const diff = insertOption(analysis.project.root, boundary.call, index, `${name}: \`${key}\``);

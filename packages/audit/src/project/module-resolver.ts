@@ -15,7 +15,9 @@ export class ModuleResolver {
   readonly #root: string;
   readonly #known: ReadonlySet<string>;
   readonly #packages: Map<string, LocalPackage> = new Map();
-  readonly #seen: Map<string, string | null> = new Map();
+  /** By folder, then by request. */
+  readonly #seen: Map<string, Map<string, string | null>> = new Map();
+  readonly #folders: Map<string, string> = new Map();
   readonly #native: ResolverFactory;
   readonly #configured: boolean;
 
@@ -35,14 +37,22 @@ export class ModuleResolver {
   }
 
   resolve(from: string, request: string): string | null {
-    const folder = posix.dirname(from);
-    const key = `${folder}\0${request}`;
-    const seen = this.#seen.get(key);
+    let folder = this.#folders.get(from);
+    if (folder === undefined) {
+      folder = posix.dirname(from);
+      this.#folders.set(from, folder);
+    }
+    let known = this.#seen.get(folder);
+    if (!known) {
+      known = new Map();
+      this.#seen.set(folder, known);
+    }
+    const seen = known.get(request);
     if (seen !== undefined) return seen;
     const found = request.startsWith(".")
       ? this.#file(posix.join(folder, request))
       : (this.#workspace(request) ?? this.#alias(from, request) ?? this.#convention(folder, request));
-    this.#seen.set(key, found);
+    known.set(request, found);
     return found;
   }
 

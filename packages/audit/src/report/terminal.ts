@@ -17,8 +17,7 @@ export function toTerminal(report: Report, { color, all }: TerminalOptions): str
   const shown = report.findings.filter((one) => all || (one.severity !== "low" && one.severity !== "info"));
   for (const one of shown) {
     lines.push(
-      `${paint(COLORS[one.severity], one.severity.padEnd(8))} ${one.rule} ${plain(one.place.path)}:${one.place.line}  ${plain(one.message)}`,
-      paint("2", `         missing: ${plain(one.missing)} | fix: ${plain(one.fixes[0] ?? "")}`),
+      `${paint(COLORS[one.severity], one.severity.padEnd(8))} ${one.rule} ${plain(one.place.path)}:${one.place.line}  ${plain(one.message)}${paint("2", ` | missing: ${plain(one.missing)} | fix: ${plain(one.fixes[0] ?? "")}`)}`,
     );
     if (all) for (const step of one.flow) lines.push(paint("2", `           ${plain(step.place.path)}:${step.place.line} ${plain(step.text)}`));
   }

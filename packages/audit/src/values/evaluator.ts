@@ -7,6 +7,8 @@ import { typeValues } from "./type-values.ts";
 import { unique, type Value } from "./value.ts";
 
 const MAX_VALUES = 64;
+/** Longer lists are data. */
+const MAX_ELEMENTS = 400;
 const MAX_CALLERS = 60;
 const MAX_DEPTH = 60;
 
@@ -25,6 +27,7 @@ export class Evaluator {
   readonly writes: WriteIndex;
   readonly #memo: Map<Expr, Value[]> = new Map();
   readonly #bindings: Map<Binding, Value[]> = new Map();
+  readonly #exports: Map<FileFacts, Map<string, Value[]>> = new Map();
   readonly #active: Set<object> = new Set();
   readonly #callbacks: Map<FunctionFact, { call: CallFact; index: number }[]> = new Map();
   #callers: Callers | null = null;
@@ -49,6 +52,7 @@ export class Evaluator {
     this.#callers = callers;
     this.#memo.clear();
     this.#bindings.clear();
+    this.#exports.clear();
   }
 
   /** The calls a function is passed to as an argument. */
@@ -93,7 +97,7 @@ export class Evaluator {
       case "object":
         return [{ k: "object", e: expr, file: null }];
       case "array":
-        return [{ k: "array", e: unique(expr.e.flatMap((one) => this.#element(one))) }];
+        return [{ k: "array", e: unique(expr.e.slice(0, MAX_ELEMENTS).flatMap((one) => this.#element(one))) }];
       case "function":
         return [{ k: "function", f: expr.f }];
       case "class":
@@ -183,7 +187,24 @@ export class Evaluator {
 
   exported(file: FileFacts, name: string): Value[] {
     if (name === "*") return [{ k: "namespace", file }];
-    if (this.#depth > MAX_DEPTH) return [];
+    let names = this.#exports.get(file);
+    if (!names) {
+      names = new Map();
+      this.#exports.set(file, names);
+    }
+    const known = names.get(name);
+    if (known) return known;
+    if (this.#depth > MAX_DEPTH) {
+      this.#cut++;
+      return [];
+    }
+    const cut = this.#cut;
+    const values = this.#exported(file, name);
+    if (cut === this.#cut || values.length > 0) names.set(name, values);
+    return values;
+  }
+
+  #exported(file: FileFacts, name: string): Value[] {
     this.#depth++;
     const values: Value[] = [];
     for (const one of file.exports) {
@@ -249,6 +270,8 @@ export class Evaluator {
     this.#active.add(guard);
     const values: Value[] = [];
     for (const one of object.props) {
+      // A table of thousands of entries is data.
+      if (values.length > MAX_VALUES) break;
       if (one.key === p || p === "[]" || one.key === "[]") values.push(...(one.key === "..." ? [] : this.of(one.value)));
       if (one.key === "...") values.push(...this.of(one.value).flatMap((from) => (from.k === "lit" ? [] : this.memberOf(from, p))));
     }

@@ -106,9 +106,12 @@ export interface Session {
 export interface SessionNeeds {
   /** Make the store if it is not there. */
   readonly create?: boolean;
-  /** Load the config for its policy and options even when the store is named elsewhere. */
-  readonly config?: boolean;
-  /** Register the config's actions. */
+  /**
+   * Load the config even when the store is named elsewhere: whole, for what executes; or for `approvals`, where all that
+   * matters is how long one lasts, and no secret is needed.
+   */
+  readonly config?: "whole" | "approvals";
+  /** Register the config's actions, and load it whole. */
   readonly actions?: boolean;
   readonly guard?: Omit<GuardOptions<readonly AnyAction[]>, "store" | "actions">;
 }
@@ -119,10 +122,11 @@ export async function withGuard<Answer>(
   needs: SessionNeeds,
   work: (session: Session) => Promise<Answer>,
 ): Promise<Answer> {
-  const { target, config } = await locate(options, needs.config === true || needs.actions === true);
+  const { target, config } = await locate(options, needs.config !== undefined || needs.actions === true);
   const actions = needs.actions && config ? await config.actions() : [];
   // What only looks needs neither the limits nor the secrets of the config.
-  const configured = needs.config || needs.actions ? config?.guardOptions() : undefined;
+  const isWhole = needs.config === "whole" || needs.actions === true;
+  const approvalFor = needs.config === "approvals" ? config?.config.approvalFor : undefined;
   const store = await openStore(target, needs.create ?? false);
   const guard = createGuard({
     store,
@@ -130,7 +134,8 @@ export async function withGuard<Answer>(
     sweepEvery: false,
     onBackgroundError: (error) => note(error instanceof Error ? error.message : String(error)),
     ...spillOf(target, config),
-    ...configured,
+    ...(isWhole && config?.guardOptions()),
+    ...(approvalFor !== undefined && { approvalFor }),
     ...needs.guard,
   });
   try {

@@ -115,14 +115,18 @@ describe("17: a late success settles what is open", () => {
   });
 });
 
-  test.each<[string, Receipt, LifecycleEvent]>([
-    ["in doubt: it has been heard of already", record("in_doubt", { evidence: "late" }), success(PROVIDER, true)],
-    ["in doubt: heard of from the provider, then from the owner", record("in_doubt", { evidence: "late" }), success(NEWEST, false)],
-    ["in review: it is the compensation that failed", record("review", { evidence: "effect" }), success(PROVIDER, true)],
-    ["running: it has been heard of already", record("running", { evidence: "late" }), success(PROVIDER, true)],
-  ])("a repeated word of what the record knows is no conflict (%s)", (_what, before, event) => {
-    expect(go(before, event)).toMatchObject({ tells: null, next: { conflict: false } });
-  });
+test.each<[string, Receipt, LifecycleEvent]>([
+  ["in doubt: it has been heard of already", record("in_doubt", { evidence: "late" }), success(PROVIDER, true)],
+  [
+    "in doubt: heard of from the provider, then from the owner",
+    record("in_doubt", { evidence: "late" }),
+    success(NEWEST, false),
+  ],
+  ["in review: it is the compensation that failed", record("review", { evidence: "effect" }), success(PROVIDER, true)],
+  ["running: it has been heard of already", record("running", { evidence: "late" }), success(PROVIDER, true)],
+])("a repeated word of what the record knows is no conflict (%s)", (_what, before, event) => {
+  expect(go(before, event)).toMatchObject({ tells: null, next: { conflict: false } });
+});
 
 describe("18: a late success that the record does not agree with", () => {
   // Whoever says so, and under whatever key: the record says that it did not happen.

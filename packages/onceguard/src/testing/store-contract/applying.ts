@@ -131,7 +131,7 @@ export const applying: readonly StoreContractCase[] = [
     name: "apply: gives a claim exactly when the record runs for us now",
     async run({ store }) {
       const { receipt, ownerToken } = await claimed(store, "r");
-      const late: LifecycleEvent = { type: "late_success", fencingToken: 0, result: null, sameKey: true };
+      const late: LifecycleEvent = { type: "late_denial", source: "a webhook", sameKey: false };
       const kept = await store.apply(change(receipt, late, ownerToken));
       assert.ok(kept.kind === "applied" && kept.receipt.state === "running");
       assert.equal(kept.claim, null, "it ran before already");

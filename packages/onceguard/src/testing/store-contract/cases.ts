@@ -62,7 +62,7 @@ export const cases: readonly StoreContractCase[] = [
       const second = { ...first, policy: { ...first.policy, minSources: 2 } };
       assert.deepEqual(await store.saveCase(second), { ...second, version: 2 });
       for (const version of [0, 1, 3]) {
-        const stale = { ...first, policy: { ...first.policy, minSources: 9 }, version };
+        const stale: StoredCase = { ...first, policy: { ...first.policy, minSources: 9 }, version };
         assert.equal(await store.saveCase(stale), null, `version ${version}`);
       }
       assert.deepEqual(await store.findCase("acme", "match:1"), { ...second, version: 2 });

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { STATES, type State } from "../../../core/receipt.ts";
+import { type Receipt, STATES, type State } from "../../../core/receipt.ts";
 import { UsageError } from "../../exit.ts";
+import { waitsFor } from "../../hold-words.ts";
 import { numberOption } from "../../option-parsers.ts";
 import { note, paint, paintState, print, printJson, printTable, span, visible } from "../../output.ts";
 import { type CommonOptions, command, conclude, withGuard } from "../../session.ts";
@@ -12,6 +13,7 @@ interface ListOptions extends CommonOptions {
   readonly record?: string;
   readonly run?: string;
   readonly tenant?: string;
+  readonly conflict?: true;
   readonly limit: number;
 }
 
@@ -34,16 +36,17 @@ export function listCommand(): Command {
     .option("--record <record>", "only this business record")
     .option("--run <id>", "only this run of a caller")
     .option("--tenant <tenant>", "only this tenant")
+    .option("--conflict", "only those that evidence contradicts")
     .option("--limit <n>", "at most this many", numberOption, 50)
     .action((options: ListOptions) => conclude(options, () => list(options)));
 }
 
 async function list(options: ListOptions): Promise<void> {
-  const { action, record: recordId, run: runId, tenant, limit, json } = options;
+  const { action, record: recordId, run: runId, tenant, conflict, limit, json } = options;
   const states = options.state?.map(stateNamed);
   const receipts = await withGuard(options, {}, ({ guard }) =>
     // One more than is shown tells whether there is more.
-    guard.receipts({ states, action, recordId, runId, tenant, limit: limit + 1 }),
+    guard.receipts({ states, action, recordId, runId, tenant, conflict, limit: limit + 1 }),
   );
   const shown = receipts.slice(0, limit);
   const hasMore = receipts.length > limit;
@@ -62,12 +65,18 @@ async function list(options: ListOptions): Promise<void> {
       visible(one.requestId),
       visible(one.action),
       visible(one.recordId ?? "-"),
-      paintState(one.state) + (one.conflict ? paint("red", " conflict") : ""),
+      stateCell(one),
       String(one.attemptNumber),
       span(one.readAt - one.updatedAt),
     ]),
   );
   if (hasMore) note(`these are the newest ${limit}; there are more (--limit)`);
+}
+
+function stateCell(receipt: Receipt): string {
+  const { state, conflict } = receipt;
+  const waits = state === "held" ? paint("dim", ` (${waitsFor(receipt)})`) : "";
+  return paintState(state) + waits + (conflict ? paint("red", " conflict") : "");
 }
 
 function stateNamed(name: string): State {

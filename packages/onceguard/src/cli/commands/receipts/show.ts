@@ -1,12 +1,15 @@
 import type { Command } from "commander";
 import { promiseOf } from "../../../core/action.ts";
-import type { LogEntry } from "../../../core/ports.ts";
-import { type Receipt, resultOf } from "../../../core/receipt.ts";
+import type { Halt } from "../../../core/halt.ts";
+import { isTerminal, type Receipt, resultOf } from "../../../core/receipt.ts";
 import { NotSo } from "../../exit.ts";
+import { approvalWords, holdWords } from "../../hold-words.ts";
+import { logDetail } from "../../log-detail.ts";
 import { because, nextCommand, nextStep } from "../../next-step.ts";
 import { paint, paintState, print, printFields, printJson, printTable, visible } from "../../output.ts";
 import { type CommonOptions, command, conclude, withGuard } from "../../session.ts";
-import { logEntryOnWire, receiptOnWire, timeOnWire } from "../../wire.ts";
+import { haltOnWire, logEntryOnWire, receiptOnWire, timeOnWire } from "../../wire.ts";
+import { haltWords, nameOf, resumeWords } from "../halt/scope.ts";
 
 interface ShowOptions extends CommonOptions {
   readonly tenant?: string;
@@ -32,15 +35,16 @@ export function showCommand(): Command {
 
 async function show(id: string, options: ShowOptions): Promise<void> {
   const at = options.tenant === undefined ? {} : { tenant: options.tenant };
-  const { receipt, log } = await withGuard(options, {}, async ({ guard, store }) => {
+  const { receipt, log, halt } = await withGuard(options, {}, async ({ guard, store }) => {
     const found = await guard.receipt(id, at);
     if (!found) throw new NotSo(`there is no receipt for request id "${id}" in ${store.name}`);
-    return { receipt: found, log: await guard.log(found.requestId, { tenant: found.tenant }) };
+    const { requestId, tenant } = found;
+    return { receipt: found, log: await guard.log(requestId, { tenant }), halt: await store.haltFor(found) };
   });
   if (options.json) {
-    return printJson({ receipt: receiptOnWire(receipt), log: log.map(logEntryOnWire) });
+    return printJson({ receipt: receiptOnWire(receipt), log: log.map(logEntryOnWire), halt: haltOnWire(halt) });
   }
-  printReceipt(receipt, options);
+  printReceipt(receipt, halt, options);
   print();
   printTable(
     [
@@ -57,19 +61,22 @@ async function show(id: string, options: ShowOptions): Promise<void> {
       entry.state === null ? "-" : paintState(entry.state),
       String(entry.attemptNumber),
       visible(entry.actor ?? "-"),
-      detailOf(entry),
+      logDetail(entry) ?? "-",
     ]),
   );
 }
 
-function printReceipt(receipt: Receipt, options: CommonOptions): void {
+function printReceipt(receipt: Receipt, halt: Halt | null, options: CommonOptions): void {
   const { state, route, evidence, riskTier, capability } = receipt;
   const why = because(receipt);
   const result = resultOf(receipt);
   printFields([
     ["request", visible(receipt.requestId)],
     ["state", paintState(state) + (receipt.conflict ? paint("red", " (evidence contradicts it)") : "")],
-    ["because", why && visible(why)],
+    ["waits for", holdWords(receipt)],
+    ["because", visible((state === "held" ? receipt.hold?.reasons.join("; ") : why) ?? "") || null],
+    ["approved", approvalWords(receipt)],
+    ["halted", halt && paint("red", `${nameOf(halt)}, ${haltWords(halt, receipt.readAt)}`)],
     ["known by", evidence],
     ["for", state === "review" ? route : null],
     ["action", visible(receipt.action)],
@@ -77,16 +84,31 @@ function printReceipt(receipt: Receipt, options: CommonOptions): void {
     ["tenant", receipt.tenant === "default" ? null : visible(receipt.tenant)],
     ["actor", receipt.actor && visible(receipt.actor)],
     ["run", receipt.runId && visible(receipt.runId)],
+    ["amount", receipt.amount === null ? null : String(receipt.amount)],
+    ["case", receipt.caseId && visible(receipt.caseId)],
     ["tier", riskTier],
     ["promise", promiseOf(riskTier, capability)],
+    ["dispatch", dispatchWords(receipt)],
     ["identity", receipt.keySource],
     ["version", String(receipt.version)],
     ["created", timeOnWire(receipt.createdAt)],
     ["updated", timeOnWire(receipt.updatedAt)],
     ["payload", receipt.payload === null ? null : cut(receipt.payload)],
     ["result", result === undefined ? omitted(receipt) : cut(JSON.stringify(result))],
-    ["next", nextStepOrWait(receipt, options)],
+    ["next", halt ? haltedStep(receipt, halt, options) : nextStepOrWait(receipt, options)],
   ]);
+}
+
+/** With `preciseDispatch`: what the mark says of the current attempt. */
+function dispatchWords({ dispatched, attemptNumber }: Receipt): string | null {
+  if (dispatched === null) return null;
+  return dispatched ? `attempt ${attemptNumber} was marked, so it may have been sent` : "not marked: nothing was sent";
+}
+
+/** A halt keeps what is open from going on; a person can decide all the same. */
+function haltedStep(receipt: Receipt, halt: Halt, options: CommonOptions): string | null {
+  if (isTerminal(receipt.state)) return nextStepOrWait(receipt, options);
+  return receipt.state === "review" ? nextStep(receipt, options) : resumeWords(halt, options);
 }
 
 function nextStepOrWait(receipt: Receipt, options: CommonOptions): string | null {
@@ -106,11 +128,4 @@ function cut(text: string): string {
   return shown.length > 400
     ? `${shown.slice(0, 400)}… ${paint("dim", `(${text.length} characters; whole with --json)`)}`
     : shown;
-}
-
-function detailOf({ detail }: LogEntry): string {
-  if (detail === null) return "-";
-  const { failure, reason, decision, ...rest } = JSON.parse(detail) as Record<string, unknown>;
-  const words = [decision, reason, (failure as { message?: string } | undefined)?.message].filter(Boolean).join(": ");
-  return visible(words || JSON.stringify(rest));
 }

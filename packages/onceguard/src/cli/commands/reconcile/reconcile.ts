@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { durationMs } from "../../../core/duration.ts";
 import { OnceguardError } from "../../../core/errors.ts";
+import type { Halt } from "../../../core/halt.ts";
 import type { Guard } from "../../../pipeline/guard.ts";
 import { EXIT, NotSo } from "../../exit.ts";
 import { durationOption } from "../../option-parsers.ts";
@@ -52,10 +53,10 @@ async function reconcile(id: string | undefined, options: ReconcileOptions): Pro
     const pass = (): Promise<Pass> =>
       id === undefined ? passOverAll(guard) : passOverOne(guard, id, options, store.name);
     if (options.watch) return watch(pass, options);
-    const { moved, open } = await pass();
-    if (options.json) printJson(passOnWire({ moved, open }));
-    else printPass({ moved, open });
-    const questions = open.filter(({ state }) => state === "in_doubt" || state === "review");
+    const done = await pass();
+    if (options.json) printJson(passOnWire(done));
+    else printPass(done, options);
+    const questions = done.open.filter(({ state }) => state === "in_doubt" || state === "review");
     return options.check && questions.length > 0 ? EXIT.not : EXIT.ok;
   });
 }
@@ -63,7 +64,12 @@ async function reconcile(id: string | undefined, options: ReconcileOptions): Pro
 async function passOverAll(guard: Guard): Promise<Pass> {
   const { moved } = await guard.reconcile();
   const open = await guard.receipts({ states: ["running", "retry_wait", "in_doubt", "review"], limit: LIMIT });
-  return { moved, open: open.filter(isOpen) };
+  const held = await guard.receipts({ states: ["held"], limit: LIMIT });
+  return { moved, open: open.filter(isOpen), held, halts: await inForce(guard) };
+}
+
+function inForce(guard: Guard): Promise<readonly Halt[]> {
+  return guard.halts({ inForce: true, limit: LIMIT });
 }
 
 async function passOverOne(guard: Guard, id: string, { tenant }: ReconcileOptions, store: string): Promise<Pass> {
@@ -72,7 +78,12 @@ async function passOverOne(guard: Guard, id: string, { tenant }: ReconcileOption
   if (!before) throw new NotSo(`there is no receipt for request id "${id}" in ${store}`);
   await guard.reconcile(id, at);
   const after = (await guard.receipt(id, at)) ?? before;
-  return { moved: after.version > before.version ? [after] : [], open: isOpen(after) ? [after] : [] };
+  return {
+    moved: after.version > before.version ? [after] : [],
+    open: isOpen(after) ? [after] : [],
+    held: after.state === "held" ? [after] : [],
+    halts: await inForce(guard),
+  };
 }
 
 /** One pass after the other, saying only what moved. A store that is away is asked again. */

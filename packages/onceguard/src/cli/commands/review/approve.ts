@@ -68,7 +68,7 @@ function withDecisionOptions(of: Command): Command {
 
 async function approve(id: string, options: ApproveOptions): Promise<void> {
   const { lasts } = options;
-  const receipt = await withGuard(options, { config: true }, async (session) => {
+  const receipt = await withGuard(options, { config: "approvals" }, async (session) => {
     const before = await held(session, id, options);
     if (before.hold?.waitsFor === "case") {
       throw new NotSo(`${visible(id)} waits for ${holdWords(before)}, and for nobody's approval`);

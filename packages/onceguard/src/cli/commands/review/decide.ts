@@ -3,7 +3,7 @@ import type { Receipt } from "../../../core/receipt.ts";
 import { OnceguardError } from "../../../core/errors.ts";
 import { actorOf } from "../../actor.ts";
 import { needsApproval } from "../../hold-words.ts";
-import { count, note, paint, paintState, print, printError, visible, wrapped } from "../../output.ts";
+import { note, paint, paintState, print, printError, visible, wrapped } from "../../output.ts";
 import { Prompt } from "../../prompt.ts";
 import { type CommonOptions, command, conclude, type Session, withGuard } from "../../session.ts";
 import { type Card, printCard } from "./card.ts";
@@ -43,33 +43,30 @@ function isDialogue({ json }: CommonOptions): boolean {
   return !json && process.stdin.isTTY && process.stdout.isTTY;
 }
 
-interface Tally {
-  decided: number;
-  skipped: number;
-}
-
 async function decide(options: DecideOptions): Promise<void> {
-  await withGuard(options, { optionalConfig: true }, async (session) => {
+  await withGuard(options, { config: "approvals" }, async (session) => {
     const waiting = await whatWaits(session.guard, options);
     const queue = [...waiting.reviews, ...waiting.approvals];
     if (queue.length === 0) {
       print("Nothing waits for a person.");
       return printOthers(waiting, options);
     }
-    const tally: Tally = { decided: 0, skipped: 0 };
+    let decided = 0;
+    let gone = 0;
     const prompt = new Prompt();
     try {
       for (const [n, one] of queue.entries()) {
         const went = await decideOne(session, prompt, one, `[${n + 1}/${queue.length}]`, options);
         if (went === "quit") break;
-        if (went !== "gone") tally[went] += 1;
+        if (went === "decided") decided += 1;
+        if (went === "gone") gone += 1;
       }
     } finally {
       prompt.close();
     }
     print();
-    const left = queue.length - tally.decided;
-    print(`${tally.decided} decided${left > 0 ? `, ${left} left as ${left === 1 ? "it was" : "they were"}` : ""}.`);
+    const left = queue.length - decided - gone;
+    print(`${decided} decided${left > 0 ? `, ${left} left as ${left === 1 ? "it was" : "they were"}` : ""}.`);
     printOthers(waiting, options);
   });
 }
@@ -91,13 +88,26 @@ async function decideOne(
       return "gone";
     }
     printCard(card, title);
-    const choices = choicesFor(card.receipt);
-    const choice = await choose(session, prompt, card, choices);
-    if (choice === "quit") return "quit";
-    if (choice === "skip") return "skipped";
-    const decided = await carryOut(session, prompt, card.receipt, choice, options);
-    if (decided === "quit") return "quit";
-    if (decided === "decided") return "decided";
+    const went = await talkAbout(session, prompt, card, options);
+    if (went !== "moved") return went;
+  }
+}
+
+/** Until something is said that counts; `moved` when the card no longer shows how it stands. */
+async function talkAbout(
+  session: Session,
+  prompt: Prompt,
+  card: Card,
+  options: DecideOptions,
+): Promise<Exclude<Went, "gone"> | "moved"> {
+  const choices = choicesFor(card.receipt);
+  const before = await readBefore(session, card.receipt);
+  print();
+  for (;;) {
+    const choice = await choose(prompt, choices, before);
+    if (typeof choice === "string") return choice;
+    const carried = await carryOut(session, prompt, card.receipt, choice, options);
+    if (carried !== "back") return carried;
   }
 }
 
@@ -109,26 +119,22 @@ async function lookAt({ guard, store }: Session, requestId: string, tenant: stri
 }
 
 async function choose(
-  session: Session,
   prompt: Prompt,
-  { receipt }: Card,
   choices: readonly Choice[],
-): Promise<Choice | "skip" | "quit"> {
-  const before = await readBefore(session, receipt);
-  print();
-  for (const line of wrapped(menu(choices, before !== null), "")) print(paint("cyan", line));
+  before: (() => Promise<string>) | null,
+): Promise<Choice | "skipped" | "quit"> {
   for (;;) {
-    const said = (await prompt.ask("> "))?.toLowerCase() ?? null;
-    if (said === null || said === "q" || said === "quit") return "quit";
-    if (said === "s" || said === "skip") return "skip";
+    for (const line of wrapped(menu(choices, before !== null), "")) print(paint("cyan", line));
+    const said = (await prompt.ask("> "))?.toLowerCase() ?? "q";
+    if (said === "q" || said === "quit") return "quit";
+    if (said === "s" || said === "skip") return "skipped";
     if (said === "b" && before !== null) {
       for (const line of wrapped(visible(await before()), "  ")) print(line);
       continue;
     }
     const choice = choices.find(({ key, label }) => said === key || said === label);
     if (choice) return choice;
-    print(said === "" ? "Nothing was decided. One of these:" : `"${visible(said)}" is none of these:`);
-    for (const line of wrapped(menu(choices, before !== null), "  ")) print(line);
+    print(said === "" ? "Nothing was decided. Say one of these:" : `"${visible(said)}" is none of these:`);
   }
 }
 
@@ -144,11 +150,11 @@ async function carryOut(
   receipt: Receipt,
   choice: Choice,
   options: DecideOptions,
-): Promise<"decided" | "again" | "quit"> {
+): Promise<"decided" | "back" | "moved" | "quit"> {
   for (const line of wrapped(choice.follows, "")) print(line);
   const reason = await askReason(prompt, choice);
   if (reason === null) return "quit";
-  if (reason === "") return "again";
+  if (reason === "") return "back";
   const result = choice.takesResult ? await askResult(prompt) : {};
   if (result === null) return "quit";
   const { tenant, version } = receipt;
@@ -159,9 +165,8 @@ async function carryOut(
     return "decided";
   } catch (error) {
     if (!isAnswer(error)) throw error;
-    // Shown again as it is now, if it still waits.
     printError(error);
-    return "again";
+    return error.code === "approver_is_proposer" || error.code === "missing_reason" ? "back" : "moved";
   }
 }
 
@@ -193,6 +198,3 @@ async function askResult(prompt: Prompt): Promise<{ result?: unknown } | null> {
     }
   }
 }
-
-export type { Tally };
-export { count };

@@ -42,7 +42,7 @@ const NO_MAX_ELAPSED_MS = 10 * 365 * 86_400_000;
 export async function runGuarded(argv: readonly string[], options: RunOptions): Promise<number> {
   let started = false;
   try {
-    return await withGuard(options, { create: true, config: true, guard: guardOptions(options) }, async ({ guard }) => {
+    return await withGuard(options, { create: true, config: "whole", guard: guardOptions(options) }, async ({ guard }) => {
       const to = { stdout: options.json ? undefined : new LiveOutput(1), stderr: new LiveOutput(2) };
       // Told to stop, it claims nothing more: the command gets the signal, and its end is recorded.
       const relay = new SignalRelay(() => void guard.close());
