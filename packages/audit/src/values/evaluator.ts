@@ -27,6 +27,7 @@ export class Evaluator {
   readonly writes: WriteIndex;
   readonly #memo: Map<Expr, Value[]> = new Map();
   readonly #bindings: Map<Binding, Value[]> = new Map();
+  readonly #properties: Map<object, Map<string, Value[]>> = new Map();
   readonly #exports: Map<FileFacts, Map<string, Value[]>> = new Map();
   readonly #active: Set<object> = new Set();
   readonly #callbacks: Map<FunctionFact, { call: CallFact; index: number }[]> = new Map();
@@ -53,6 +54,7 @@ export class Evaluator {
     this.#memo.clear();
     this.#bindings.clear();
     this.#exports.clear();
+    this.#properties.clear();
   }
 
   /** The calls a function is passed to as an argument. */
@@ -261,22 +263,35 @@ export class Evaluator {
   }
 
   #property(object: Extract<Expr, { k: "object" }>, p: string): Value[] {
+    let known = this.#properties.get(object);
+    if (!known) {
+      known = new Map();
+      this.#properties.set(object, known);
+    }
+    const before = known.get(p);
+    if (before) return before;
     // `options = { ...options, x }`: the object is among its own spreads.
     const guard = object.props;
     if (this.#active.has(guard) || this.#depth > MAX_DEPTH) {
       this.#cut++;
       return [];
     }
+    const cut = this.#cut;
     this.#active.add(guard);
+    this.#depth++;
     const values: Value[] = [];
     for (const one of object.props) {
       // A table of thousands of entries is data.
       if (values.length > MAX_VALUES) break;
-      if (one.key === p || p === "[]" || one.key === "[]") values.push(...(one.key === "..." ? [] : this.of(one.value)));
-      if (one.key === "...") values.push(...this.of(one.value).flatMap((from) => (from.k === "lit" ? [] : this.memberOf(from, p))));
+      if (one.key === "...") {
+        for (const from of this.of(one.value)) if (from.k !== "lit") values.push(...this.memberOf(from, p));
+      } else if (one.key === p || p === "[]" || one.key === "[]") values.push(...this.of(one.value));
     }
+    this.#depth--;
     this.#active.delete(guard);
-    return values;
+    const found = unique(values).slice(0, MAX_VALUES);
+    if (cut === this.#cut || found.length > 0) known.set(p, found);
+    return found;
   }
 
   ofCall(c: CallFact): Value[] {

@@ -79,7 +79,9 @@ function withFields(fields: readonly string[], amounts: readonly string[]): Sche
       vendor: "onceguard",
       validate: (payload) => {
         const at = (path: string): unknown => readPath(payload as JsonValue, path);
-        const missing = [...new Set(fields)].filter((path) => !["string", "number", "boolean"].includes(typeof at(path)));
+        const missing = [...new Set(fields)].filter(
+          (path) => !["string", "number", "boolean"].includes(typeof at(path)),
+        );
         const worthless = amounts.filter((path) => !(typeof at(path) === "number" && (at(path) as number) >= 0));
         const issues = [
           ...missing.map((path) => ({ message: "a text, number or boolean is needed here", path: path.split(".") })),

@@ -1,12 +1,17 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { type Argument, Command, CommanderError, Option } from "commander";
+import { checklistCommand } from "./commands/checklist/checklist.ts";
 import { demoCommand } from "./commands/demo/demo.ts";
 import { doctorCommand } from "./commands/doctor/doctor.ts";
+import { haltCommand } from "./commands/halt/halt.ts";
+import { resumeCommand } from "./commands/halt/resume.ts";
 import { initCommand } from "./commands/init/init.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { receiptsCommand } from "./commands/receipts/receipts.ts";
 import { reconcileCommand } from "./commands/reconcile/reconcile.ts";
+import { restoreCommand } from "./commands/restore/restore.ts";
+import { retentionCommand } from "./commands/retention/retention.ts";
 import { reviewCommand } from "./commands/review/review.ts";
 import { runCommand } from "./commands/run/run.ts";
 import { exitCodeOf, UsageError } from "./exit.ts";
@@ -26,8 +31,13 @@ const program = new Command("onceguard")
   .addCommand(receiptsCommand())
   .addCommand(reviewCommand())
   .addCommand(reconcileCommand())
-  .addCommand(migrateCommand())
+  .addCommand(haltCommand())
+  .addCommand(resumeCommand())
+  .addCommand(checklistCommand())
   .addCommand(doctorCommand())
+  .addCommand(migrateCommand())
+  .addCommand(retentionCommand())
+  .addCommand(restoreCommand())
   .addHelpText(
     "after",
     helpAfter({
@@ -36,6 +46,7 @@ const program = new Command("onceguard")
         "onceguard run --request-id deploy:42 -- ./deploy.sh 42   # twice: it happens once",
         "onceguard receipts                                       # what happened",
         "onceguard review                                         # what a person must decide",
+        "onceguard checklist                                      # before production",
       ],
       exits: [
         ["0", "ok"],

@@ -24,7 +24,9 @@ export function timeOption(text: string): number {
     ? Date.parse(text.replace(" ", "T").replace(/\s+/g, ""))
     : Number.NaN;
   if (Number.isFinite(at)) return at;
-  throw new InvalidArgumentError('Expected a time with its zone, such as "2026-11-21T03:00:00Z" or "2026-11-21 04:00 +01:00".');
+  throw new InvalidArgumentError(
+    'Expected a time with its zone, such as "2026-11-21T03:00:00Z" or "2026-11-21 04:00 +01:00".',
+  );
 }
 
 /** Largest output that is kept of one stream: as JSON more might not fit into one row of every store. */

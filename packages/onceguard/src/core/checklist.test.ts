@@ -55,7 +55,11 @@ it("asks the five questions of each action, in order, and answers a well configu
   expect(list.items.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5]);
   expect(answers(list)).toBe("yes yes yes yes yes");
   expect(unanswered([list])).toEqual([]);
-  expect(list).toMatchObject({ action: "pay", riskTier: "irreversible", promise: expect.stringContaining("inside the key's lifetime") });
+  expect(list).toMatchObject({
+    action: "pay",
+    riskTier: "irreversible",
+    promise: expect.stringContaining("inside the key's lifetime"),
+  });
 });
 
 it("a safe action has nothing to answer for", () => {
@@ -103,7 +107,9 @@ describe("2: when it stops, and where it goes then", () => {
     const found = words(of({}), 2);
     expect(found).toContain("After 5 attempts or 15m, whichever comes first; each at most 1m");
     expect(found).toContain('retry: { maxAttempts: 5, maxElapsed: "15m" } (the default)');
-    expect(found).toContain("into review, as retries_exhausted, for the operator. What may have happened is not tried again");
+    expect(found).toContain(
+      "into review, as retries_exhausted, for the operator. What may have happened is not tried again",
+    );
   });
 
   it("says what was configured", () => {
@@ -145,7 +151,10 @@ describe("3: the window (semantics.md section 8)", () => {
 
   it.each([
     [{ dedupWindow: "none" }, "None, by your word"],
-    [{ dedupWindow: "24h" }, '24h: one per record; any more within it is skipped, whatever its key. | dedupWindow: "24h"'],
+    [
+      { dedupWindow: "24h" },
+      '24h: one per record; any more within it is skipped, whatever its key. | dedupWindow: "24h"',
+    ],
     [
       { dedupWindow: { window: "7d", limit: 3, behaviour: "hold" } },
       '7d: 3 per record; any more within it is held for a person, whatever its key. | dedupWindow: { window: "7d", limit: 3, behaviour: "hold" }',
@@ -166,7 +175,9 @@ describe("4: the categories, and who is told", () => {
   it("is open for every route that nobody hears of", () => {
     const list = of({}, { notified: { operator: ["webhook https://ops.example"], security: [] } });
     expect(list.items[3]?.points.map(({ answer }) => answer)).toEqual(["yes", "no", "no", "no"]);
-    expect(words(list, 4)).toContain("goes to the operator; so does what nothing can settle, told by webhook https://ops.example");
+    expect(words(list, 4)).toContain(
+      "goes to the operator; so does what nothing can settle, told by webhook https://ops.example",
+    );
     expect(words(list, 4)).toContain("notify: { data_owner:");
     expect(words(list, 4)).toContain("security (401, 403): halts the run at once");
   });

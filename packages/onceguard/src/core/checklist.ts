@@ -159,7 +159,9 @@ function downstreamPoint(action: AnyAction): ChecklistPoint {
       const { lifetimeMs = 0, marginMs = 0, repeatsErrors, provider } = downstreamKey ?? {};
       const whose = provider === null || provider === undefined ? "The other side dedupes" : `${provider} dedupes`;
       const asked = probe ? ", and where it cannot, the probe decides" : "";
-      const errors = repeatsErrors ? " It repeats its errors under the same key: after a 5xx nothing is sent again." : "";
+      const errors = repeatsErrors
+        ? " It repeats its errors under the same key: after a 5xx nothing is sent again."
+        : "";
       const again = lifetimeMs >= FOREVER_MS ? "" : `; it is sent again within ${durationText(lifetimeMs - marginMs)}`;
       return yes(
         `${whose} by it ${forText(lifetimeMs)}${again}${asked}.${errors}`,
@@ -246,7 +248,10 @@ function windowPoint({ dedup, record, key, keyFields, riskTier }: AnyAction): Ch
   const choice = 'dedupWindow: "24h" (a second one within a day is a loop) or "none" (it is another effect)';
   const add = record === null ? `record: (payload) => "...", and ${choice}` : choice;
   if (key === null && keyFields === null && riskTier !== "irreversible" && record !== null) {
-    return unknown("24h where the identity is the host's call id or the content; none for an explicit request id.", add);
+    return unknown(
+      "24h where the identity is the host's call id or the content; none for an explicit request id.",
+      add,
+    );
   }
   return no(
     record === null
@@ -273,7 +278,10 @@ const CATEGORIES: readonly { readonly route: Route; readonly words: (action: Any
         : "transient (429, no connection): retried, then goes to the operator; so does what nothing can settle",
   },
   { route: "data_owner", words: () => "validation (400, 422): not retried, goes to the data owner" },
-  { route: "domain_expert", words: () => "conflict (409, 412, unexpected state): not retried, goes to the domain expert" },
+  {
+    route: "domain_expert",
+    words: () => "conflict (409, 412, unexpected state): not retried, goes to the domain expert",
+  },
   { route: "security", words: () => "security (401, 403): halts the run at once, goes to security" },
 ];
 
@@ -290,7 +298,8 @@ function failurePoints(action: AnyAction, { notified, budgets }: ChecklistSetup)
   });
   if (action.classify) points.push(yes("Code of the action is asked first, and may say otherwise.", "classify"));
   const { maxActionsPerRun: most } = budgets;
-  if (most !== null) points.push(yes(`A run that goes past ${most} actions is halted.`, `budgets.maxActionsPerRun: ${most}`));
+  if (most !== null)
+    points.push(yes(`A run that goes past ${most} actions is halted.`, `budgets.maxActionsPerRun: ${most}`));
   return points;
 }
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { startPostgres } from "../support/postgres.ts";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
@@ -31,6 +32,10 @@ const baseline = new Map<string, Promise<boolean>>();
 const verdicts = new Map<Mutant, Verdict>();
 const queue = [...chosen];
 
+// One server for all of them, instead of one for each run.
+const server = process.env.ONCEGUARD_TEST_POSTGRES_URL ? null : await startPostgres();
+if (server) process.env.ONCEGUARD_TEST_POSTGRES_URL = server.url;
+
 // First that the tests pass as things are: a test that fails anyway has caught nothing.
 await each([...new Set(chosen.flatMap(({ tests }) => tests))], async (test) => {
   baseline.set(test, Promise.resolve(await passes(copyOf(null), [test])));
@@ -41,6 +46,7 @@ await each(queue, async (mutant) => {
   process.stdout.write(`${verdict === "caught" ? "  caught  " : `  ${verdict}  `}${mutant.name}\n`);
 });
 
+await server?.stop();
 const caught = [...verdicts.values()].filter((verdict) => verdict === "caught").length;
 process.stdout.write(`${caught} of ${chosen.length} mutants caught\n`);
 process.exitCode = caught === chosen.length && chosen.length > 0 ? 0 : 1;

@@ -18,7 +18,7 @@ import type {
   StoreInfo,
   TakenNotification,
 } from "../../core/ports.ts";
-import type { Receipt } from "../../core/receipt.ts";
+import type { Receipt, State } from "../../core/receipt.ts";
 
 export interface MemoryStoreOptions {
   /** The store's clock, in ms since the epoch. Default: the process's. */
@@ -141,7 +141,7 @@ class MemoryStore implements Store {
     const counted = this.#all()
       .filter((one) => one.tenant === tenant && one.action === action && one.recordId === recordId)
       .filter((one) => one.requestId !== requestId && mayBeAnEffect(one))
-      .filter((one) => ["held", "running", "retry_wait"].includes(one.state) || at(one) > since)
+      .filter((one) => ["held", "running", "retry_wait", "in_doubt"].includes(one.state) || at(one) > since)
       .sort((a, b) => at(b) - at(a));
     return { count: counted.length, amount: 0, latest: counted[0]?.requestId ?? null };
   }
@@ -170,20 +170,20 @@ class MemoryStore implements Store {
     const ahead = queue[0] !== undefined && queue[0].requestId !== requestId;
     const waits = ahead || this.#isOccupied(tenant, recordId, requestId);
     const ours = queue.find((one) => one.requestId === requestId);
-    if (!waits) this.#turns.set(key, queue.slice(1));
-    else if (ours) ours.expiresAt = now + placeMs;
-    else this.#turns.set(key, [...queue, { requestId, expiresAt: now + placeMs }]);
+    if (ours) ours.expiresAt = now + placeMs;
+    else queue.push({ requestId, expiresAt: now + placeMs });
+    this.#turns.set(key, waits ? queue : queue.slice(1));
     return !waits;
   }
 
-  #isOccupied(tenant: string, recordId: string | null, but: string): boolean {
+  #isOccupied(tenant: string, recordId: string | null, but: string, by: readonly State[] = OCCUPIES): boolean {
     return this.#all().some(
       (one) =>
         one.tenant === tenant &&
         one.recordId === recordId &&
         one.serialized &&
         one.requestId !== but &&
-        (one.state === "running" || one.state === "in_doubt"),
+        by.includes(one.state),
     );
   }
 
@@ -202,7 +202,9 @@ class MemoryStore implements Store {
     if (unchanged && sends) {
       const halt = this.#haltFor(from);
       if (halt) return { kind: "halted", receipt: this.#read(row), halt };
-      const waits = from.serialized && this.#isOccupied(from.tenant, from.recordId, from.requestId);
+      // Whoever is in doubt has the record; after a restore several can be, and none of them waits for another's doubt.
+      const by = OCCUPIES.includes(from.state) ? (["running"] as const) : OCCUPIES;
+      const waits = from.serialized && this.#isOccupied(from.tenant, from.recordId, from.requestId, by);
       if (waits) return { kind: "busy", receipt: this.#read(row) };
     }
     if (unchanged) {
@@ -257,7 +259,9 @@ class MemoryStore implements Store {
         return true;
       case "in_doubt":
         if (capability === "none") return true;
-        return actions.has(action) && !(capability === "downstream_key" && this.#haltFor(receipt));
+        if (!actions.has(action)) return false;
+        if (capability !== "downstream_key") return true;
+        return !this.#haltFor(receipt) && !(serialized && this.#isOccupied(tenant, recordId, requestId, ["running"]));
       case "held":
       case "retry_wait":
         if (!actions.has(action) || this.#haltFor(receipt)) return false;
@@ -380,7 +384,9 @@ class MemoryStore implements Store {
     const now = this.#now();
     return [...this.#notifications.values()]
       .filter((one) => one.dueAt <= now && query.routes.includes(one.told.route))
+      .sort((a, b) => a.dueAt - b.dueAt)
       .slice(0, query.limit)
+      .sort((a, b) => a.told.at - b.told.at)
       .map((one) => {
         one.dueAt = now + query.leaseMs;
         one.deliveries += 1;
@@ -481,6 +487,9 @@ function answerFor(receipt: Receipt, ownerToken: string): ClaimAnswer {
     ? { kind: "claimed", claim: grantClaim(receipt, ownerToken) }
     : { kind: "recorded", receipt };
 }
+
+/** It runs, or its attempt may still arrive: it has its record. */
+const OCCUPIES: readonly State[] = ["running", "in_doubt"];
 
 /** Whatever has been done, or may still be. */
 function mayBeAnEffect({ state, reason }: Receipt): boolean {

@@ -249,7 +249,7 @@ class PostgresStore implements Store {
 
   takeNotifications(query: Parameters<Store["takeNotifications"]>[0]): Promise<readonly TakenNotification[]> {
     return this.#timed(function* (at, dialect) {
-      return (yield takeNotificationsQuery(dialect, query, at)).map(takenOf);
+      return takenOf(yield takeNotificationsQuery(dialect, query, at));
     });
   }
 

@@ -4,7 +4,7 @@ import { notificationId } from "../../core/notification.ts";
 import type { ApplyAnswer } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { type ReceiptRow, receiptOf, resultColumns } from "../receipt-row.ts";
-import { findQuery, occupiedSql } from "./claim.ts";
+import { findQuery, occupiedSql, runningSql } from "./claim.ts";
 import { haltedSql, haltForQuery, haltOf, insertHalt } from "./halts.ts";
 import { appendLog } from "./log.ts";
 import { insertNotification } from "./notifications.ts";
@@ -95,7 +95,9 @@ export function updateQuery(dialect: Dialect, transition: Transition, at: number
     values.push(from.tenant, from.tenant, from.tenant, from.action, from.tenant, from.runId);
   }
   if (sends && from.serialized) {
-    where.push(`NOT EXISTS (SELECT 1 FROM ${request} WHERE ${occupiedSql("?", "?")} AND request_id <> ?)`);
+    const hasIt = from.state === "running" || from.state === "in_doubt";
+    const others = (hasIt ? runningSql : occupiedSql)("?", "?");
+    where.push(`NOT EXISTS (SELECT 1 FROM ${request} WHERE ${others} AND request_id <> ?)`);
     values.push(from.recordId, from.tenant, from.requestId);
   }
   return {

@@ -173,7 +173,7 @@ function* tallyRecord(dialect: Dialect, request: ClaimRequest, windowMs: number,
   const rows = yield {
     text: `SELECT request_id, COUNT(*) OVER () AS count FROM ${dialect.table("request")}
 WHERE record_id = ? AND action = ? AND tenant = ? AND request_id <> ? AND ${MAY_BE_AN_EFFECT}
-  AND (state IN ('held', 'running', 'retry_wait') OR COALESCE(attempt_ended_at, updated_at) > ?)
+  AND (state IN ('held', 'running', 'retry_wait', 'in_doubt') OR COALESCE(attempt_ended_at, updated_at) > ?)
 ORDER BY COALESCE(attempt_ended_at, updated_at) DESC LIMIT 1`,
     values: [recordId, action, tenant, requestId, at - windowMs],
   };
@@ -239,4 +239,12 @@ ON CONFLICT (record_id, tenant, request_id) DO UPDATE SET expires_at = excluded.
 /** As a condition on `request` (`o.`: under that name): it runs, or its attempt may still arrive, and so it has the record. */
 export function occupiedSql(recordId: string, tenant: string, o = ""): string {
   return `${o}record_id = ${recordId} AND ${o}tenant = ${tenant} AND ${o}serialized AND ${o}state IN ('running', 'in_doubt')`;
+}
+
+/**
+ * The same for whoever has the record as well: after a restore several can be in doubt on one. They do not wait for each
+ * other's doubt, which none of them could end that way, but one at a time is sent.
+ */
+export function runningSql(recordId: string, tenant: string, o = ""): string {
+  return `${o}record_id = ${recordId} AND ${o}tenant = ${tenant} AND ${o}serialized AND ${o}state = 'running'`;
 }

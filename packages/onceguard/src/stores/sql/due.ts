@@ -1,4 +1,4 @@
-import { occupiedSql } from "./claim.ts";
+import { occupiedSql, runningSql } from "./claim.ts";
 import { haltedSql } from "./halts.ts";
 import type { Dialect } from "./steps.ts";
 
@@ -11,10 +11,11 @@ import type { Dialect } from "./steps.ts";
  */
 export function dueSql(dialect: Dialect, now: string, known: string): string {
   const halted = haltedSql(dialect.table("halt"), "r.tenant", "r.action", "r.run_id");
-  const occupies = occupiedSql("r.record_id", "r.tenant", "o.");
-  const occupied = `EXISTS (SELECT 1 FROM ${dialect.table("request")} o WHERE ${occupies} AND o.request_id <> r.request_id)`;
+  const another = (has: typeof occupiedSql): string =>
+    `EXISTS (SELECT 1 FROM ${dialect.table("request")} o WHERE ${has("r.record_id", "r.tenant", "o.")} AND o.request_id <> r.request_id)`;
   const due = `r.due_at <= ${now}`;
   return `(r.state = 'running' AND ${due})
-   OR (r.state IN ('held', 'retry_wait') AND ${due} AND ${known} AND NOT ${halted} AND NOT (r.serialized AND ${occupied}))
-   OR (r.state = 'in_doubt' AND ${due} AND (r.capability = 'none' OR (${known} AND NOT (r.capability = 'downstream_key' AND ${halted}))))`;
+   OR (r.state IN ('held', 'retry_wait') AND ${due} AND ${known} AND NOT ${halted} AND NOT (r.serialized AND ${another(occupiedSql)}))
+   OR (r.state = 'in_doubt' AND ${due} AND (r.capability = 'none'
+    OR (${known} AND NOT (r.capability = 'downstream_key' AND (${halted} OR (r.serialized AND ${another(runningSql)}))))))`;
 }

@@ -41,8 +41,9 @@ export function endEpochQuery(
   now: number,
 ): Query {
   return {
-    text: `UPDATE ${dialect.table("epoch")} SET ended_at = ?, ended_by = ?, end_reason = ? WHERE ended_at IS NULL RETURNING ${COLUMNS}`,
-    values: [now, by.actor, by.reason],
+    text: `UPDATE ${dialect.table("epoch")} SET ended_at = ?, ended_by = ?, end_reason = ?
+WHERE ended_at IS NULL AND (until_at IS NULL OR until_at > ?) RETURNING ${COLUMNS}`,
+    values: [now, by.actor, by.reason, now],
   };
 }
 

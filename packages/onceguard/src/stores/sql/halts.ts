@@ -16,7 +16,7 @@ export function haltedSql(table: string, tenant: string, action: string, runId: 
   return `(${inForce("tenant", tenant)} OR ${inForce("action", action)} OR ${inForce("run", runId)})`;
 }
 
-/** The halt that stops this caller; a tenant's before an action's before a run's. */
+/** The halt that stops this caller; a tenant's before a run's before an action's. */
 export function haltForQuery(dialect: Dialect, { tenant, action, runId }: HaltSubject): Query {
   return {
     text: `SELECT ${COLUMNS} FROM ${dialect.table("halt")} WHERE tenant = ? AND resumed_at IS NULL

@@ -22,9 +22,10 @@ export function takeNotificationsQuery(
   now: number,
 ): Query {
   const table = dialect.table("notification");
+  const routes = query.routes.map(() => "?").join(", ") || "NULL"; // PostgreSQL takes no empty list
   return {
     text: `UPDATE ${table} SET due_at = ?, deliveries = deliveries + 1 WHERE due_at <= ? AND id IN (
-  SELECT id FROM ${table} WHERE due_at <= ? AND route IN (${query.routes.map(() => "?").join(", ")}) ORDER BY due_at LIMIT ?
+  SELECT id FROM ${table} WHERE due_at <= ? AND route IN (${routes}) ORDER BY due_at LIMIT ?
 ) RETURNING ${COLUMNS}, deliveries`,
     values: [now + query.leaseMs, now, now, ...query.routes, query.limit],
   };
@@ -37,7 +38,12 @@ export function settleNotificationQuery(dialect: Dialect, id: string, againInMs:
     : { text: `UPDATE ${table} SET due_at = ? WHERE id = ? RETURNING 1`, values: [now + againInMs, id] };
 }
 
-export function takenOf(row: Row): TakenNotification {
+/** The oldest first: RETURNING knows no order. */
+export function takenOf(rows: readonly Row[]): readonly TakenNotification[] {
+  return rows.map(taken).sort((a, b) => a.notification.at - b.notification.at);
+}
+
+function taken(row: Row): TakenNotification {
   return {
     deliveries: Number(row.deliveries),
     notification: {

@@ -265,7 +265,7 @@ class SqliteStore implements Store {
   }
 
   takeNotifications(query: Parameters<Store["takeNotifications"]>[0]): Promise<readonly TakenNotification[]> {
-    return this.#write((ask, now) => ask(takeNotificationsQuery(DIALECT, query, now)).map(takenOf));
+    return this.#write((ask, now) => takenOf(ask(takeNotificationsQuery(DIALECT, query, now))));
   }
 
   async settleNotification(id: string, againInMs: number | null): Promise<void> {

@@ -33,7 +33,8 @@ export function printPass(pass: Pass, options: CommonOptions): void {
   const byId = new Map([...moved, ...open].map((one) => [`${one.tenant} ${one.requestId}`, one]));
   if (byId.size === 0) {
     print("Nothing is in doubt.");
-    return printHeld(pass, options);
+    printHeld(pass, options);
+    return;
   }
   printTable(
     [

@@ -45,7 +45,11 @@ export function restoreCommand(): Command {
     ],
   })
     .option("--backup-taken-at <time>", "when the backup was begun, with its zone; if in doubt, earlier", timeOption)
-    .option("--lasts <time>", "how long a request without a record is a question: 48h (default: until --end)", spanOption)
+    .option(
+      "--lasts <time>",
+      "how long a request without a record is a question: 48h (default: until --end)",
+      spanOption,
+    )
     .option("--reason <text>", "why; kept in the store")
     .option("--actor <name>", "who restores (default: your user name)")
     .option("--status", "show whether one is in force")
@@ -77,7 +81,11 @@ async function begin(
   const { epoch, doubted } = await guard.restore({ ...by, backupAt, ...(lasts !== undefined && { lasts }) });
   if (options.json) return printJson({ epoch: epochOnWire(epoch), doubted });
   print(`${paint("green", "Restored")}: ${store.name} goes up to ${timeText(epoch.backupAt)} (epoch ${epoch.number}).`);
-  print(doubted === 0 ? "Nothing was open in the backup." : `${count(doubted, "request")} open in the backup: now in doubt.`);
+  print(
+    doubted === 0
+      ? "Nothing was open in the backup."
+      : `${count(doubted, "request")} open in the backup: now in doubt.`,
+  );
   print(`A request without a record is a question ${untilWords(epoch)}.`);
   print();
   print("Next:");

@@ -25,7 +25,9 @@ export function printCard(card: Card, title: string): void {
   const { receipt, log, halt } = card;
   const { state, route, riskTier, capability } = receipt;
   print();
-  print(paint("bold", `${title}  ${visible(receipt.action)}${receipt.recordId ? ` on ${visible(receipt.recordId)}` : ""}`));
+  print(
+    paint("bold", `${title}  ${visible(receipt.action)}${receipt.recordId ? ` on ${visible(receipt.recordId)}` : ""}`),
+  );
   const forWhom = state === "review" ? ` for the ${(route ?? "operator").replace("_", " ")}` : "";
   field("state", `${state}${forWhom}, version ${receipt.version}`, (text) => text.replace(state, paintState(state)));
   field("why", whyWords(receipt));
@@ -33,7 +35,10 @@ export function printCard(card: Card, title: string): void {
   field("approved", approvalWords(receipt));
   if (receipt.conflict) field("conflict", "evidence contradicts this record", (text) => paint("red", text));
   if (halt) field("halted", `${nameOf(halt)}, ${haltWords(halt, receipt.readAt)}`, (text) => paint("red", text));
-  field("request", visible(receipt.requestId) + (receipt.tenant === "default" ? "" : ` of tenant ${visible(receipt.tenant)}`));
+  field(
+    "request",
+    visible(receipt.requestId) + (receipt.tenant === "default" ? "" : ` of tenant ${visible(receipt.tenant)}`),
+  );
   field("asked by", askedBy(receipt));
   field("amount", receipt.amount === null ? null : String(receipt.amount));
   field("payload", receipt.payload === null ? "forgotten (retention)" : cut(visible(receipt.payload)));

@@ -49,7 +49,8 @@ const RETRY: Choice = {
 const APPROVE: Choice = {
   key: "a",
   label: "approve",
-  follows: "It will be SENT, once and with just this payload, when a process with its action looks or its caller asks again.",
+  follows:
+    "It will be SENT, once and with just this payload, when a process with its action looks or its caller asks again.",
   question: "Why do you agree?",
   decide: (guard, { requestId }, by) => guard.approve(requestId, by),
 };

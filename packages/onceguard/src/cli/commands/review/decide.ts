@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { Receipt } from "../../../core/receipt.ts";
 import { OnceguardError } from "../../../core/errors.ts";
+import type { Receipt } from "../../../core/receipt.ts";
 import { actorOf } from "../../actor.ts";
 import { needsApproval } from "../../hold-words.ts";
 import { note, paint, paintState, print, printError, visible, wrapped } from "../../output.ts";
@@ -36,7 +36,9 @@ export function decideCommand(): Command {
     ),
   )
     .option("--actor <name>", "who decides (default: your user name)")
-    .action((options: DecideOptions) => conclude(options, () => (isDialogue(options) ? decide(options) : list(options))));
+    .action((options: DecideOptions) =>
+      conclude(options, () => (isDialogue(options) ? decide(options) : list(options))),
+    );
 }
 
 function isDialogue({ json }: CommonOptions): boolean {
@@ -161,7 +163,9 @@ async function carryOut(
   try {
     const by = { actor: actorOf(options), reason, tenant, expectedVersion: version, ...result };
     const after = await choice.decide(guard, receipt, by);
-    print(`${paint("green", "✔")} ${visible(after.requestId)} is now ${after.state === "held" ? "approved" : paintState(after.state)}`);
+    print(
+      `${paint("green", "✔")} ${visible(after.requestId)} is now ${after.state === "held" ? "approved" : paintState(after.state)}`,
+    );
     return "decided";
   } catch (error) {
     if (!isAnswer(error)) throw error;

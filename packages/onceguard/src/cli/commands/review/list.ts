@@ -16,15 +16,19 @@ export interface ListOptions extends CommonOptions {
 
 export function listCommand(): Command {
   return withListOptions(
-    command("list", "List what waits for a person, longest waiting first: what may have happened, and what needs approval.", {
-      summary: "list what waits for a person (the default where there is no terminal)",
-      examples: ["onceguard review list", "onceguard review list --action run --json"],
-      exits: [
-        ["0", "listed, even if nothing waits"],
-        ["1", "the store is not there or cannot be used"],
-        ["2", "bad usage"],
-      ],
-    }),
+    command(
+      "list",
+      "List what waits for a person, longest waiting first: what may have happened, and what needs approval.",
+      {
+        summary: "list what waits for a person (the default where there is no terminal)",
+        examples: ["onceguard review list", "onceguard review list --action run --json"],
+        exits: [
+          ["0", "listed, even if nothing waits"],
+          ["1", "the store is not there or cannot be used"],
+          ["2", "bad usage"],
+        ],
+      },
+    ),
   ).action((options: ListOptions) => conclude(options, () => list(options)));
 }
 
@@ -96,7 +100,8 @@ export function printOthers({ otherHeld, inDoubt }: Waiting, options: CommonOpti
       `${paint("yellow", `${count(inDoubt, "request")} in doubt`)}: ${settle} settles what it can, and brings the rest here.`,
     );
   }
-  if (approved > 0) lines.push(`${count(approved, "request")} approved, and executed as soon as a process with the action looks.`);
+  if (approved > 0)
+    lines.push(`${count(approved, "request")} approved, and executed as soon as a process with the action looks.`);
   if (cases > 0) lines.push(`${count(cases, "request")} held until the finality case is final.`);
   if (lines.length === 0) return;
   print();

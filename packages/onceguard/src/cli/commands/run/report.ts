@@ -1,4 +1,4 @@
-import type { Outcome } from "../../../core/outcome.ts";
+import type { Held, Outcome } from "../../../core/outcome.ts";
 import type { Receipt } from "../../../core/receipt.ts";
 import { type CommandResult, replayable } from "../../command-result.ts";
 import { EXIT } from "../../exit.ts";
@@ -6,7 +6,8 @@ import type { LiveOutput } from "../../live-output.ts";
 import { nextStep, resolveWords } from "../../next-step.ts";
 import { note, printError, printJson, span } from "../../output.ts";
 import type { CommonOptions } from "../../session.ts";
-import { failureOnWire, receiptSummary } from "../../wire.ts";
+import { failureOnWire, haltOnWire, receiptSummary } from "../../wire.ts";
+import { resumeWords } from "../halt/scope.ts";
 import { exitCodeFor } from "./exit-code.ts";
 
 export interface Report<Options = CommonOptions & { readonly requestId: string }> {
@@ -63,13 +64,14 @@ function lineFor(outcome: Outcome<CommandResult>, { options, untold }: Report): 
     case "retry_later":
       return `retry later: ${id} has not happened${soon(outcome.retryAfterMs)}. Next: the same command again`;
     case "held":
-      return `held: ${id} waits for approval; nothing was executed`;
+      return `held: ${id} waits for ${heldFor(outcome)}; nothing was executed${then}`;
     case "failed":
       return `failed: ${id} did not happen (${clause(outcome.failure.message)}). To have it tried again: ${retryCommand(options)}`;
     case "mismatch":
       return `mismatch: ${id} was used for another command; nothing was executed. Next: a new --request-id for a new intent`;
-    case "denied":
     case "halted":
+      return `halted: ${outcome.reason}; nothing was executed. Next: ${resumeWords(outcome.halt, options)}`;
+    case "denied":
     case "skipped":
       return `${outcome.status}: ${outcome.reason}; nothing was executed`;
     case "expired":
@@ -77,6 +79,12 @@ function lineFor(outcome: Outcome<CommandResult>, { options, untold }: Report): 
     case "unavailable":
       return `unavailable: ${outcome.reason} Nothing was executed`;
   }
+}
+
+/** With the policy's reasons, for whoever has to ask a person. */
+function heldFor({ waitsFor, caseId, reasons }: Held): string {
+  if (waitsFor === "case") return `its finality case ${caseId}`;
+  return reasons.length === 0 ? "approval" : `approval (${reasons.map(clause).join("; ")})`;
 }
 
 /** A message of its own as part of a line. */
@@ -101,6 +109,9 @@ function onWire(outcome: Outcome<CommandResult>, exitCode: number, { requestId }
     failure: "failure" in outcome ? failureOnWire(outcome.failure) : null,
     reason: "reason" in outcome ? outcome.reason : null,
     next: "next" in outcome ? outcome.next : null,
+    waits_for: "waitsFor" in outcome ? outcome.waitsFor : null,
+    reasons: "reasons" in outcome ? outcome.reasons : null,
+    halt: "halt" in outcome ? haltOnWire(outcome.halt) : null,
     retry_after_ms: "retryAfterMs" in outcome ? outcome.retryAfterMs : null,
     receipt: outcome.receipt && receiptSummary(outcome.receipt),
   };

@@ -19,6 +19,8 @@ import { type Report, report, reportUnrecorded } from "./report.ts";
 export interface RunOptions extends CommonOptions {
   readonly requestId: string;
   readonly record?: string;
+  readonly run?: string;
+  readonly actor?: string;
   readonly tier: RiskTier;
   readonly probe?: string;
   readonly settleDelay?: Duration;
@@ -42,35 +44,39 @@ const NO_MAX_ELAPSED_MS = 10 * 365 * 86_400_000;
 export async function runGuarded(argv: readonly string[], options: RunOptions): Promise<number> {
   let started = false;
   try {
-    return await withGuard(options, { create: true, config: "whole", guard: guardOptions(options) }, async ({ guard }) => {
-      const to = { stdout: options.json ? undefined : new LiveOutput(1), stderr: new LiveOutput(2) };
-      // Told to stop, it claims nothing more: the command gets the signal, and its end is recorded.
-      const relay = new SignalRelay(() => void guard.close());
-      const asking: Report<RunOptions> = { options, to, shown: null, untold: null };
-      const waiting = sayWaiting(() => started, options);
-      const execute = async (_payload: Payload, context: EffectContext): Promise<CommandResult> => {
-        if (relay.stopping) throw stopped();
-        const onStart = (child: ChildProcess): void => {
-          started = true;
-          relay.passTo(child);
+    return await withGuard(
+      options,
+      { create: true, config: "whole", guard: guardOptions(options) },
+      async ({ guard }) => {
+        const to = { stdout: options.json ? undefined : new LiveOutput(1), stderr: new LiveOutput(2) };
+        // Told to stop, it claims nothing more: the command gets the signal, and its end is recorded.
+        const relay = new SignalRelay(() => void guard.close());
+        const asking: Report<RunOptions> = { options, to, shown: null, untold: null };
+        const waiting = sayWaiting(() => started, options);
+        const execute = async (_payload: Payload, context: EffectContext): Promise<CommandResult> => {
+          if (relay.stopping) throw stopped();
+          const onStart = (child: ChildProcess): void => {
+            started = true;
+            relay.passTo(child);
+          };
+          try {
+            const { maxOutput } = options;
+            const result = await attemptCommand(context, { argv, stdin: "inherit", maxOutput, ...to, onStart });
+            asking.shown = context.fencingToken;
+            return result;
+          } finally {
+            relay.passTo(null);
+          }
         };
         try {
-          const { maxOutput } = options;
-          const result = await attemptCommand(context, { argv, stdin: "inherit", maxOutput, ...to, onStart });
-          asking.shown = context.fencingToken;
-          return result;
+          const outcome: Outcome<CommandResult> = await guard.execute(inlineCall(argv, asking, execute));
+          return await report(outcome, asking);
         } finally {
-          relay.passTo(null);
+          relay.end();
+          waiting.abort();
         }
-      };
-      try {
-        const outcome: Outcome<CommandResult> = await guard.execute(inlineCall(argv, asking, execute));
-        return await report(outcome, asking);
-      } finally {
-        relay.end();
-        waiting.abort();
-      }
-    });
+      },
+    );
   } catch (error) {
     return failed(error, started, options);
   }
@@ -100,7 +106,7 @@ type Call = InlineCall<Payload, CommandResult>;
 
 function inlineCall(argv: readonly string[], asking: Report<RunOptions>, execute: Call["execute"]): Call {
   const { options } = asking;
-  const { requestId, record, tier, probe, settleDelay, keyLifetime, timeout, tenant } = options;
+  const { requestId, record, run, actor, tier, probe, settleDelay, keyLifetime, timeout, tenant } = options;
   return {
     requestId,
     action: "run",
@@ -112,6 +118,8 @@ function inlineCall(argv: readonly string[], asking: Report<RunOptions>, execute
     execute,
     ...(tenant !== undefined && { tenant }),
     ...(record !== undefined && { record: () => record }),
+    ...(run !== undefined && { runId: run }),
+    ...(actor !== undefined && { actor }),
     ...(settleDelay !== undefined && { settleDelay }),
     ...(keyLifetime !== undefined && { downstreamKey: { lifetime: keyLifetime } }),
     ...(probe !== undefined && {

@@ -14,7 +14,7 @@ export function runCommand(): Command {
     exits: [
       ["0-125", "the command's own, when it ran or is replayed"],
       ["126, 127", "the command could not be started; nothing happened"],
-      ["75", "not settled: in doubt, in review, or another run is at it. Do not work around it"],
+      ["75", "not settled: in doubt, in review, held, or another run is at it. Do not work around it"],
       ["77", "denied or halted; nothing happened"],
       ["65", "this request id was used for another command; nothing happened"],
       ["69", "the store cannot be used; nothing happened"],
@@ -28,6 +28,8 @@ export function runCommand(): Command {
       "names the intended effect, the same on every retry: deploy:42, never a time or a random id",
     )
     .option("--record <record>", "the business record it touches, such as order:A1")
+    .option("--run <id>", "the run of an agent or a job that it belongs to: what `halt run` stops")
+    .option("--actor <name>", "who asks for it; for the log, and so that nobody approves what they proposed")
     .addOption(
       new Option("--tier <tier>", "how much harm a repeat does")
         .choices(["side_effecting", "irreversible"])
