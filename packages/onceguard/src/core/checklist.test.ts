@@ -176,7 +176,7 @@ describe("4: the categories, and who is told", () => {
     const list = of({}, { notified: { operator: ["webhook https://ops.example"], security: [] } });
     expect(list.items[3]?.points.map(({ answer }) => answer)).toEqual(["yes", "no", "no", "no"]);
     expect(words(list, 4)).toContain(
-      "goes to the operator; so does what nothing can settle, told by webhook https://ops.example",
+      "retried, then to the operator, as is what nothing can settle. Told by webhook https://ops.example. | notify.operator",
     );
     expect(words(list, 4)).toContain("notify: { data_owner:");
     expect(words(list, 4)).toContain("security (401, 403): halts the run at once");
@@ -193,7 +193,7 @@ describe("5: the log", () => {
   it("shows an entry, and where it is kept", () => {
     const found = words(of({}), 5);
     expect(found).toContain('"action": "pay", "record_id": "order:example"');
-    expect(found).toContain("In sqlite:onceguard.db (table onceguard_log), written in the same commit");
+    expect(found).toContain("In sqlite:onceguard.db (table onceguard_log), in the same commit");
     expect(found).toContain("is kept in .onceguard-spill");
   });
 

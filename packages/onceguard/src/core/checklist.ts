@@ -146,7 +146,7 @@ function downstreamPoint(action: AnyAction): ChecklistPoint {
       return yes("Nothing is sent: claim, effect and receipt are one commit.", "transaction: true");
     case "probe":
       return yes(
-        `It need not: the probe asks whether it happened, and its "no" counts ${durationText(settleDelayMs)} after the attempt.`,
+        `It need not: the probe asks whether it happened; its "no" counts ${settleDelayMs === 0 ? "at once" : `${durationText(settleDelayMs)} after the attempt`}.`,
         probeLine(settleDelayMs),
       );
     case "none":
@@ -272,34 +272,31 @@ function windowLine(dedup: Exclude<AnyAction["dedup"], "none" | null>): string {
 const CATEGORIES: readonly { readonly route: Route; readonly words: (action: AnyAction) => string }[] = [
   {
     route: "operator",
-    words: ({ retry }) =>
-      retry.maxAttempts === 1
-        ? "transient (429, no connection): not retried, goes to the operator; so does what nothing can settle"
-        : "transient (429, no connection): retried, then goes to the operator; so does what nothing can settle",
+    words: ({ retry }) => {
+      const tried = retry.maxAttempts === 1 ? "not retried, to" : "retried, then to";
+      return `transient (429, no connection): ${tried} the operator, as is what nothing can settle.`;
+    },
   },
-  { route: "data_owner", words: () => "validation (400, 422): not retried, goes to the data owner" },
-  {
-    route: "domain_expert",
-    words: () => "conflict (409, 412, unexpected state): not retried, goes to the domain expert",
-  },
-  { route: "security", words: () => "security (401, 403): halts the run at once, goes to security" },
+  { route: "data_owner", words: () => "validation (400, 422): not retried, to the data owner." },
+  { route: "domain_expert", words: () => "conflict (409, 412, unexpected state): not retried, to the domain expert." },
+  { route: "security", words: () => "security (401, 403): halts the run at once, to security." },
 ];
 
 function failurePoints(action: AnyAction, { notified, budgets }: ChecklistSetup): readonly ChecklistPoint[] {
   const points = CATEGORIES.map(({ route, words }) => {
     const names = notified[route] ?? [];
-    const found = words(action);
     return names.length > 0
-      ? yes(`${found}, told by ${names.join(" and ")}.`, `notify: { ${route}: ... }`)
+      ? yes(`${words(action)} Told by ${names.join(" and ")}.`, `notify.${route}`)
       : no(
-          `${found}, whom nobody tells: it waits until somebody looks.`,
-          `notify: { ${route}: { webhook: "https://...", secret: "..." } }`,
+          `${words(action)} Nobody tells them: it waits until they look.`,
+          `notify: { ${route}: { webhook: "https://...", secret: "\${SECRET}" } }`,
         );
   });
   if (action.classify) points.push(yes("Code of the action is asked first, and may say otherwise.", "classify"));
   const { maxActionsPerRun: most } = budgets;
-  if (most !== null)
-    points.push(yes(`A run that goes past ${most} actions is halted.`, `budgets.maxActionsPerRun: ${most}`));
+  if (most !== null) {
+    points.push(yes(`A run that goes past ${most} actions is halted, too.`, `budgets.maxActionsPerRun: ${most}`));
+  }
   return points;
 }
 
@@ -307,7 +304,7 @@ function logPoints(action: AnyAction, { store, spill }: ChecklistSetup): readonl
   const fields = Object.entries(exampleEntry(action)).map(([name, value]) => `"${name}": ${JSON.stringify(value)}`);
   const kept = store.durable
     ? yes(
-        `In ${store.name} (${store.log}), written in the same commit as what it tells of, outside of the run.`,
+        `In ${store.name} (${store.log}), in the same commit as what it tells of; the run is not needed for it.`,
         "store",
       )
     : no(

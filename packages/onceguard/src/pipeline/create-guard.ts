@@ -82,8 +82,7 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     try {
       await ready();
       const action = withFingerprint(identified, runtime.hmac(tenant));
-      const start = await startOf(runtime, action, judgement);
-      if ("status" in start) return start;
+      const start = startOf(runtime, action, judgement);
       const until = runtime.clock.monotonicMs() + waitMs;
       return await perform(runtime, action, start, { until, signal: context.signal });
     } catch (error) {
@@ -145,7 +144,11 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     at: { readonly tenant?: string } = {},
   ): Promise<Outcome | Reconciliation> {
     await ready();
-    if (requestId === undefined) return reconcileDue(runtime);
+    if (requestId === undefined) {
+      const pass = await reconcileDue(runtime);
+      await tellPeople(runtime);
+      return pass;
+    }
     const receipt = await store.find(at.tenant ?? DEFAULT_TENANT, checkRequestId(requestId));
     if (receipt) return outcomeOf(await reconcileOne(runtime, receipt, true));
     throw new OnceguardError("receipt_not_found", `There is no receipt for request id "${requestId}".`, { requestId });

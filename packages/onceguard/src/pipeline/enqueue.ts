@@ -3,7 +3,7 @@ import type { Start } from "../core/claim.ts";
 import { halted, mismatch, notItsTurn, type Outcome, outcomeOf, skipped } from "../core/outcome.ts";
 import type { Judgement } from "../core/policy.ts";
 import { claim, claimRequest } from "./claim.ts";
-import { holdFor } from "./judge-request.ts";
+import { startOf } from "./intake.ts";
 import { replay } from "./replay.ts";
 import type { Runtime } from "./runtime.ts";
 import { joinedTransaction } from "./transact.ts";
@@ -13,17 +13,9 @@ import { joinedTransaction } from "./transact.ts";
  * finds it once that is committed, and carries it out like a retry that is due.
  */
 export async function enqueueRequest(runtime: Runtime, action: Action, judgement: Judgement): Promise<Outcome> {
-  const { requestId, boundTo } = action;
-  // Not the case's own answer yet: what it takes for this request would stay taken if the caller rolls back.
-  const waits = judgement.verdict === "review" ? "approval" : boundTo === null ? null : "case";
-  const start: Start =
-    waits === null
-      ? { state: "retry_wait" }
-      : {
-          state: "held",
-          hold: holdFor(runtime, action, waits, judgement.reasons),
-          dueInMs: waits === "case" ? 0 : runtime.holdMs,
-        };
+  const { requestId } = action;
+  const now = startOf(runtime, action, judgement);
+  const start: Start = now.state === "running" ? { state: "retry_wait" } : now;
   const answer =
     action.tx === undefined
       ? await claim(runtime, action, start)

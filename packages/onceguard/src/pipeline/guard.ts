@@ -175,9 +175,9 @@ export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction
   ): Promise<Receipt>;
   /** Settles one request now, as far as its action allows. */
   reconcile(requestId: string, options?: { readonly tenant?: string }): Promise<Outcome>;
-  /** One pass of the sweeper over everything that is due. */
+  /** One pass of the sweeper over everything that is due; then people are told what they have to know. */
   reconcile(): Promise<Reconciliation>;
-  /** Delivers what people have to be told and have not been told yet. The sweeper does so by itself. */
+  /** Delivers what people have to be told and have not been told yet. Every pass of the sweeper does so by itself. */
   tellPeople(): Promise<void>;
   /** Stops claiming, waits for what runs (at most `grace`), marks the rest in doubt, closes the store. Idempotent. */
   close(): Promise<void>;

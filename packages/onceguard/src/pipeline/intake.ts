@@ -4,7 +4,6 @@ import type { Outcome } from "../core/outcome.ts";
 import type { Judgement } from "../core/policy.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { claim } from "./claim.ts";
-import { askCase } from "./finality.ts";
 import { type Identified, identify } from "./identify.ts";
 import { holdFor, judgeProposal } from "./judge-request.ts";
 import { persist } from "./persist.ts";
@@ -37,22 +36,17 @@ export function deniedBy(requestId: string, reason: string): Outcome {
   return { status: "denied", requestId, receipt: null, reason };
 }
 
-/** How the record of this call begins, should it be the first; or why it never can. */
-export async function startOf(runtime: Runtime, action: Action, judgement: Judgement): Promise<Start | Outcome> {
-  const { boundTo, tenant, requestId } = action;
+/**
+ * How the record of this call begins, should it be the first. One that is bound to a case begins as held, due at once:
+ * it takes the case only when there is a record to have it.
+ */
+export function startOf(runtime: Runtime, action: Action, judgement: Judgement): Start {
   if (judgement.verdict === "review") {
     return { state: "held", hold: holdFor(runtime, action, "approval", judgement.reasons), dueInMs: runtime.holdMs };
   }
-  if (boundTo === null) return { state: "running", leaseMs: runtime.leaseMs };
-  const answer = await askCase(runtime, tenant, boundTo.id, boundTo.outcome, requestId);
-  switch (answer.kind) {
-    case "free":
-      return { state: "running", leaseMs: runtime.leaseMs };
-    case "never":
-      return deniedBy(requestId, answer.reason);
-    case "wait":
-      return { state: "held", hold: holdFor(runtime, action, "case", []), dueInMs: answer.againInMs };
-  }
+  return action.boundTo === null
+    ? { state: "running", leaseMs: runtime.leaseMs }
+    : { state: "held", hold: holdFor(runtime, action, "case", []), dueInMs: 0 };
 }
 
 /** Propose: what would become of it. Only what needs a person is recorded, so that the person can say yes to just this. */
@@ -67,8 +61,7 @@ export async function proposeRequest(runtime: Runtime, action: Action, judgement
   const halt = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.haltFor(subject));
   if (halt) return { requestId, verdict: "halted", reasons: [halt.reason], receipt: existing };
   if (existing || verdict !== "review") return { requestId, verdict, reasons, receipt: existing };
-  const start = await startOf(runtime, action, judgement);
-  const answer = "status" in start ? null : await claim(runtime, action, start);
-  const receipt = answer?.kind === "recorded" || answer?.kind === "exists" ? answer.receipt : null;
+  const answer = await claim(runtime, action, startOf(runtime, action, judgement));
+  const receipt = answer.kind === "recorded" || answer.kind === "exists" ? answer.receipt : null;
   return { requestId, verdict, reasons, receipt };
 }

@@ -34,6 +34,8 @@ export async function expire(runtime: Runtime, retention: Retention): Promise<{ 
     );
     const changed = await Promise.all(
       batch.map(async (receipt) => {
+        // An open question about a settled record: it keeps what is needed to answer it.
+        if (receipt.conflict) return false;
         const change = transition(receipt, { type: "expire" }, runtime.randomness.token());
         if (isRefusal(change)) return false;
         const answer = await persist(runtime, runtime.storeTimeoutMs, () => store.apply(change));

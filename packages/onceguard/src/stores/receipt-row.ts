@@ -1,6 +1,6 @@
 import type { Failure, Route } from "../core/failure.ts";
-import type { RiskTier } from "../core/policy.ts";
 import type { Hold } from "../core/hold.ts";
+import type { RiskTier } from "../core/policy.ts";
 import type { LogEntry } from "../core/ports.ts";
 import type { Capability, Evidence, Receipt, State, StoredResult } from "../core/receipt.ts";
 import type { KeySource } from "../core/request-id.ts";

@@ -200,7 +200,7 @@ function postgresRow(row: Row): Row {
 
 // ---- SQLite
 
-interface SqliteConnection {
+export interface SqliteConnection {
   exec(sql: string): unknown;
   prepare(sql: string): {
     readonly reader?: boolean;
@@ -236,7 +236,8 @@ function sqliteConnection(db: SqliteConnection, library: string): SqlRunner {
   return { library, query };
 }
 
-function inTransaction(db: SqliteConnection): boolean {
+/** Whether a transaction is open on this connection. */
+export function inTransaction(db: Pick<SqliteConnection, "exec" | "inTransaction" | "isTransaction">): boolean {
   const told = db.inTransaction ?? db.isTransaction;
   if (typeof told === "boolean") return told;
   // Node before 22.16 cannot tell. A transaction does not begin inside of another one; a deferred one takes no lock.

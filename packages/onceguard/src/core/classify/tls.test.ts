@@ -52,6 +52,11 @@ describe("failed perhaps later", () => {
     expect(networkErrors(coded("EPROTO", "write EPROTO"))?.certainty).toBe("indefinite");
   });
 
+  test("the words of a handshake under another code", () => {
+    const error = Object.assign(eproto("wrong version number"), { code: "EPIPE" });
+    expect(networkErrors(error)?.certainty).toBe("indefinite");
+  });
+
   test("a reset, unless Node says that the handshake was not over", () => {
     const left = "Client network socket disconnected before secure TLS connection was established";
     expect(networkErrors(coded("ECONNRESET", left))?.certainty).toBe("definite");

@@ -15,7 +15,9 @@ export interface PostgresPool {
 
 /** One connection, by shape: `pg.PoolClient`. */
 export interface PostgresClient {
-  query(query: { text: string; values?: unknown[] } | string): Promise<{ rows: unknown[]; rowCount?: number | null }>;
+  query(
+    query: { text: string; values?: unknown[] } | string,
+  ): Promise<{ rows: unknown[]; rowCount?: number | null; command?: string }>;
   release(destroy?: boolean | Error): void;
   on?(event: "error", listener: (error: Error) => void): unknown;
   removeListener?(event: "error", listener: (error: Error) => void): unknown;
@@ -80,7 +82,10 @@ export class Connection {
    * @throws OnceguardError `store_unavailable`, with `applied: "unknown"` when the answer to COMMIT was lost; whatever
    *   `work` throws, after the rollback.
    */
-  async transaction<Answer>(work: (client: PostgresClient) => Promise<Answer>, tries: number = SERIALIZATION_TRIES): Promise<Answer> {
+  async transaction<Answer>(
+    work: (client: PostgresClient) => Promise<Answer>,
+    tries: number = SERIALIZATION_TRIES,
+  ): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#transaction(work);
@@ -110,8 +115,10 @@ export class Connection {
         );
         throw error;
       }
-      await this.#store(client.query("COMMIT"));
+      const { command } = await this.#store(client.query("COMMIT"));
       broken = false;
+      // PostgreSQL's answer to COMMIT where a statement had failed, and whoever asked for it went on regardless.
+      if (command === "ROLLBACK") throw undone(this.#options.name);
       return answer;
     } finally {
       client.removeListener?.("error", ignored);
@@ -165,6 +172,14 @@ export class Connection {
       answer.catch(() => undefined);
     }
   }
+}
+
+function undone(store: string): OnceguardError {
+  return new OnceguardError(
+    "store_unavailable",
+    `The store ${store} has undone the transaction: a statement in it had failed. Catch such an error only around a savepoint.`,
+    { store, applied: "no" },
+  );
 }
 
 /** A schema name that needs no quoting is all that is allowed; it is part of the statements' text. */

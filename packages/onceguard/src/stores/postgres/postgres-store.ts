@@ -24,8 +24,9 @@ import { findCaseQuery, saveCase, storedCaseOf } from "../sql/cases.ts";
 import { answerFor, claim } from "../sql/claim.ts";
 import { endEpochQuery, epochOf, epochQuery, startEpoch } from "../sql/epochs.ts";
 import { haltForQuery, haltOf, insertHalt, listHaltsQuery, resumeQuery } from "../sql/halts.ts";
-import { settleNotificationQuery, takenOf, takeNotificationsQuery } from "../sql/notifications.ts";
+import { settleNotificationQuery, takeNotificationsQuery, takenOf } from "../sql/notifications.ts";
 import { type Dialect, now, type Query, type Row, runStepsAsync, type Steps } from "../sql/steps.ts";
+import { transactionEnded } from "../sql/transaction-ended.ts";
 import { unknownHandle } from "../sql/unknown-handle.ts";
 import { POSTGRES_HANDLES, postgresRunner, requireOpenTransaction } from "../transaction-handle.ts";
 import { Connection, checkedSchema, type PostgresClient, type PostgresPool } from "./connection.ts";
@@ -283,12 +284,20 @@ class PostgresStore implements Store {
   /** The transaction has a connection of the pool to itself. It is not tried again: the work may not bear it. */
   transact<Answer>(work: (transaction: StoreTransaction) => Promise<Answer>): Promise<Answer> {
     return this.#transaction(async (client, connection) => {
-      const ask = (query: Query): Promise<readonly Row[]> => this.#askIn(client, connection, query);
-      return work({
-        handle: client,
-        claim: (request) => runStepsAsync(claim(this.#dialect, request), ask),
-        apply: (transition) => runStepsAsync(apply(this.#dialect, transition), ask),
-      });
+      let isOver = false;
+      const ask = async (query: Query): Promise<readonly Row[]> => {
+        if (isOver) throw transactionEnded(); // the client serves somebody else by now
+        return this.#askIn(client, connection, query);
+      };
+      try {
+        return await work({
+          handle: client,
+          claim: (request) => runStepsAsync(claim(this.#dialect, request), ask),
+          apply: (transition) => runStepsAsync(apply(this.#dialect, transition), ask),
+        });
+      } finally {
+        isOver = true;
+      }
     }, 1);
   }
 
@@ -304,6 +313,7 @@ class PostgresStore implements Store {
       }
     };
     const within = async <Answer>(steps: Steps<Answer>): Promise<Answer> => {
+      await this.open();
       // Every time: a client that was given back may serve somebody else by now.
       await requireOpenTransaction(runner);
       return runStepsAsync(steps, ask);

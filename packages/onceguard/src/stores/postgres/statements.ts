@@ -103,15 +103,27 @@ export function dialectOf(schema: string, clock: () => number | null = () => nul
   return {
     table: (name) => `${schema}.${name}`,
     // Not now(), which is when the transaction began: it may have waited for a lock since.
-    clock: () => ({ text: `SELECT COALESCE(?, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint) AS now`, values: [clock()] }),
+    clock: () => ({
+      text: `SELECT COALESCE(?, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint) AS now`,
+      values: [clock()],
+    }),
     lock: (names) =>
-      names.map((name) => ({
+      [...new Set(names.map(lockOf))].sort().map((name) => ({
         text: `INSERT INTO ${schema}.gate (name, touched_at) VALUES (?, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint)
 ON CONFLICT (name) DO UPDATE SET touched_at = excluded.touched_at RETURNING 1`,
         values: [name],
       })),
     logNeedsPlace: false,
   };
+}
+
+/** One of so many locks, and not one per record there ever was; that two names share one costs a wait. */
+const LOCKS = 1_024;
+
+function lockOf(name: string): string {
+  let hash = 0x811c9dc5;
+  for (let n = 0; n < name.length; n++) hash = Math.imul(hash ^ name.charCodeAt(n), 0x01000193) >>> 0;
+  return `gate ${hash % LOCKS}`;
 }
 
 /**

@@ -28,7 +28,8 @@ export function* apply(dialect: Dialect, transition: Transition): Steps<ApplyAns
   if (receipt.version === from.version + 1 && row.owner_token === ownerToken) return applied(receipt, transition);
   const isAsItWas =
     receipt.version === from.version && receipt.state === from.state && receipt.fencingToken === from.fencingToken;
-  if (!isAsItWas || !sends || (transition.notAfter !== null && transition.notAfter < at)) return { kind: "stale", receipt };
+  if (!isAsItWas || !sends || (transition.notAfter !== null && transition.notAfter < at))
+    return { kind: "stale", receipt };
   const [halt] = yield haltForQuery(dialect, from);
   return halt ? { kind: "halted", receipt, halt: haltOf(halt) } : { kind: "busy", receipt };
 }

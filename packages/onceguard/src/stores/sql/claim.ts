@@ -84,7 +84,18 @@ function* begun(dialect: Dialect, request: ClaimRequest, receipt: Receipt): Step
   if (receipt.hold?.waitsFor === "approval") {
     const id = notificationId("held", tenant, requestId, 1);
     const kind = "held";
-    yield* insertNotification(dialect, { id, kind, route: "operator", tenant, requestId, action, recordId, runId, reason, at });
+    yield* insertNotification(dialect, {
+      id,
+      kind,
+      route: "operator",
+      tenant,
+      requestId,
+      action,
+      recordId,
+      runId,
+      reason,
+      at,
+    });
   }
   return answerFor(receipt, request.ownerToken);
 }
@@ -220,7 +231,10 @@ LIMIT 1`,
   };
   const place = [recordId, tenant, requestId] as const;
   if (!ahead) {
-    yield { text: `DELETE FROM ${queue} WHERE record_id = ? AND tenant = ? AND request_id = ? RETURNING 1`, values: place };
+    yield {
+      text: `DELETE FROM ${queue} WHERE record_id = ? AND tenant = ? AND request_id = ? RETURNING 1`,
+      values: place,
+    };
     return true;
   }
   yield {

@@ -30,10 +30,19 @@ import { dueSql } from "../sql/due.ts";
 import { endEpochQuery, epochOf, epochQuery, startEpoch } from "../sql/epochs.ts";
 import { haltForQuery, haltOf, insertHalt, listHaltsQuery, resumeQuery } from "../sql/halts.ts";
 import { appendLog } from "../sql/log.ts";
-import { settleNotificationQuery, takenOf, takeNotificationsQuery } from "../sql/notifications.ts";
-import { type Dialect, type Query, type Row, runSteps, runStepsAsync, type SqlValue, type Steps } from "../sql/steps.ts";
+import { settleNotificationQuery, takeNotificationsQuery, takenOf } from "../sql/notifications.ts";
+import {
+  type Dialect,
+  type Query,
+  type Row,
+  runSteps,
+  runStepsAsync,
+  type SqlValue,
+  type Steps,
+} from "../sql/steps.ts";
+import { transactionEnded } from "../sql/transaction-ended.ts";
 import { unknownHandle } from "../sql/unknown-handle.ts";
-import { requireSameSqlite, SQLITE_HANDLES, sqliteRunner } from "../transaction-handle.ts";
+import { inTransaction, requireSameSqlite, SQLITE_HANDLES, sqliteRunner } from "../transaction-handle.ts";
 import { BUSY, isBusy, storeError } from "./sqlite-errors.ts";
 
 /** A prepared statement, by shape: node:sqlite's and better-sqlite3's both fit. */
@@ -89,8 +98,10 @@ class SqliteStore implements Store {
   readonly #writes: Lane<(ask: Ask, now: number) => unknown, unknown>;
   readonly #statements = new Map<string, SqliteStatement>();
   #database: SqliteDatabase | null = null;
-  /** While a transaction of the caller's has the connection. */
+  /** While a transaction has the connection to itself. */
   #exclusive: Promise<void> | null = null;
+  /** Calls that are not done, so that `close` can wait for them. */
+  #underWay = 0;
   #opening: Promise<StoreInfo> | null = null;
 
   constructor(options: SqliteStoreOptions) {
@@ -293,37 +304,56 @@ class SqliteStore implements Store {
    * the same store outside its transaction would wait for itself.
    */
   async transact<Answer>(work: (transaction: StoreTransaction) => Promise<Answer>): Promise<Answer> {
-    await this.open();
-    while (this.#exclusive !== null) await this.#exclusive;
+    this.#underWay++;
     let release: () => void = () => undefined;
-    this.#exclusive = new Promise((done) => {
-      release = done;
-    });
     try {
-      await this.#guarded(() => this.#opened().exec("BEGIN IMMEDIATE"), true);
-      const db = this.#opened();
-      const ask = this.#asker(this.#now());
-      let answer: Answer;
-      try {
-        answer = await work({
-          handle: db,
-          claim: async (request) => runSteps(claim(DIALECT, request), ask),
-          apply: async (transition) => runSteps(apply(DIALECT, transition), ask),
-        });
-      } catch (error) {
-        rollback(db);
-        throw error;
-      }
-      try {
-        await this.#guarded(() => db.exec("COMMIT"), true);
-      } catch (error) {
-        rollback(db);
-        throw error;
-      }
-      return answer;
+      await this.open();
+      while (this.#exclusive !== null) await this.#exclusive;
+      this.#exclusive = new Promise((done) => {
+        release = () => {
+          this.#exclusive = null;
+          done();
+        };
+      });
+      await this.#patiently(() => {
+        this.#requireNoTransaction();
+        this.#opened().exec("BEGIN IMMEDIATE");
+      });
+      return await this.#transacted(work, this.#opened());
     } finally {
-      this.#exclusive = null;
       release();
+      this.#underWay--;
+    }
+  }
+
+  async #transacted<Answer>(
+    work: (transaction: StoreTransaction) => Promise<Answer>,
+    db: SqliteDatabase,
+  ): Promise<Answer> {
+    let isOver = false;
+    const asker = this.#asker(this.#now());
+    const ask: Ask = (query) => {
+      // Work that goes on after its end, or has ended it; and SQLite itself does when the disk is full.
+      if (isOver || !inTransaction(db)) throw transactionEnded();
+      try {
+        return asker(query);
+      } catch (error) {
+        throw storeError(error, this.name);
+      }
+    };
+    try {
+      const answer = await work({
+        handle: db,
+        claim: async (request) => runSteps(claim(DIALECT, request), ask),
+        apply: async (transition) => runSteps(apply(DIALECT, transition), ask),
+      });
+      isOver = true;
+      await this.#patiently(() => db.exec("COMMIT"));
+      return answer;
+    } catch (error) {
+      isOver = true;
+      rollback(db);
+      throw error;
     }
   }
 
@@ -353,7 +383,8 @@ class SqliteStore implements Store {
 
   async close(): Promise<void> {
     await this.#opening?.catch(() => undefined); // calls made before this one may still wait for it
-    await this.#writes.idle();
+    do await this.#writes.idle();
+    while (this.#underWay > 0);
     const db = this.#database;
     this.#database = null;
     this.#statements.clear();
@@ -396,14 +427,29 @@ class SqliteStore implements Store {
     });
   }
 
-  /** Asks again, without blocking the process, while another one holds the lock, or this one a transaction. */
-  async #guarded<Answer>(work: () => Answer, inTransaction = false): Promise<Answer> {
+  /** Outside of every transaction that has the connection: one of ours, or the caller's on a connection that is theirs. */
+  async #guarded<Answer>(work: () => Answer): Promise<Answer> {
+    this.#underWay++;
+    try {
+      for (;;) {
+        while (this.#exclusive !== null) await this.#exclusive;
+        const done = await this.#patiently(() => {
+          if (this.#exclusive !== null) return null; // it began while we waited for another process
+          this.#requireNoTransaction();
+          return { answer: work() };
+        });
+        if (done) return done.answer;
+      }
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  /** Asks again, without blocking the process, while somebody else holds the lock. */
+  async #patiently<Answer>(work: () => Answer): Promise<Answer> {
     const deadline = performance.now() + (this.#options.busyTimeoutMs ?? 10_000);
     for (;;) {
-      while (this.#exclusive !== null && !inTransaction) await this.#exclusive;
       try {
-        // A transaction that the caller has open on a shared connection: reading in it would believe what may be undone.
-        if (!inTransaction && this.#isShared()) throw Object.assign(new Error("busy"), { errcode: BUSY });
         return work();
       } catch (error) {
         if (!isBusy(error) || performance.now() > deadline) throw storeError(error, this.name);
@@ -412,9 +458,13 @@ class SqliteStore implements Store {
     }
   }
 
-  #isShared(): boolean {
-    const db = this.#database;
-    return db !== null && this.#opening !== null && (db.isTransaction ?? db.inTransaction ?? false);
+  /** One that the caller has open on a shared connection: reading in it would believe what may be undone. */
+  #requireNoTransaction(): void {
+    const { database } = this.#options;
+    if (database === undefined || !inTransaction(database)) return;
+    throw Object.assign(new Error("a transaction is open on the connection that the store was given"), {
+      errcode: BUSY,
+    });
   }
 
   /** Runs statements as of one moment: whatever one commit writes has one time. */

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { checkBudgets } from "../../../core/budget.ts";
 import type { ChecklistSetup } from "../../../core/checklist.ts";
 import type { Route } from "../../../core/failure.ts";
@@ -19,8 +20,13 @@ export function setupOf(target: StoreTarget, config: LoadedConfig): ChecklistSet
     store: storeOf(target),
     notified,
     budgets: checkBudgets(budgets),
-    spill: spill === false ? null : spill,
+    spill: spill === false || spill === null ? null : fromHere(spill),
   };
+}
+
+function fromHere(folder: string): string {
+  const path = relative(process.cwd(), folder);
+  return path === "" || path.startsWith("..") ? folder : path;
 }
 
 function storeOf(target: StoreTarget): ChecklistSetup["store"] {

@@ -100,9 +100,10 @@ function printReceipt(receipt: Receipt, halt: Halt | null, options: CommonOption
 }
 
 /** With `preciseDispatch`: what the mark says of the current attempt. */
-function dispatchWords({ dispatched, attemptNumber }: Receipt): string | null {
+function dispatchWords({ dispatched, attemptNumber, state }: Receipt): string | null {
   if (dispatched === null) return null;
-  return dispatched ? `attempt ${attemptNumber} was marked, so it may have been sent` : "not marked: nothing was sent";
+  if (!dispatched) return `attempt ${attemptNumber} is not marked: nothing of it was sent`;
+  return isTerminal(state) ? "marked" : `attempt ${attemptNumber} is marked: it may have been sent`;
 }
 
 /** A halt keeps what is open from going on; a person can decide all the same. */

@@ -6,9 +6,9 @@ export interface Choice {
   readonly key: string;
   readonly label: string;
   /** What will happen, said before the reason is asked for. */
-  readonly follows: string;
+  follows(receipt: Receipt): string;
   /** How the reason is asked for. */
-  readonly question: string;
+  question(receipt: Receipt): string;
   /** Ask for the result that replays will answer. */
   readonly takesResult?: true;
   decide(guard: Guard, receipt: Receipt, by: Decided): Promise<Receipt>;
@@ -19,12 +19,13 @@ export interface Decided extends By {
   readonly result?: unknown;
 }
 
-/** Without a reason a decision is not taken, so each names the question that it answers. */
+const DID_IT = "How do you know that it did not happen?";
+
 const HAPPENED: Choice = {
   key: "h",
   label: "happened",
-  follows: "It will count as succeeded. Nothing is sent; whoever asks again gets a replay.",
-  question: "How do you know that it happened?",
+  follows: () => "It will count as succeeded. Nothing is sent; whoever asks again gets a replay.",
+  question: () => "How do you know that it happened?",
   takesResult: true,
   decide: (guard, { requestId }, by) => guard.resolve(requestId, { ...by, decision: "happened" }),
 };
@@ -32,34 +33,36 @@ const HAPPENED: Choice = {
 const DID_NOT_HAPPEN: Choice = {
   key: "n",
   label: "did not happen",
-  follows: "It will count as failed. Nothing is sent; it can be tried again later: review resolve ID --retry.",
-  question: "How do you know that it did not happen?",
+  follows: () => "It will count as failed. Nothing is sent, unless somebody has it tried again later.",
+  question: ({ mayHaveApplied }) => (mayHaveApplied ? DID_IT : "Why is it not to be tried again?"),
   decide: (guard, { requestId }, by) => guard.resolve(requestId, { ...by, decision: "did_not_happen" }),
 };
 
 const RETRY: Choice = {
   key: "r",
   label: "retry",
-  follows:
-    "It will be SENT AGAIN, under a new idempotency key. If it did happen after all, it then happens twice: choose this only if you have looked.",
-  question: "How do you know that it did not happen?",
+  follows: ({ mayHaveApplied }) =>
+    mayHaveApplied
+      ? "It will be SENT AGAIN, under a new idempotency key. If it did happen after all, it then happens twice: only say so if you have looked."
+      : "It will be SENT AGAIN, under a new idempotency key.",
+  question: ({ mayHaveApplied }) => (mayHaveApplied ? DID_IT : "What is different now?"),
   decide: (guard, { requestId }, by) => guard.resolve(requestId, { ...by, decision: "retry" }),
 };
 
 const APPROVE: Choice = {
   key: "a",
   label: "approve",
-  follows:
+  follows: () =>
     "It will be SENT, once and with just this payload, when a process with its action looks or its caller asks again.",
-  question: "Why do you agree?",
+  question: () => "Why do you agree?",
   decide: (guard, { requestId }, by) => guard.approve(requestId, by),
 };
 
 const DENY: Choice = {
   key: "d",
   label: "deny",
-  follows: "It will never be sent, and whoever asks again is told so.",
-  question: "Why do you refuse?",
+  follows: () => "It will never be sent, and whoever asks again is told so.",
+  question: () => "Why do you refuse?",
   decide: (guard, { requestId }, by) => guard.deny(requestId, by),
 };
 

@@ -153,8 +153,8 @@ async function carryOut(
   choice: Choice,
   options: DecideOptions,
 ): Promise<"decided" | "back" | "moved" | "quit"> {
-  for (const line of wrapped(choice.follows, "")) print(line);
-  const reason = await askReason(prompt, choice);
+  for (const line of wrapped(choice.follows(receipt), "")) print(line);
+  const reason = await askReason(prompt, choice.question(receipt));
   if (reason === null) return "quit";
   if (reason === "") return "back";
   const result = choice.takesResult ? await askResult(prompt) : {};
@@ -181,7 +181,7 @@ function isAnswer(error: unknown): error is OnceguardError {
 }
 
 /** Null: gone. Empty: thought better of it. */
-async function askReason(prompt: Prompt, { question }: Choice): Promise<string | null> {
+async function askReason(prompt: Prompt, question: string): Promise<string | null> {
   for (;;) {
     const reason = await prompt.ask(`${question} (empty: back) `);
     if (reason === null || reason === "" || reason.length >= SHORTEST_REASON) return reason;
