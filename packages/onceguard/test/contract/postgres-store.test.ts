@@ -1,3 +1,4 @@
+import pg from "pg";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import type { Store } from "../../src/core/ports.ts";
 import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
@@ -6,11 +7,26 @@ import { createDatabase, dropDatabase } from "../support/postgres.ts";
 
 describe("PostgreSQL store", () => {
   let url: string;
+  let callers: pg.Pool;
   let schemas = 0;
   beforeAll(async () => {
     url = await createDatabase();
+    callers = new pg.Pool({ connectionString: url, max: 30 });
   });
-  afterAll(() => dropDatabase(url));
+  afterAll(async () => {
+    await callers.end();
+    await dropDatabase(url);
+  });
+
+  const begin = async () => {
+    const handle = await callers.connect();
+    await handle.query("BEGIN");
+    const end = (how: string) => async () => {
+      await handle.query(how);
+      handle.release();
+    };
+    return { handle, commit: end("COMMIT"), rollback: end("ROLLBACK") };
+  };
 
   storeContract({
     test,
@@ -26,7 +42,7 @@ describe("PostgreSQL store", () => {
       const cleanup = async () => {
         for (const store of opened) await store.close();
       };
-      return { store: reopen(), reopen, advance, cleanup };
+      return { store: reopen(), reopen, begin, advance, cleanup };
     },
   });
 });

@@ -90,7 +90,8 @@ export class Connection {
       try {
         return await this.#transaction(work);
       } catch (error) {
-        if (!isSerializationFailure(error) || attempt >= tries) throw error;
+        if (!isSerializationFailure(error)) throw error;
+        if (attempt >= tries) throw storeError(error, this.#options.name);
         await new Promise((again) => setTimeout(again, Math.random() * 2 ** attempt));
       }
     }
@@ -137,7 +138,8 @@ export class Connection {
     try {
       return await this.#inTime(answer);
     } catch (error) {
-      throw storeError(error, this.#options.name);
+      // Not yet its last word: the whole transaction is tried again.
+      throw isSerializationFailure(error) ? error : storeError(error, this.#options.name);
     }
   }
 

@@ -19,8 +19,6 @@ const NOT_APPLIED_CODES: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
   "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
   "ENOENT", // a Unix socket that is not there
   "53300", // too many connections
   "53400", // configuration limit exceeded
@@ -66,10 +64,24 @@ export function storeError(error: unknown, name: string): unknown {
   }
   // Tried again often enough: the row is too busy for now, and the statement certainly had no effect.
   if (isSerializationFailure(error)) return unavailable(name, message, "no", error);
-  const answered = code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P|XX)/.test(code);
-  const notApplied = NOT_APPLIED_CODES.has(code ?? "") || /timeout exceeded when trying to connect/.test(message);
+  const answered = isSqlState(code) && !/^(08|57P|XX|40003)/.test(code);
+  const notApplied =
+    NOT_APPLIED_CODES.has(code ?? "") ||
+    isUnreachable(error) ||
+    /timeout exceeded when trying to connect/.test(message);
   if (answered && !notApplied) return error;
   return unavailable(name, message, notApplied ? "no" : "unknown", error);
+}
+
+/** Five characters with a digit among the last three: `EPIPE` is a broken pipe, and no answer of PostgreSQL's. */
+function isSqlState(code: string | undefined): code is string {
+  return code !== undefined && /^[0-9A-Z]{2}(?=.*[0-9])[0-9A-Z]{3}$/.test(code);
+}
+
+/** While connecting; an established connection can lose its way, too, and then what it carried may have arrived. */
+function isUnreachable(error: unknown): boolean {
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
+  return (code === "EHOSTUNREACH" || code === "ENETUNREACH") && syscall === "connect";
 }
 
 export function unavailable(name: string, problem: string, applied: "no" | "unknown", cause?: unknown): OnceguardError {

@@ -1,4 +1,5 @@
 import { promiseOf } from "../../../core/action.ts";
+import type { Route } from "../../../core/failure.ts";
 import type { Halt } from "../../../core/halt.ts";
 import type { LogEntry } from "../../../core/ports.ts";
 import type { Receipt } from "../../../core/receipt.ts";
@@ -21,6 +22,13 @@ const LONGEST_PAYLOAD = 600;
 const MOST_ENTRIES = 8;
 const NAME_WIDTH = 10;
 
+const WHOM: Readonly<Record<Route, string>> = {
+  operator: "the operator",
+  data_owner: "the data owner",
+  domain_expert: "the domain expert",
+  security: "security",
+};
+
 export function printCard(card: Card, title: string): void {
   const { receipt, log, halt } = card;
   const { state, route, riskTier, capability } = receipt;
@@ -28,9 +36,11 @@ export function printCard(card: Card, title: string): void {
   print(
     paint("bold", `${title}  ${visible(receipt.action)}${receipt.recordId ? ` on ${visible(receipt.recordId)}` : ""}`),
   );
-  const forWhom = state === "review" ? ` for the ${(route ?? "operator").replace("_", " ")}` : "";
+  const forWhom = state === "review" ? ` for ${WHOM[route ?? "operator"]}` : "";
   field("state", `${state}${forWhom}, version ${receipt.version}`, (text) => text.replace(state, paintState(state)));
   field("why", whyWords(receipt));
+  field("failure", failureWords(receipt));
+  field("known by", receipt.evidence);
   field("waits for", holdWords(receipt));
   field("approved", approvalWords(receipt));
   if (receipt.conflict) field("conflict", "evidence contradicts this record", (text) => paint("red", text));
@@ -57,6 +67,12 @@ function field(name: string, text: string | null, style: (text: string) => strin
 function whyWords(receipt: Receipt): string | null {
   const reasons = receipt.state === "held" ? receipt.hold?.reasons.join("; ") : because(receipt);
   return reasons ? visible(reasons) : null;
+}
+
+function failureWords({ failure }: Receipt): string | null {
+  if (failure === null) return null;
+  const { code, tier, certainty } = failure;
+  return visible([code, tier, certainty].filter(Boolean).join(", "));
 }
 
 function askedBy({ actor, runId, createdAt, readAt }: Receipt): string {
