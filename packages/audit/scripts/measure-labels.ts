@@ -58,7 +58,10 @@ for (const repo of new Set(files.map((one) => one.repo))) {
     console.error(`missing: ${root}`);
     continue;
   }
-  const analysis = analyze(loadProject(root, { cacheFolder: null }), { classes: new Set(PATH_CLASSES), sinks: [] });
+  const analysis = analyze(loadProject(root, { cacheFolder: null, include: new Set(PATH_CLASSES) }), {
+    classes: new Set(PATH_CLASSES),
+    sinks: [],
+  });
   for (const file of files.filter((one) => one.repo === repo)) measureFile(analysis, repo, file.path);
 }
 
@@ -70,7 +73,9 @@ for (const [name, { tp, fp, fn }] of Object.entries(scores)) {
 function measureFile(analysis: Analysis, repo: string, path: string): void {
   const own = labels.filter((one) => one.repo === repo && one.path === path);
   const direct = own.filter((one) => !one.sink.startsWith("wrapper->"));
-  const local = new Set(own.filter((one) => one.kind === "db-write" || one.kind === "cache-write").map((one) => one.line));
+  const local = new Set(
+    own.filter((one) => one.kind === "db-write" || one.kind === "cache-write").map((one) => one.line),
+  );
   const found = analysis.boundaries.filter((one) => placeOf(one.boundary).path === path && !one.boundary.local);
   for (const one of found) {
     const { line } = placeOf(one.boundary);
@@ -116,7 +121,8 @@ function measureBoundary(one: AuditedBoundary, label: Label): void {
 function measureSites(analysis: Analysis, path: string, own: Label[]): void {
   const wanted = own.filter((one) => one.sink.startsWith("wrapper->"));
   const sites = analysis.sites.filter(
-    (one) => one.call.fn.file.path === path && one.boundary.call.fn.file.path !== path && one.boundary.tier === "irreversible",
+    (one) =>
+      one.call.fn.file.path === path && one.boundary.call.fn.file.path !== path && one.boundary.tier === "irreversible",
   );
   const lines = new Set(sites.map((one) => lineAt(one.call.fn.file, one.call.pos).line));
   for (const label of wanted)

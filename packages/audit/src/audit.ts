@@ -35,6 +35,7 @@ export interface Analysis {
   evaluator: Evaluator;
   graph: CallGraph;
   contexts: Contexts;
+  catalogue: Catalogue;
   boundaries: AuditedBoundary[];
   sites: WrapperSite[];
 }
@@ -69,7 +70,20 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
       };
     });
   boundaries.sort(byPlace);
-  return { project, evaluator, graph, contexts, boundaries, sites: findWrapperSites(project, graph, contexts, boundaries.map((one) => one.boundary)) };
+  return {
+    project,
+    evaluator,
+    graph,
+    contexts,
+    catalogue,
+    boundaries,
+    sites: findWrapperSites(
+      project,
+      graph,
+      contexts,
+      boundaries.map((one) => one.boundary),
+    ),
+  };
 }
 
 /** A relative URL is only understood by a browser. */
@@ -81,5 +95,9 @@ function classOf(project: Project, boundary: Boundary): PathClass {
 function byPlace(a: AuditedBoundary, b: AuditedBoundary): number {
   const left = placeOf(a.boundary);
   const right = placeOf(b.boundary);
-  return left.path === right.path ? left.line - right.line || left.column - right.column : left.path < right.path ? -1 : 1;
+  return left.path === right.path
+    ? left.line - right.line || left.column - right.column
+    : left.path < right.path
+      ? -1
+      : 1;
 }

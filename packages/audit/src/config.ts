@@ -33,16 +33,36 @@ export function readConfig(root: string, given: string | null): AuditConfig {
     accept: check.list(whole.accept, "accept").map((one, index) => {
       const entry = check.object(one, `accept[${index}]`, ["path", "rules", "reason"]);
       const reason = check.text(entry.reason, `accept[${index}].reason`);
-      return { path: check.text(entry.path, `accept[${index}].path`), rules: check.texts(entry.rules, `accept[${index}].rules`), reason };
+      return {
+        path: check.text(entry.path, `accept[${index}].path`),
+        rules: check.texts(entry.rules, `accept[${index}].rules`),
+        reason,
+      };
     }),
   };
 }
 
 function sinkOf(check: Check, value: unknown, at: string): Sink {
-  const one = check.object(value, at, ["id", "packages", "kind", "tier", "client", "write", "read", "natural", "key", "probe", "fix"]);
-  const key = one.key === undefined ? { place: "none", names: [] } : check.object(one.key, `${at}.key`, ["place", "names", "lifetimeHours", "retention", "where"]);
+  const one = check.object(value, at, [
+    "id",
+    "packages",
+    "kind",
+    "tier",
+    "client",
+    "write",
+    "read",
+    "natural",
+    "key",
+    "probe",
+    "fix",
+  ]);
+  const key =
+    one.key === undefined
+      ? { place: "none", names: [] }
+      : check.object(one.key, `${at}.key`, ["place", "names", "lifetimeHours", "retention", "where"]);
   const lifetime = key.lifetimeHours;
-  if (lifetime !== undefined && (typeof lifetime !== "number" || lifetime <= 0)) check.fail(`${at}.key.lifetimeHours has to be a number above 0`);
+  if (lifetime !== undefined && (typeof lifetime !== "number" || lifetime <= 0))
+    check.fail(`${at}.key.lifetimeHours has to be a number above 0`);
   return {
     id: check.text(one.id, `${at}.id`),
     packages: check.texts(one.packages, `${at}.packages`),

@@ -7,6 +7,6 @@ export type { BoundaryRow, Coverage, Report } from "./report/report.ts";
 export { toSarif } from "./report/sarif.ts";
 export { toTerminal } from "./report/terminal.ts";
 export type { Finding, FlowStep, Place } from "./rules/finding.ts";
-export { type Rule, RULES } from "./rules/rule-catalogue.ts";
+export { RULES, type Rule } from "./rules/rule-catalogue.ts";
 export type { Severity } from "./rules/severity.ts";
 export { type AuditOptions, type AuditResult, runAudit } from "./run-audit.ts";

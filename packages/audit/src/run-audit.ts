@@ -40,9 +40,9 @@ export function runAudit(path: string, options: AuditOptions = {}): AuditResult 
   const root = folderOf(path);
   const config = readConfig(root, options.config ?? null);
   const baseline = options.baseline ? readBaseline(options.baseline) : null;
-  const project = loadProject(root, { cacheFolder: options.cacheFolder ?? null });
   const audited: PathClass[] = [...new Set<PathClass>(["production", ...config.include, ...(options.include ?? [])])];
   const classes = new Set(audited);
+  const project = loadProject(root, { cacheFolder: options.cacheFolder ?? null, include: classes });
   const analysis = analyze(project, { classes, sinks: config.sinks });
   let found = evaluate(analysis, { classes, localState: options.localState ?? false });
   if (options.rules) found = found.filter((one) => options.rules?.has(one.rule));
@@ -70,7 +70,9 @@ function accept(selection: Selection, config: AuditConfig, baseline: ReadonlySet
   const accepted = [...selection.accepted];
   for (const finding of selection.findings) {
     const known = baseline?.has(finding.fingerprint);
-    const entry = config.accept.find((one) => (one.rules.includes(finding.rule) || one.rules.includes("*")) && covers(one.path, finding.place.path));
+    const entry = config.accept.find(
+      (one) => (one.rules.includes(finding.rule) || one.rules.includes("*")) && covers(one.path, finding.place.path),
+    );
     if (known) accepted.push({ finding, why: "baseline" });
     else if (entry) accepted.push({ finding, why: entry.reason });
     else findings.push(finding);

@@ -7,9 +7,9 @@ import type { Evaluator } from "../values/evaluator.ts";
 import { HOLE, textOf } from "../values/text.ts";
 import type { Value } from "../values/value.ts";
 import type { Boundary } from "./boundary.ts";
+import { providerOf } from "./http-provider.ts";
 import { bodyOnlyAsks, isMutation, isQuery, onlyAsks, requestOf } from "./http-request.ts";
 import { billsAtOnce, countsUp } from "./provider-details.ts";
-import { providerOf } from "./http-provider.ts";
 import { toolDispatch } from "./tool-dispatch.ts";
 
 export interface BoundarySearch {
@@ -28,7 +28,16 @@ export function findBoundaries(search: BoundarySearch, file: FileFacts): Boundar
   return found;
 }
 
-const FETCH_PACKAGES = new Set(["node-fetch", "cross-fetch", "isomorphic-fetch", "undici", "node-fetch-native", "fetch-retry", "make-fetch-happen", "@whatwg-node/fetch"]);
+const FETCH_PACKAGES = new Set([
+  "node-fetch",
+  "cross-fetch",
+  "isomorphic-fetch",
+  "undici",
+  "node-fetch-native",
+  "fetch-retry",
+  "make-fetch-happen",
+  "@whatwg-node/fetch",
+]);
 const GLOBAL_OBJECTS = new Set(["window", "globalThis", "self", "global"]);
 
 function boundaryOf(search: BoundarySearch, call: CallFact): Boundary | null {
@@ -52,7 +61,10 @@ function boundaryOf(search: BoundarySearch, call: CallFact): Boundary | null {
 
 function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value, { k: "ext" }>): Boundary | null {
   const last = value.path.at(-1) ?? "";
-  if (FETCH_PACKAGES.has(value.pkg) && (last === "default" || last === "fetch" || value.path.length === 0 || last === "()"))
+  if (
+    FETCH_PACKAGES.has(value.pkg) &&
+    (last === "default" || last === "fetch" || value.path.length === 0 || last === "()")
+  )
     return httpBoundary(search, call, "fetch", value.made ?? null);
   const match = search.catalogue.match(value.pkg, value.path);
   if (!match) return null;
@@ -91,7 +103,12 @@ function httpBoundary(search: BoundarySearch, call: CallFact, sinkId: string, ma
 }
 
 /** `axios.post(url, body)`. */
-function methodBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, made: CallFact | null): Boundary | null {
+function methodBoundary(
+  search: BoundarySearch,
+  call: CallFact,
+  match: SinkMatch,
+  made: CallFact | null,
+): Boundary | null {
   const { evaluator } = search;
   const name = match.path.at(-1) ?? "";
   const method = name === "del" ? "DELETE" : name.toUpperCase();
@@ -107,7 +124,14 @@ function methodBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch
   return http(search, call, match.compiled.sink.id, method, url, made);
 }
 
-function http(search: BoundarySearch, call: CallFact, sinkId: string, method: string, url: string, made: CallFact | null): Boundary | null {
+function http(
+  search: BoundarySearch,
+  call: CallFact,
+  sinkId: string,
+  method: string,
+  url: string,
+  made: CallFact | null,
+): Boundary | null {
   const compiled = search.catalogue.sinks.find((one) => one.sink.id === sinkId);
   if (!compiled) return null;
   const { sink } = compiled;
@@ -130,8 +154,12 @@ type Condition = NonNullable<SinkMatch["pattern"]["condition"]>;
 function conditionHolds(evaluator: Evaluator, call: CallFact, condition: Condition): boolean {
   const first = call.args[0];
   if (!first) return false;
-  if (condition.kind === "command") return commandNames(evaluator, first).some((one) => segmentMatches(condition.name, one));
-  if (condition.kind === "background") return evaluator.of(first).some((one) => one.k === "object" && one.e.props.some((prop) => prop.key === "background"));
+  if (condition.kind === "command")
+    return commandNames(evaluator, first).some((one) => segmentMatches(condition.name, one));
+  if (condition.kind === "background")
+    return evaluator
+      .of(first)
+      .some((one) => one.k === "object" && one.e.props.some((prop) => prop.key === "background"));
   const document = documentOf(evaluator, first);
   if (document === null) return false;
   return condition.kind === "mutation" ? isMutation(document) : isQuery(document);
@@ -162,7 +190,9 @@ function documentOf(evaluator: Evaluator, expr: Expr, depth = 0): string | null 
 
 /** The AWS command classes an argument may be. */
 function commandNames(evaluator: Evaluator, expr: Expr): string[] {
-  return evaluator.of(expr).flatMap((one) => (one.k === "ext" && one.path.at(-1) === "new" ? [one.path.at(-2) ?? ""] : []));
+  return evaluator
+    .of(expr)
+    .flatMap((one) => (one.k === "ext" && one.path.at(-1) === "new" ? [one.path.at(-2) ?? ""] : []));
 }
 
 /** `client.send(new XCommand())`: the package of the command tells more than that of the client. */
@@ -173,8 +203,12 @@ function command(search: BoundarySearch, call: CallFact): Boundary | null {
     if (value.k !== "ext" || !value.pkg.startsWith("@aws-sdk/")) continue;
     const match = search.catalogue.of(value.pkg).flatMap((compiled) => {
       const name = value.path.at(-2) ?? "";
-      const pattern = compiled.write.find((one) => one.condition?.kind === "command" && segmentMatches(one.condition.name, name));
-      const natural = compiled.natural.some((one) => one.condition?.kind === "command" && segmentMatches(one.condition.name, name));
+      const pattern = compiled.write.find(
+        (one) => one.condition?.kind === "command" && segmentMatches(one.condition.name, name),
+      );
+      const natural = compiled.natural.some(
+        (one) => one.condition?.kind === "command" && segmentMatches(one.condition.name, name),
+      );
       return pattern ? [{ compiled, name, natural }] : [];
     })[0];
     if (!match) continue;

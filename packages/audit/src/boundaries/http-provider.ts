@@ -7,16 +7,29 @@ export interface HttpProvider {
 }
 
 const HOSTS: readonly [RegExp, string, Tier][] = [
-  [/api\.stripe\.com|api-m\.(?:sandbox\.)?paypal\.com|api\.(?:square|squareup)\.com|api\.mollie\.com|api\.razorpay\.com|api\.adyen|api\.wise\.com|api\.dwolla|api\.gocardless/, "payment", "irreversible"],
-  [/api\.resend\.com\/emails|api\.sendgrid\.com\/v3\/mail|api\.postmarkapp\.com\/email|api\.mailgun\.net|api\.brevo\.com|mandrillapp\.com|api\.mailersend|gmail\.googleapis\.com.*send/, "email", "irreversible"],
+  [
+    /api\.stripe\.com|api-m\.(?:sandbox\.)?paypal\.com|api\.(?:square|squareup)\.com|api\.mollie\.com|api\.razorpay\.com|api\.adyen|api\.wise\.com|api\.dwolla|api\.gocardless/,
+    "payment",
+    "irreversible",
+  ],
+  [
+    /api\.resend\.com\/emails|api\.sendgrid\.com\/v3\/mail|api\.postmarkapp\.com\/email|api\.mailgun\.net|api\.brevo\.com|mandrillapp\.com|api\.mailersend|gmail\.googleapis\.com.*send/,
+    "email",
+    "irreversible",
+  ],
   [/api\.twilio\.com|api\.vonage|rest\.nexmo|graph\.facebook\.com.*messages|api\.telnyx/, "sms", "irreversible"],
-  [/slack\.com\/api\/chat\.|hooks\.slack\.com|discord(?:app)?\.com\/api\/(?:v\d+\/)?(?:webhooks|channels)|api\.telegram\.org|api\.line\.me|fcm\.googleapis\.com|onesignal\.com/, "message", "irreversible"],
+  [
+    /slack\.com\/api\/chat\.|hooks\.slack\.com|discord(?:app)?\.com\/api\/(?:v\d+\/)?(?:webhooks|channels)|api\.telegram\.org|api\.line\.me|fcm\.googleapis\.com|onesignal\.com/,
+    "message",
+    "irreversible",
+  ],
   [/alpaca\.markets.*orders|api\.binance|api\.kraken|api\.coinbase\.com.*orders|api\.bybit/, "trade", "irreversible"],
   [/api\.lob\.com|api\.easypost\.com|api\.shippo/, "shipping", "irreversible"],
 ];
 
 /** Words that mean money, goods or messages, as a segment of the path. */
-const WORDS = /\/(?:payments?|charges?|refunds?|payouts?|transfers?|withdrawals?|invoices?|send-?(?:email|sms|message|mail)s?|checkout\/orders|capture)(?:\/|$|\?|:)/i;
+const WORDS =
+  /\/(?:payments?|charges?|refunds?|payouts?|transfers?|withdrawals?|invoices?|send-?(?:email|sms|message|mail)s?|checkout\/orders|capture)(?:\/|$|\?|:)/i;
 
 export function providerOf(url: string): HttpProvider | null {
   for (const [host, kind, tier] of HOSTS) if (host.test(url)) return { kind, tier };

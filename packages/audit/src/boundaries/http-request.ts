@@ -41,7 +41,8 @@ export function methodsOf(evaluator: Evaluator, options: Expr): string[] {
 /** Posts that only ask: tokens, searches, previews, model calls. Judged by the last words of the path. */
 const ASKS =
   /(?:^|[/.:_-])(?:oauth2?\/(?:v\d+\/)?token|tokens?|access_?token|refresh|introspect(?:ion)?|search|_search|_msearch|query|queries|look-?up|estimates?|estimate-?gas|quotes?|previews?|validate|verify|siteverify|verification\/check|simulate|simulation|calculate|generate-qr-code|qr-?code|embeddings?|completions?|generate_?content|rerank|moderations?|count_?tokens|autocomplete|suggest|batch-?get|mget|list|read|fetch|export_?query|graphql_?query|get[-_A-Z][\w-]*|rpc_?query|translate|detect|classify|analyze|geocode|price|prices|rates?)\/?(?:[?#].*)?$/i;
-const MODEL_CALL = /(?:anthropic|openai|mistral|groq|together|openrouter|perplexity|generativelanguage|cohere)[^/]*\/.*(?:messages|responses|chat|complete|generate)/i;
+const MODEL_CALL =
+  /(?:anthropic|openai|mistral|groq|together|openrouter|perplexity|generativelanguage|cohere)[^/]*\/.*(?:messages|responses|chat|complete|generate)/i;
 
 export function onlyAsks(evaluator: Evaluator, request: HttpRequest): boolean {
   if (request.method !== "POST") return false;

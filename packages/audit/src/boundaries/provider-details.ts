@@ -31,7 +31,9 @@ function counts(expr: Expr, depth: number): boolean {
   if (depth > 6) return false;
   switch (expr.k) {
     case "object":
-      return expr.props.some((one) => /^(?:increment|decrement|\$inc|\$push|push)$/.test(one.key) || counts(one.value, depth + 1));
+      return expr.props.some(
+        (one) => /^(?:increment|decrement|\$inc|\$push|push)$/.test(one.key) || counts(one.value, depth + 1),
+      );
     case "array":
       return expr.e.some((one) => counts(one, depth + 1));
     case "template":

@@ -2,8 +2,10 @@ import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { CallFact, Expr } from "../facts/model.ts";
 import type { Boundary } from "./boundary.ts";
 
-const AGENT_PACKAGE = /^(?:@?langchain|@langchain\/|ai$|@ai-sdk\/|@openai\/agents|openai$|@anthropic-ai\/sdk|@mastra\/|@modelcontextprotocol\/)/;
-const TOOL_NAME = /^(?:tool|tool(?:ToCall|Impl|Instance|Fn|Node|Executor)|(?:selected|matched|target|found|chosen|this|current|matching|requested)Tool|executor|agentExecutor)$/;
+const AGENT_PACKAGE =
+  /^(?:@?langchain|@langchain\/|ai$|@ai-sdk\/|@openai\/agents|openai$|@anthropic-ai\/sdk|@mastra\/|@modelcontextprotocol\/)/;
+const TOOL_NAME =
+  /^(?:tool|tool(?:ToCall|Impl|Instance|Fn|Node|Executor)|(?:selected|matched|target|found|chosen|this|current|matching|requested)Tool|executor|agentExecutor)$/;
 
 /**
  * A host that calls a tool which a model named: which effect it is, only the run time knows. Only where no function of the
@@ -32,7 +34,12 @@ export function toolDispatch({ catalogue }: { catalogue: Catalogue }, call: Call
 function isTool(expr: Expr): boolean {
   if (expr.k === "ref") return TOOL_NAME.test(expr.b.name);
   // `tools[name].execute()`
-  return expr.k === "member" && expr.p === "[]" && expr.o.k === "ref" && /tools?(?:ByName|Map|Registry)?$/i.test(expr.o.b.name);
+  return (
+    expr.k === "member" &&
+    expr.p === "[]" &&
+    expr.o.k === "ref" &&
+    /tools?(?:ByName|Map|Registry)?$/i.test(expr.o.b.name)
+  );
 }
 
 function usesAgents(call: CallFact): boolean {

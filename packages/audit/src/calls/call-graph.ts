@@ -58,7 +58,8 @@ export function buildCallGraph(evaluator: Evaluator, rounds = 2): CallGraph {
   let graph = new CallGraph();
   for (let round = 0; round < rounds; round++) {
     graph = new CallGraph();
-    for (const file of evaluator.project.files.values()) for (const call of file.calls) addTargets(evaluator, graph, call);
+    for (const file of evaluator.project.files.values())
+      for (const call of file.calls) addTargets(evaluator, graph, call);
     evaluator.useCallers(graph);
   }
   return graph;
@@ -75,11 +76,13 @@ function addTargets(evaluator: Evaluator, graph: CallGraph, call: CallFact): voi
     graph.add({ call, caller: call.fn, callee: target, via: "call", offset: applied ? 1 : 0, label: "" });
   }
   // A function written right at the call runs as part of it, unless the call only stores it.
-  for (const arg of call.args) for (const fn of inlineFunctions(arg)) graph.add({ call, caller: call.fn, callee: fn, via: "callback", offset: 0, label: "" });
+  for (const arg of call.args)
+    for (const fn of inlineFunctions(arg))
+      graph.add({ call, caller: call.fn, callee: fn, via: "callback", offset: 0, label: "" });
 }
 
 function constructorOf(cls: ClassFact): FunctionFact | undefined {
-  return (cls.methods as Record<string, FunctionFact | undefined>)["constructor"];
+  return Object.getOwnPropertyDescriptor(cls.methods, "constructor")?.value as FunctionFact | undefined;
 }
 
 function inlineFunctions(arg: Expr): FunctionFact[] {

@@ -52,7 +52,8 @@ export class Catalogue {
   match(pkg: string, path: readonly string[]): SinkMatch | null {
     for (const compiled of this.of(pkg)) {
       const operations = operationPaths(path, compiled.sink);
-      if (operations.some((one) => compiled.read.some((pattern) => !pattern.condition && matches(pattern, one)))) continue;
+      if (operations.some((one) => compiled.read.some((pattern) => !pattern.condition && matches(pattern, one))))
+        continue;
       for (const operation of operations)
         for (const pattern of compiled.write)
           if (matches(pattern, operation)) return { compiled, pattern, operation: nameOf(operation), path: operation };
@@ -113,7 +114,10 @@ function operationPaths(path: readonly string[], sink: Sink): string[][] {
 }
 
 function nameOf(path: readonly string[]): string {
-  return path.filter((one) => one !== "result").join(".").replaceAll(".()", "()");
+  return path
+    .filter((one) => one !== "result")
+    .join(".")
+    .replaceAll(".()", "()");
 }
 
 function withoutSub(pkg: string): string {

@@ -7,7 +7,11 @@ export interface Pattern {
   /** Segments, with "()" for a call between two of them. */
   segments: string[];
   /** What the first argument has to be: an AWS command, a GraphQL document, an HTTP method. */
-  condition: { kind: "command"; name: string } | { kind: "mutation" | "query" | "background" } | { kind: "method"; methods: string[] } | null;
+  condition:
+    | { kind: "command"; name: string }
+    | { kind: "mutation" | "query" | "background" }
+    | { kind: "method"; methods: string[] }
+    | null;
 }
 
 const METHODS = ["POST", "PUT", "PATCH", "DELETE"];
@@ -23,7 +27,13 @@ function parseCondition(text: string): Pattern["condition"] {
   if (text.endsWith("Command")) return { kind: "command", name: text };
   if (text === "mutation" || text === "query" || text === "background") return { kind: text };
   if (text === "method" || text === "path") return { kind: "method", methods: METHODS };
-  return { kind: "method", methods: text.replace(/^method in /, "").split(/[,|]/).map((one) => one.trim().toUpperCase()) };
+  return {
+    kind: "method",
+    methods: text
+      .replace(/^method in /, "")
+      .split(/[,|]/)
+      .map((one) => one.trim().toUpperCase()),
+  };
 }
 
 /** Does the whole pattern match the whole path? */
@@ -37,5 +47,10 @@ export function segmentMatches(pattern: string, name: string): boolean {
   if (!pattern.includes("*")) return pattern === name;
   const [head = "", ...rest] = pattern.split("*");
   const tail = rest.at(-1) ?? "";
-  return name.startsWith(head) && name.endsWith(tail) && rest.slice(0, -1).every((one) => name.includes(one)) && name.length >= head.length + tail.length;
+  return (
+    name.startsWith(head) &&
+    name.endsWith(tail) &&
+    rest.slice(0, -1).every((one) => name.includes(one)) &&
+    name.length >= head.length + tail.length
+  );
 }

@@ -14,7 +14,9 @@ import { writeBaseline } from "../select/baseline.ts";
 import { HELP } from "./help.ts";
 import { type CliOptions, parseOptions } from "./options.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 /** The command line. Returns the exit code: 0 done, 1 findings that --fail-on names, 2 bad usage or input. */
 export function main(argv: readonly string[]): number {
@@ -22,7 +24,10 @@ export function main(argv: readonly string[]): number {
     const options = parseOptions(argv);
     if (options.help) return say(HELP);
     if (options.version) return say(`${version}\n`);
-    const result = runAudit(options.path, { ...options, cacheFolder: options.noCache ? null : (options.cache ?? defaultCacheFolder()) });
+    const result = runAudit(options.path, {
+      ...options,
+      cacheFolder: options.noCache ? null : (options.cache ?? defaultCacheFolder()),
+    });
     write(result, options);
     const { failOn } = options;
     return failOn !== null && result.report.findings.some((one) => atLeast(one.severity, failOn)) ? 1 : 0;
@@ -42,7 +47,7 @@ function write(result: AuditResult, options: CliOptions): void {
   if (options.emitActions) file(options.emitActions, emitActions(analysis, report.findings));
   if (options.writeBaseline) writeBaseline(options.writeBaseline, report.findings);
   if (options.json) say(toJson(report));
-  else if (options.fix) say(proposeFixes(analysis, report.findings).map((one) => one.diff).join("") || "# No finding has a simple fix.\n");
+  else if (options.fix) say(proposeFixes(analysis, report.findings).join("") || "# No finding has a simple fix.\n");
   else say(toTerminal(report, { color: usesColor(), all: options.all }));
 }
 

@@ -52,8 +52,15 @@ const FLAGS = {
 export function parseOptions(argv: readonly string[]): CliOptions {
   const { values, positionals } = parse(argv);
   if (positionals.length > 1) throw new InputError(`one folder at a time: ${positionals.join(" ")}`);
-  const list = (given: readonly string[] | undefined) => (given ?? []).flatMap((one) => one.split(",")).filter((one) => one !== "");
-  const rules = list(values.rule).map((one) => oneOf(one.toUpperCase(), RULES.map((rule) => rule.id), "--rule"));
+  const list = (given: readonly string[] | undefined) =>
+    (given ?? []).flatMap((one) => one.split(",")).filter((one) => one !== "");
+  const rules = list(values.rule).map((one) =>
+    oneOf(
+      one.toUpperCase(),
+      RULES.map((rule) => rule.id),
+      "--rule",
+    ),
+  );
   const output = [values.json ? "--json" : null, values.fix ? "--fix" : null].filter((one) => one !== null);
   if (output.length > 1) throw new InputError(`${output.join(" and ")} both print to the terminal: take one of them`);
   return {
@@ -84,11 +91,16 @@ function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options: FLAGS, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new InputError(error instanceof Error ? (error.message.split("\n")[0] ?? error.message).replace(/\. To specify.*$/, "") : String(error));
+    throw new InputError(
+      error instanceof Error
+        ? (error.message.split("\n")[0] ?? error.message).replace(/\. To specify.*$/, "")
+        : String(error),
+    );
   }
 }
 
 function oneOf<T extends string>(value: string, allowed: readonly T[], flag: string): T {
-  if (!allowed.includes(value as T)) throw new InputError(`${flag} has to be one of ${allowed.join(", ")}, not ${JSON.stringify(value)}`);
+  if (!allowed.includes(value as T))
+    throw new InputError(`${flag} has to be one of ${allowed.join(", ")}, not ${JSON.stringify(value)}`);
   return value as T;
 }

@@ -21,7 +21,11 @@ const DECORATORS: readonly [RegExp, string][] = [
 /** Parameter types that say who calls. */
 const EVENT_TYPES: readonly [RegExp, string, string][] = [
   [/^SQSEvent$|^SQSHandler$|^SQSBatchResponse$/, "queue:sqs-lambda", "SQS event"],
-  [/^(?:SNSEvent|S3Event|DynamoDBStreamEvent|KinesisStreamEvent)$|^(?:SNS|S3|DynamoDBStream|KinesisStream)Handler$/, "lambda:async", "Lambda event"],
+  [
+    /^(?:SNSEvent|S3Event|DynamoDBStreamEvent|KinesisStreamEvent)$|^(?:SNS|S3|DynamoDBStream|KinesisStream)Handler$/,
+    "lambda:async",
+    "Lambda event",
+  ],
   [/^EventBridge(?:Event|Handler)$|^ScheduledEvent$|^ScheduledHandler$/, "event:eventbridge", "EventBridge event"],
   [/^APIGatewayProxy(?:Event|Handler)/, "entry:http-route", "API Gateway"],
   [/^(?:Stripe|Event)$/, "", ""],
@@ -52,7 +56,10 @@ export function addDeclared(evaluator: Evaluator, contexts: Contexts, file: File
 
 function decoratorName(expr: Expr): string {
   if (expr.k === "call") return decoratorName(expr.c.callee);
-  if (expr.k === "ref") return expr.b.imported && expr.b.imported.name !== "default" && expr.b.imported.name !== "*" ? expr.b.imported.name : expr.b.name;
+  if (expr.k === "ref")
+    return expr.b.imported && expr.b.imported.name !== "default" && expr.b.imported.name !== "*"
+      ? expr.b.imported.name
+      : expr.b.name;
   if (expr.k === "member") return expr.p;
   return expr.k === "global" ? expr.name : "";
 }
@@ -83,7 +90,13 @@ function addSubclass(evaluator: Evaluator, contexts: Contexts, cls: ClassFact): 
     for (const [pkg, base, method, family] of BASES) {
       const fn = cls.methods[method];
       if (fn && pkg.test(parent.pkg) && base.test(parent.path.at(-1) ?? ""))
-        contexts.add({ family, fn, at: { fn, pos: fn.pos }, label: cls.name, role: family === "cloudflare:workflow" ? "function" : null });
+        contexts.add({
+          family,
+          fn,
+          at: { fn, pos: fn.pos },
+          label: cls.name,
+          role: family === "cloudflare:workflow" ? "function" : null,
+        });
     }
   }
 }
@@ -102,7 +115,13 @@ function addToolObjects(evaluator: Evaluator, contexts: Contexts, file: FileFact
     if (family === null) continue;
     const name = optionLiterals(evaluator, expr, "name")[0];
     for (const one of functionsOf(evaluator, handler.value))
-      contexts.add({ family, fn: one, at: { fn, pos: handler.pos }, label: typeof name === "string" ? `tool ${name}` : "", options: expr });
+      contexts.add({
+        family,
+        fn: one,
+        at: { fn, pos: handler.pos },
+        label: typeof name === "string" ? `tool ${name}` : "",
+        options: expr,
+      });
   }
 }
 

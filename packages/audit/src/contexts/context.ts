@@ -65,8 +65,21 @@ export class Contexts {
   }
 
   /** A pause in a function: when it goes on, everything before runs again. */
-  addPause(fn: FunctionFact, pos: number, context: Omit<Partial<RetryContext>, "fn"> & Pick<RetryContext, "family" | "at" | "label">): void {
-    const full: RetryContext = { fn, region: null, attempts: null, call: null, options: null, role: null, safeByProtocol: false, ...context };
+  addPause(
+    fn: FunctionFact,
+    pos: number,
+    context: Omit<Partial<RetryContext>, "fn"> & Pick<RetryContext, "family" | "at" | "label">,
+  ): void {
+    const full: RetryContext = {
+      fn,
+      region: null,
+      attempts: null,
+      call: null,
+      options: null,
+      role: null,
+      safeByProtocol: false,
+      ...context,
+    };
     this.pauses.push({ fn, pos, context: full });
     this.all.push(full);
   }

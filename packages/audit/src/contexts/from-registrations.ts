@@ -25,18 +25,29 @@ export function addRegistrations(evaluator: Evaluator, contexts: Contexts, calls
       if (value.k === "global") addGlobal(evaluator, contexts, call, value);
       if (value.k !== "ext") continue;
       if (value.pkg.startsWith("@langchain/langgraph") && value.path.at(-1) === "interrupt")
-        contexts.addPause(call.fn, call.pos, { family: "langgraph:interrupt-replay", at: { fn: call.fn, pos: call.pos }, label: "interrupt()", call });
+        contexts.addPause(call.fn, call.pos, {
+          family: "langgraph:interrupt-replay",
+          at: { fn: call.fn, pos: call.pos },
+          label: "interrupt()",
+          call,
+        });
       const path = [...value.path, ...(call.isNew ? ["new"] : [])].join(".");
       for (const one of registrationsOf(value.pkg)) if (one.path.test(path)) register(evaluator, contexts, call, one);
     }
 }
 
 /** `Deno.serve`, `Bun.serve`: rare, and entries all the same. */
-function addGlobal(evaluator: Evaluator, contexts: Contexts, call: CallFact, value: Extract<Value, { k: "global" }>): void {
+function addGlobal(
+  evaluator: Evaluator,
+  contexts: Contexts,
+  call: CallFact,
+  value: Extract<Value, { k: "global" }>,
+): void {
   const path = value.path.join(".");
   if (path !== "Deno.serve" && path !== "serve") return;
   for (const arg of call.args)
-    for (const fn of functionsOf(evaluator, arg)) contexts.add({ family: "entry:http-route", fn, at: { fn: call.fn, pos: call.pos }, label: path, call });
+    for (const fn of functionsOf(evaluator, arg))
+      contexts.add({ family: "entry:http-route", fn, at: { fn: call.fn, pos: call.pos }, label: path, call });
 }
 
 function register(evaluator: Evaluator, contexts: Contexts, call: CallFact, one: Registration): void {
@@ -62,11 +73,15 @@ function register(evaluator: Evaluator, contexts: Contexts, call: CallFact, one:
       safeByProtocol: one.family === "entry:http-route" && method === "get",
     });
     if (one.family === "job:trigger.dev") contexts.tasks.set(call, fn);
-    if (one.name && name !== null && !name.includes(HOLE)) contexts.addresses.push({ address: addressOf(one.name.kind, name), fn });
+    if (one.name && name !== null && !name.includes(HOLE))
+      contexts.addresses.push({ address: addressOf(one.name.kind, name), fn });
   }
 }
 
-function addressOf(kind: NonNullable<Registration["name"]>["kind"], name: string): Contexts["addresses"][number]["address"] {
+function addressOf(
+  kind: NonNullable<Registration["name"]>["kind"],
+  name: string,
+): Contexts["addresses"][number]["address"] {
   if (kind === "route") return { kind, path: name };
   return kind === "task" ? { kind, id: name } : { kind, name };
 }
@@ -78,14 +93,21 @@ function nameOf(evaluator: Evaluator, call: CallFact, where: NonNullable<Registr
   return expr ? textOf(evaluator, expr) : null;
 }
 
-function taken(evaluator: Evaluator, call: CallFact, take: Registration["take"]): { functions: FunctionFact[]; options: Expr | null } {
+function taken(
+  evaluator: Evaluator,
+  call: CallFact,
+  take: Registration["take"],
+): { functions: FunctionFact[]; options: Expr | null } {
   if ("enclosing" in take) return { functions: [], options: null };
   if ("arg" in take) {
     const arg = call.args[take.arg];
     return { functions: arg ? functionsOf(evaluator, arg) : [], options: call.args[take.arg + 1] ?? null };
   }
   if ("functions" in take)
-    return { functions: call.args.flatMap((one) => functionsOf(evaluator, one)), options: call.args.find((one) => one.k === "object") ?? null };
+    return {
+      functions: call.args.flatMap((one) => functionsOf(evaluator, one)),
+      options: call.args.find((one) => one.k === "object") ?? null,
+    };
   const objects = take.object === "any" ? call.args : call.args.slice(take.object, take.object + 1);
   const functions = objects.flatMap((one) => membersOf(evaluator, one, take.props));
   return { functions, options: objects[0] ?? null };
@@ -122,7 +144,17 @@ export function functionsOf(evaluator: Evaluator, expr: Expr): FunctionFact[] {
   });
 }
 
-const ATTEMPT_NAMES = ["retries", "maxAttempts", "attempts", "maxRetries", "retryLimit", "numOfAttempts", "max", "limit", "maxRetryAttempts"];
+const ATTEMPT_NAMES = [
+  "retries",
+  "maxAttempts",
+  "attempts",
+  "maxRetries",
+  "retryLimit",
+  "numOfAttempts",
+  "max",
+  "limit",
+  "maxRetryAttempts",
+];
 
 /** How often, if a literal says so. */
 export function attemptsOf(evaluator: Evaluator, call: CallFact): number | null {

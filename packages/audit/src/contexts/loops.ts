@@ -95,7 +95,9 @@ function leavesEarly(loop: Region): boolean {
 }
 
 function leavesOnSuccess(loop: Region): boolean {
-  return loop.fn.exits.some((one) => (one.kind === "return" || one.kind === "break") && within(one.region, loop) && !inCatch(one.region, loop));
+  return loop.fn.exits.some(
+    (one) => (one.kind === "return" || one.kind === "break") && within(one.region, loop) && !inCatch(one.region, loop),
+  );
 }
 
 function inCatch(from: Region, loop: Region): boolean {
@@ -106,7 +108,8 @@ function inCatch(from: Region, loop: Region): boolean {
 /** `attempt < 3`, or Infinity when the loop has no end of its own. */
 function limitOf(region: Region): number | null {
   const test = region.loop?.test ?? null;
-  if (test === null || (test.k === "lit" && test.v === true)) return hasLimitInside(region) ? null : Number.POSITIVE_INFINITY;
+  if (test === null || (test.k === "lit" && test.v === true))
+    return hasLimitInside(region) ? null : Number.POSITIVE_INFINITY;
   if (test.k !== "op") return null;
   for (const one of test.e) {
     const source = one.k === "ref" && one.b.sources.length === 1 ? one.b.sources[0] : one;
@@ -132,7 +135,8 @@ function callsItself(fn: FunctionFact): CallFact | null {
       (callee.k === "ref" && callee.b.sources.some((one) => one.k === "function" && one.f === fn)) ||
       (callee.k === "member" && callee.o.k === "this" && fn.cls !== null && fn.cls.methods[callee.p] === fn);
     if (!same) continue;
-    const counts = call.args.some((one) => mentions(one, COUNTER) && one.k === "op") || call.args.some((one) => countsInside(one));
+    const counts =
+      call.args.some((one) => mentions(one, COUNTER) && one.k === "op") || call.args.some((one) => countsInside(one));
     if (counts || (inCatchOf(call, fn) && !mentionsPages(call))) return call;
   }
   return null;
@@ -150,7 +154,16 @@ function countsInside(expr: Expr): boolean {
 function inCatchOf(call: CallFact, fn: FunctionFact): boolean {
   for (let at: Region | null = call.region; at; at = at.parent) if (at.kind === "catch") return true;
   // `.catch(() => again())`
-  return call.fn !== fn && call.fn.parent === fn && call.fn.file.calls.some((one) => one.callee.k === "member" && one.callee.p === "catch" && one.args.some((arg) => arg.k === "function" && arg.f === call.fn));
+  return (
+    call.fn !== fn &&
+    call.fn.parent === fn &&
+    call.fn.file.calls.some(
+      (one) =>
+        one.callee.k === "member" &&
+        one.callee.p === "catch" &&
+        one.args.some((arg) => arg.k === "function" && arg.f === call.fn),
+    )
+  );
 }
 
 function mentionsPages(call: CallFact): boolean {

@@ -20,7 +20,11 @@ export function addRoutes(evaluator: Evaluator, contexts: Contexts, project: Pro
 /** The URL path of a route file of Next, Nuxt, SvelteKit or Remix; null for every other file. */
 export function routeOf(path: string): string | null {
   const app = /(?:^|\/)app\/(.*?)\/?route\.[cm]?[jt]sx?$/.exec(path);
-  if (app) return `/${(app[1] ?? "").split("/").filter((one) => !/^\(.*\)$|^@/.test(one)).join("/")}`;
+  if (app)
+    return `/${(app[1] ?? "")
+      .split("/")
+      .filter((one) => !/^\(.*\)$|^@/.test(one))
+      .join("/")}`;
   const pages = /(?:^|\/)pages\/(api\/.*?)(?:\/index)?\.[cm]?[jt]sx?$/.exec(path);
   if (pages) return `/${pages[1]}`;
   const svelte = /(?:^|\/)routes\/(.*?)\/?\+(?:server|page\.server)\.[jt]s$/.exec(path);
@@ -32,17 +36,37 @@ export function routeOf(path: string): string | null {
   return null;
 }
 
-function addRouteFile(evaluator: Evaluator, contexts: Contexts, file: FileFacts, route: string, crons: ReadonlySet<string>): void {
+function addRouteFile(
+  evaluator: Evaluator,
+  contexts: Contexts,
+  file: FileFacts,
+  route: string,
+  crons: ReadonlySet<string>,
+): void {
   const isCron = crons.has(normalizeRoute(route));
   for (const name of exportedNames(file)) {
-    const method = METHODS.has(name) ? name : name === "default" || name === "action" || name === "actions" || name === "loader" ? "" : null;
+    const method = METHODS.has(name)
+      ? name
+      : name === "default" || name === "action" || name === "actions" || name === "loader"
+        ? ""
+        : null;
     if (method === null) continue;
     for (const fn of entryFunctions(evaluator, file, name)) {
       const label = `${method || "route"} ${route}`;
       const at = { fn, pos: fn.pos };
       if (isCron) contexts.add({ family: "cron:vercel", fn, at, label: `cron ${route}` });
-      contexts.add({ family: "entry:http-route", fn, at, label, safeByProtocol: method === "GET" || name === "loader" });
-      if (/(?:^|[/_-])(?:webhooks?|hooks|callback|ipn)(?:$|[/_-])/i.test(route) && method !== "GET" && !readsSession(file))
+      contexts.add({
+        family: "entry:http-route",
+        fn,
+        at,
+        label,
+        safeByProtocol: method === "GET" || name === "loader",
+      });
+      if (
+        /(?:^|[/_-])(?:webhooks?|hooks|callback|ipn)(?:$|[/_-])/i.test(route) &&
+        method !== "GET" &&
+        !readsSession(file)
+      )
         contexts.add({ family: "webhook:generic", fn, at, label });
       contexts.addresses.push({ address: { kind: "route", path: route }, fn });
     }
@@ -59,10 +83,13 @@ function exportedNames(file: FileFacts): Set<string> {
 }
 
 function entryFunctions(evaluator: Evaluator, file: FileFacts, name: string): FunctionFact[] {
-  const found: FunctionFact[] = file.exports.flatMap((one) => (one.name === name && one.value ? wrappedFunctions(one.value) : []));
+  const found: FunctionFact[] = file.exports.flatMap((one) =>
+    one.name === name && one.value ? wrappedFunctions(one.value) : [],
+  );
   for (const value of evaluator.exported(file, name)) {
     if (value.k === "function") found.push(value.f);
-    else if (value.k === "object") for (const one of evaluator.memberOf(value, "[]")) if (one.k === "function") found.push(one.f);
+    else if (value.k === "object")
+      for (const one of evaluator.memberOf(value, "[]")) if (one.k === "function") found.push(one.f);
   }
   return found;
 }
@@ -70,7 +97,8 @@ function entryFunctions(evaluator: Evaluator, file: FileFacts, name: string): Fu
 /** `export const POST = withAuth(withLog(async () => ...))`: the handler is what is wrapped. */
 function wrappedFunctions(expr: Expr, depth = 0): FunctionFact[] {
   if (depth > 4) return [];
-  if (expr.k === "ref" && !expr.b.imported && !expr.b.param) return expr.b.sources.flatMap((one) => wrappedFunctions(one, depth + 1));
+  if (expr.k === "ref" && !expr.b.imported && !expr.b.param)
+    return expr.b.sources.flatMap((one) => wrappedFunctions(one, depth + 1));
   if (expr.k !== "call") return [];
   return expr.c.args.flatMap((one) => (one.k === "function" ? [one.f] : wrappedFunctions(one, depth + 1)));
 }
@@ -80,12 +108,23 @@ function addServerActions(evaluator: Evaluator, contexts: Contexts, file: FileFa
   if (file.directives.includes("use server"))
     for (const name of exportedNames(file))
       for (const fn of entryFunctions(evaluator, file, name)) addAction(contexts, fn);
-  const wholeFile = file.directives.includes("use step") ? "use step" : file.directives.includes("use workflow") ? "use workflow" : null;
+  const wholeFile = file.directives.includes("use step")
+    ? "use step"
+    : file.directives.includes("use workflow")
+      ? "use workflow"
+      : null;
   for (const fn of file.functions) {
     if (fn.directive === "use server") addAction(contexts, fn);
     if (fn.directive === "use step" || (wholeFile === "use step" && fn.parent?.kind === "module"))
       contexts.add({ family: "vercel:workflow", fn, at: { fn, pos: fn.pos }, label: `step ${fn.name}`, role: "step" });
-    if (fn.directive === "use workflow") contexts.add({ family: "vercel:workflow", fn, at: { fn, pos: fn.pos }, label: `workflow ${fn.name}`, role: "function" });
+    if (fn.directive === "use workflow")
+      contexts.add({
+        family: "vercel:workflow",
+        fn,
+        at: { fn, pos: fn.pos },
+        label: `workflow ${fn.name}`,
+        role: "function",
+      });
   }
 }
 
@@ -105,7 +144,8 @@ function addWorkerExports(evaluator: Evaluator, contexts: Contexts, file: FileFa
     for (const [name, family] of members)
       for (const prop of value.e.props)
         if (prop.key === name)
-          for (const fn of functionsOf(evaluator, prop.value)) contexts.add({ family, fn, at: { fn, pos: fn.pos }, label: name });
+          for (const fn of functionsOf(evaluator, prop.value))
+            contexts.add({ family, fn, at: { fn, pos: fn.pos }, label: name });
   }
 }
 

@@ -9,7 +9,10 @@ export function addSignatureChecks(contexts: Contexts, file: FileFacts): void {
     const name = call.callee.k === "member" ? call.callee.p : call.callee.k === "ref" ? call.callee.b.name : "";
     if (name !== "timingSafeEqual") continue;
     const fn = outermost(call.fn);
-    if (!contexts.ofFunction(fn).some((one) => one.family.startsWith("webhook:")) && /webhook|signature|hmac/i.test(`${file.path} ${fn.name}`))
+    if (
+      !contexts.ofFunction(fn).some((one) => one.family.startsWith("webhook:")) &&
+      /webhook|signature|hmac/i.test(`${file.path} ${fn.name}`)
+    )
       contexts.add({ family: "webhook:generic", fn, at: { fn, pos: call.pos }, label: "signature check" });
   }
 }

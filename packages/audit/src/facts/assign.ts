@@ -39,7 +39,10 @@ export function assignTo(on: Lowering, target: AssignmentTarget, value: Expr, co
 }
 
 function assignMaybe(on: Lowering, target: AssignmentTargetMaybeDefault, value: Expr): void {
-  if (target.type !== "AssignmentPattern") return assignTo(on, target, value, false);
+  if (target.type !== "AssignmentPattern") {
+    assignTo(on, target, value, false);
+    return;
+  }
   const fallback = on.expression(target.right);
   assignTo(on, target.left, { k: "either", op: "??", test: null, e: [value, fallback] }, false);
 }

@@ -1,4 +1,12 @@
-import type { ArrowFunctionExpression, BindingPattern, Class, Expression, Function as FunctionNode, Statement, TSType } from "oxc-parser";
+import type {
+  ArrowFunctionExpression,
+  BindingPattern,
+  Class,
+  Expression,
+  Function as FunctionNode,
+  Statement,
+  TSType,
+} from "oxc-parser";
 import type { Binding, ClassFact, Expr, FileFacts, FunctionFact, Region, TypeFact } from "./model.ts";
 import type { PendingReference, Scope } from "./scope.ts";
 
@@ -74,6 +82,7 @@ export function inRegion(
 export function keyName(key: { type: string; name?: unknown; value?: unknown }, computed: boolean): string | null {
   if (key.type === "PrivateIdentifier") return `#${String(key.name)}`;
   if (key.type === "Identifier" && !computed) return String(key.name);
-  if (key.type === "Literal" && (typeof key.value === "string" || typeof key.value === "number")) return String(key.value);
+  if (key.type === "Literal" && (typeof key.value === "string" || typeof key.value === "number"))
+    return String(key.value);
   return null;
 }

@@ -21,7 +21,10 @@ function lower(on: Lowering, node: Expression): Expr {
       return reference(on, node.name);
     case "Literal": {
       const value = node.value;
-      return { k: "lit", v: typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null };
+      return {
+        k: "lit",
+        v: typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null,
+      };
     }
     case "ThisExpression":
       return { k: "this", cls: on.cls };
@@ -38,7 +41,14 @@ function lower(on: Lowering, node: Expression): Expr {
     }
     case "CallExpression":
     case "NewExpression":
-      return lowerCall(on, node.callee, node.arguments, node.type === "NewExpression", node, typesOf(on, node.typeArguments));
+      return lowerCall(
+        on,
+        node.callee,
+        node.arguments,
+        node.type === "NewExpression",
+        node,
+        typesOf(on, node.typeArguments),
+      );
     case "V8IntrinsicExpression":
       return { k: "op", op: "intrinsic", e: node.arguments.map((one) => lowerArgument(on, one)) };
     case "ChainExpression":

@@ -137,7 +137,8 @@ export function lowerClass(on: Lowering, node: Class, name: string): ClassFact {
       if (!table[key] || fn.hasBody) table[key] = fn;
       continue;
     }
-    if ("typeAnnotation" in one && one.typeAnnotation) cls.fieldTypes[key] = on.typeOf(one.typeAnnotation.typeAnnotation);
+    if ("typeAnnotation" in one && one.typeAnnotation)
+      cls.fieldTypes[key] = on.typeOf(one.typeAnnotation.typeAnnotation);
     if (!one.value) continue;
     const value: Expr = on.expression(one.value);
     if (value.k === "function") {

@@ -50,7 +50,10 @@ export function lowerModuleStatement(
       return;
     case "ExportDefaultDeclaration": {
       const what = node.declaration;
-      if (what.type === "TSInterfaceDeclaration") return declare(what);
+      if (what.type === "TSInterfaceDeclaration") {
+        declare(what);
+        return;
+      }
       if ((what.type === "FunctionDeclaration" || what.type === "ClassDeclaration") && what.id) {
         declare(what);
         exports.push({ name: "default", value: reference(on, what.id.name), from: null, importName: null });

@@ -13,10 +13,12 @@ export function lowerStatement(on: Lowering, node: Statement): void {
       if (value.k === "call" && !value.c.awaited) value.c.floating = true;
       return;
     }
-    case "BlockStatement":
-      return inBlock(on, () => {
+    case "BlockStatement": {
+      inBlock(on, () => {
         for (const one of node.body) on.statement(one);
       });
+      return;
+    }
     case "IfStatement": {
       const test = on.expression(node.test);
       inRegion(on, "then", node.consequent, { test }, () => inBlock(on, () => on.statement(node.consequent)));
@@ -24,14 +26,18 @@ export function lowerStatement(on: Lowering, node: Statement): void {
       if (alternate) inRegion(on, "else", alternate, { test }, () => inBlock(on, () => on.statement(alternate)));
       return;
     }
-    case "TryStatement":
-      return lowerTry(on, node);
+    case "TryStatement": {
+      lowerTry(on, node);
+      return;
+    }
     case "ForStatement":
     case "WhileStatement":
     case "DoWhileStatement":
     case "ForOfStatement":
-    case "ForInStatement":
-      return lowerLoop(on, node);
+    case "ForInStatement": {
+      lowerLoop(on, node);
+      return;
+    }
     case "SwitchStatement": {
       const test = on.expression(node.discriminant);
       inBlock(on, () => {
@@ -64,11 +70,16 @@ export function lowerStatement(on: Lowering, node: Statement): void {
         value: null,
       });
       return;
-    case "LabeledStatement":
-      return on.statement(node.body);
+    case "LabeledStatement": {
+      on.statement(node.body);
+      return;
+    }
     case "WithStatement":
       on.expression(node.object);
-      return on.statement(node.body);
+      {
+        on.statement(node.body);
+        return;
+      }
     case "DebuggerStatement":
     case "EmptyStatement":
       return;
@@ -77,10 +88,14 @@ export function lowerStatement(on: Lowering, node: Statement): void {
     case "ExportDefaultDeclaration":
     case "ExportNamedDeclaration":
     case "TSExportAssignment":
-    case "TSNamespaceExportDeclaration":
-      return lowerModuleStatement(on, node, (declaration) => lowerDeclaration(on, declaration));
-    default:
-      return lowerDeclaration(on, node);
+    case "TSNamespaceExportDeclaration": {
+      lowerModuleStatement(on, node, (declaration) => lowerDeclaration(on, declaration));
+      return;
+    }
+    default: {
+      lowerDeclaration(on, node);
+      return;
+    }
   }
 }
 
@@ -135,7 +150,10 @@ const LOOP_TYPES: Record<LoopNode["type"], NonNullable<Region["loop"]>["type"]> 
 
 function bindEach(on: Lowering, left: ForStatementLeft, over: Expr): void {
   const each: Expr = { k: "member", o: over, p: "[]", x: null, pos: left.start };
-  if (left.type !== "VariableDeclaration") return assignTo(on, left, each, false);
+  if (left.type !== "VariableDeclaration") {
+    assignTo(on, left, each, false);
+    return;
+  }
   const first = left.declarations[0];
   if (first) on.pattern(first.id, each, left.kind === "var" ? "var" : "const", null);
 }
@@ -153,8 +171,10 @@ function lowerVariables(on: Lowering, node: VariableDeclaration): void {
 
 function lowerDeclaration(on: Lowering, node: Declaration | Statement): void {
   switch (node.type) {
-    case "VariableDeclaration":
-      return lowerVariables(on, node);
+    case "VariableDeclaration": {
+      lowerVariables(on, node);
+      return;
+    }
     case "FunctionDeclaration":
     case "FunctionExpression":
     case "TSDeclareFunction":

@@ -34,7 +34,12 @@ export function lowerType(on: Lowering, node: TSType): TypeFact {
       const whole = on.typeOf(node.objectType);
       const index = node.indexType;
       if (index.type === "TSLiteralType" && index.literal.type === "Literal")
-        return { ...NO_TYPE, root: whole.root, name: whole.name, path: [...whole.path, `[${String(index.literal.value)}]`] };
+        return {
+          ...NO_TYPE,
+          root: whole.root,
+          name: whole.name,
+          path: [...whole.path, `[${String(index.literal.value)}]`],
+        };
       return { ...NO_TYPE };
     }
     default:
@@ -42,7 +47,11 @@ export function lowerType(on: Lowering, node: TSType): TypeFact {
   }
 }
 
-const KEYWORDS: Record<string, string> = { TSStringKeyword: "string", TSNumberKeyword: "number", TSBooleanKeyword: "boolean" };
+const KEYWORDS: Record<string, string> = {
+  TSStringKeyword: "string",
+  TSNumberKeyword: "number",
+  TSBooleanKeyword: "boolean",
+};
 
 export function lowerMembers(on: Lowering, members: TSSignature[]): Record<string, TypeFact> {
   const result: Record<string, TypeFact> = Object.create(null);

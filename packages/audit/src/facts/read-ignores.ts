@@ -16,7 +16,11 @@ export function readIgnores(
     const match = COMMENT.exec(one.value);
     if (!match) continue;
     const rules = (match[1] ?? "").split(",").map((rule) => rule.trim());
-    found.push({ line: lineAt({ lineStarts }, one.end).line, rules, reason: (match[2] ?? "").replace(/\*+$/, "").trim() });
+    found.push({
+      line: lineAt({ lineStarts }, one.end).line,
+      rules,
+      reason: (match[2] ?? "").replace(/\*+$/, "").trim(),
+    });
   }
   return found;
 }

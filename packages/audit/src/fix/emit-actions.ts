@@ -5,12 +5,31 @@ import type { Finding } from "../rules/finding.ts";
 import { keyCandidates } from "./key-candidates.ts";
 
 /** Rules whose answer is an action of Onceguard. */
-const RULES = new Set(["DUP001", "DUP002", "DUP003", "DUP004", "DUP007", "DUP008", "DUP009", "DUP010", "DUP011", "DUP012", "DUP013", "DUP014", "DUP015", "DUP017", "DUP021", "DUP022"]);
+const RULES = new Set([
+  "DUP001",
+  "DUP002",
+  "DUP003",
+  "DUP004",
+  "DUP007",
+  "DUP008",
+  "DUP009",
+  "DUP010",
+  "DUP011",
+  "DUP012",
+  "DUP013",
+  "DUP014",
+  "DUP015",
+  "DUP017",
+  "DUP021",
+  "DUP022",
+]);
 
 /** Writes a module of `defineAction` skeletons, one per boundary that has such a finding. */
 export function emitActions(analysis: Analysis, findings: readonly Finding[]): string {
   const boundaries = new Map<AuditedBoundary, Finding>();
-  for (const finding of findings) if (finding.boundary && RULES.has(finding.rule) && !boundaries.has(finding.boundary)) boundaries.set(finding.boundary, finding);
+  for (const finding of findings)
+    if (finding.boundary && RULES.has(finding.rule) && !boundaries.has(finding.boundary))
+      boundaries.set(finding.boundary, finding);
   const names = new Set<string>();
   const actions = [...boundaries].map(([one, finding]) => actionFor(analysis, one, finding, names));
   return [
@@ -28,7 +47,11 @@ function actionFor(analysis: Analysis, one: AuditedBoundary, finding: Finding, n
   const fields = [...new Set(candidates.map((candidate) => fieldName(candidate.text)))].slice(0, 4);
   const known = fields.length > 0;
   const keyFields = known ? fields : ["recordId"];
-  const name = uniqueName(boundary.sink.id, boundary.http ? `${boundary.operation} ${boundary.http.url}` : boundary.operation, names);
+  const name = uniqueName(
+    boundary.sink.id,
+    boundary.http ? `${boundary.operation} ${boundary.http.url}` : boundary.operation,
+    names,
+  );
   const tier = boundary.tier === "irreversible" ? "irreversible" : "side_effecting";
   const life = boundary.sink.key.lifetimeHours;
   const lines = [
@@ -40,7 +63,10 @@ function actionFor(analysis: Analysis, one: AuditedBoundary, finding: Finding, n
     `  keyFields: ${JSON.stringify(keyFields)},`,
     `  record: (payload) => \`${name}:\${payload.${keyFields[0]}}\`,`,
     ...(life && life >= 1
-      ? [`  // ${comment(boundary.sink.key.retention ?? `${life} h`)}`, `  downstreamKey: { lifetime: "${Math.floor(life)}h", margin: "${life >= 6 ? "1h" : "10m"}" },`]
+      ? [
+          `  // ${comment(boundary.sink.key.retention ?? `${life} h`)}`,
+          `  downstreamKey: { lifetime: "${Math.floor(life)}h", margin: "${life >= 6 ? "1h" : "10m"}" },`,
+        ]
       : []),
     `  // TODO probe: ${comment(boundary.sink.probe ?? "how can the provider be asked whether it happened?")}`,
     `  execute: async (_payload: { ${keyFields.map((field) => `${field}: string`).join("; ")} }, { idempotencyKey }) => {`,

@@ -14,7 +14,8 @@ export interface KeyCandidate {
 }
 
 const ID = /^(?:id|_id|uuid|key|reference|number|sku)$|(?:Id|ID|_id|Uuid|Key|Reference|Number|Ref)$/;
-const NOT_ID = /^(?:api|secret|publishable|access|client|priceId|price_id|planId|apiKey|accountId|templateId|template_id|channelId|channel)|(?:apiKey|secretKey|accessKey|ApiKey|SecretKey|Token)$/i;
+const NOT_ID =
+  /^(?:api|secret|publishable|access|client|priceId|price_id|planId|apiKey|accountId|templateId|template_id|channelId|channel)|(?:apiKey|secretKey|accessKey|ApiKey|SecretKey|Token)$/i;
 
 /** Ids among the arguments, and ids of the event or job that the retry repeats. Only such that stay the same. */
 export function keyCandidates(evaluator: Evaluator, boundary: Boundary, paths: readonly RetryPath[]): KeyCandidate[] {
@@ -36,8 +37,10 @@ function visit(expr: Expr, add: (expr: Expr) => void, depth: number): void {
   const again = (one: Expr) => visit(one, add, depth + 1);
   switch (expr.k) {
     case "ref":
-    case "member":
-      return add(expr);
+    case "member": {
+      add(expr);
+      return;
+    }
     case "object":
       for (const one of expr.props) again(one.value);
       return;
@@ -47,8 +50,10 @@ function visit(expr: Expr, add: (expr: Expr) => void, depth: number): void {
     case "either":
       for (const one of expr.e) again(one);
       return;
-    case "spread":
-      return again(expr.e);
+    case "spread": {
+      again(expr.e);
+      return;
+    }
     default:
   }
 }

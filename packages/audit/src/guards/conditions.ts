@@ -14,12 +14,19 @@ export function conditionsOf(call: CallFact): Condition[] {
   const around = new Set<Region>();
   for (let region: Region | null = call.region; region; region = region.parent) {
     around.add(region);
-    if ((region.kind === "then" || region.kind === "else") && region.test) decompose(region.test, region.kind === "then", region.start, found);
+    if ((region.kind === "then" || region.kind === "else") && region.test)
+      decompose(region.test, region.kind === "then", region.start, found);
   }
   for (const exit of call.fn.exits) {
     const branch = exit.region;
     if (exit.pos >= call.pos || around.has(branch)) continue;
-    if ((branch.kind !== "then" && branch.kind !== "else") || !branch.test || !branch.parent || !around.has(branch.parent)) continue;
+    if (
+      (branch.kind !== "then" && branch.kind !== "else") ||
+      !branch.test ||
+      !branch.parent ||
+      !around.has(branch.parent)
+    )
+      continue;
     decompose(branch.test, branch.kind !== "then", branch.start, found);
   }
   return found;

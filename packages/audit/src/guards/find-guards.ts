@@ -58,27 +58,39 @@ export class GuardSearch {
     const at = { fn: call.fn, pos: condition.pos };
     // `processed.has(event.id)`
     const direct = condition.expr.k === "call" ? condition.expr.c : null;
-    if (direct && nameOfCall(direct) === "has" && condition.whenPresent === false && direct.args.some((one) => mentionsEventId(one)))
+    if (
+      direct &&
+      nameOfCall(direct) === "has" &&
+      condition.whenPresent === false &&
+      direct.args.some((one) => mentionsEventId(one))
+    )
       return { kind: "event-id", detail: "the event id is looked up in the memory of this process", at };
     for (const { call: origin, fields } of originsOf(this.#evaluator, condition.expr)) {
       if (origin.pos >= call.pos && origin.fn === call.fn) continue;
-      if (isUniqueInsert(origin)) return { kind: "unique-insert", detail: `\`${nameOfCall(origin)}\` tells whether this is the first time`, at };
+      if (isUniqueInsert(origin))
+        return { kind: "unique-insert", detail: `\`${nameOfCall(origin)}\` tells whether this is the first time`, at };
       if (!isLookup(origin)) continue;
-      const field = fields.filter((one) => !/^(?:data|rows?|length|\d+|\[\]|Item|value|result|count)$/.test(one)).at(0) ?? null;
+      const field =
+        fields.filter((one) => !/^(?:data|rows?|length|\d+|\[\]|Item|value|result|count)$/.test(one)).at(0) ?? null;
       const whole = field === null || /^(?:id|_id)$/.test(field);
       if (whole && condition.whenPresent === false && !isErrorName(condition.expr)) {
-        if (origin.args.some((one) => mentionsEventId(one))) return { kind: "event-id", detail: "the event id is looked up before the effect", at };
+        if (origin.args.some((one) => mentionsEventId(one)))
+          return { kind: "event-id", detail: "the event id is looked up before the effect", at };
         return { kind: "state-check", detail: `done only if \`${nameOfCall(origin)}\` finds nothing`, at };
       }
-      if (field !== null && this.#writtenAfter(call, field)) return { kind: "state-check", detail: `\`${field}\` is checked before and written after`, at };
-      if (field !== null && condition.whenPresent === false && MARKER.test(field)) return { kind: "state-check", detail: `done only if \`${field}\` is not set`, at };
+      if (field !== null && this.#writtenAfter(call, field))
+        return { kind: "state-check", detail: `\`${field}\` is checked before and written after`, at };
+      if (field !== null && condition.whenPresent === false && MARKER.test(field))
+        return { kind: "state-check", detail: `done only if \`${field}\` is not set`, at };
     }
     return null;
   }
 
   /** The field that was checked is changed once the effect is done. */
   #writtenAfter(call: CallFact, field: string): boolean {
-    return call.fn.calls.some((one) => one.pos > call.pos && WRITES.test(nameOfCall(one)) && one.args.some((arg) => hasKey(arg, field, 0)));
+    return call.fn.calls.some(
+      (one) => one.pos > call.pos && WRITES.test(nameOfCall(one)) && one.args.some((arg) => hasKey(arg, field, 0)),
+    );
   }
 
   /** `create({ id: event.id })` before the effect: the second time it throws. */
@@ -87,27 +99,42 @@ export class GuardSearch {
       if (one.pos >= call.pos || !one.awaited || !dominates(one, call)) continue;
       const name = nameOfCall(one);
       if (isUniqueInsert(one) && one.args.some((arg) => mentionsEventId(arg)) && this.#isTested(one, call))
-        return { kind: "unique-insert", detail: `\`${name}\` takes the event id before the effect`, at: { fn: call.fn, pos: one.pos } };
+        return {
+          kind: "unique-insert",
+          detail: `\`${name}\` takes the event id before the effect`,
+          at: { fn: call.fn, pos: one.pos },
+        };
       if (/^(?:create|insert|insertOne|save)$/.test(name) && one.args.some((arg) => recordsEvent(arg)))
-        return { kind: "unique-insert", detail: `\`${name}\` records the event id before the effect`, at: { fn: call.fn, pos: one.pos } };
+        return {
+          kind: "unique-insert",
+          detail: `\`${name}\` records the event id before the effect`,
+          at: { fn: call.fn, pos: one.pos },
+        };
     }
     return null;
   }
 
   /** A result that nobody looks at guards nothing; an error that is thrown does. */
   #isTested(insert: CallFact, call: CallFact): boolean {
-    return conditionsOf(call).some((one) => originsOf(this.#evaluator, one.expr).some((origin) => origin.call === insert || origin.call.start <= insert.start && origin.call.end >= insert.end));
+    return conditionsOf(call).some((one) =>
+      originsOf(this.#evaluator, one.expr).some(
+        (origin) => origin.call === insert || (origin.call.start <= insert.start && origin.call.end >= insert.end),
+      ),
+    );
   }
 
   #approvedTool(path: RetryPath): Guard | null {
     const { options, at } = path.context;
-    const option = options ? findOption(this.#evaluator, options, ["needsApproval", "requireApproval", "requiresApproval", "needs_approval"]) : null;
+    const option = options
+      ? findOption(this.#evaluator, options, ["needsApproval", "requireApproval", "requiresApproval", "needs_approval"])
+      : null;
     if (!option || (option.value.k === "lit" && option.value.v === false)) return null;
     return { kind: "approval", detail: "the host asks a person before it runs the tool", at };
   }
 }
 
-const MARKER = /(?:processed|sent|paid|completed|done|notified|charged|refunded|cancell?ed|delivered|handled|executed|fulfilled|synced)(?:_?at|_?on)?$/i;
+const MARKER =
+  /(?:processed|sent|paid|completed|done|notified|charged|refunded|cancell?ed|delivered|handled|executed|fulfilled|synced)(?:_?at|_?on)?$/i;
 const WRITES = /^(?:update|set|upsert|save|insert|patch|put|create|mark|write|hset|findOneAndUpdate|findByIdAndUpdate)/;
 
 function isErrorName(expr: Expr): boolean {

@@ -26,9 +26,24 @@ const OPTIONS_FROM: Record<string, number> = {
 };
 /** Operations with a key of their own. */
 const SPECIAL: Record<string, { names: string[] }> = { "stripe billing.meterEvents.create": { names: ["identifier"] } };
-const KEY_WORDS = ["idempotencyKey", "idempotency_key", "Idempotency-Key", "X-Idempotency-Key", "Resend-Idempotency-Key"];
+const KEY_WORDS = [
+  "idempotencyKey",
+  "idempotency_key",
+  "Idempotency-Key",
+  "X-Idempotency-Key",
+  "Resend-Idempotency-Key",
+];
 const HTTP = new Set(["fetch", "axios", "got", "ky", "ofetch", "superagent", "better-fetch"]);
-const HEADER_NAMES = ["Idempotency-Key", "X-Idempotency-Key", "PayPal-Request-Id", "X-Request-Id", "Idempotency-Token", "X-Payout-Idempotency", "Upstash-Deduplication-Id", "chargebee-idempotency-key"];
+const HEADER_NAMES = [
+  "Idempotency-Key",
+  "X-Idempotency-Key",
+  "PayPal-Request-Id",
+  "X-Request-Id",
+  "Idempotency-Token",
+  "X-Payout-Idempotency",
+  "Upstash-Deduplication-Id",
+  "chargebee-idempotency-key",
+];
 
 /** Finds the idempotency key of a call, in the right place or in one that only looks right. */
 export function findKey(evaluator: Evaluator, boundary: Boundary): FoundKey | null {
@@ -46,11 +61,13 @@ function sdkKey(evaluator: Evaluator, boundary: Boundary): FoundKey | null {
     for (const { expr, index } of args) {
       if (index < from) continue;
       const found = deepOption(evaluator, expr, names, sink.key.place === "body" ? 2 : 1);
-      if (found) return { ...found, place: sink.key.traps?.includes(names[0] ?? "") ? "trap" : "right", name: names[0] ?? "" };
+      if (found)
+        return { ...found, place: sink.key.traps?.includes(names[0] ?? "") ? "trap" : "right", name: names[0] ?? "" };
     }
     if (sink.key.place === "param") {
       const positional = call.args.find((one, index) => index > 0 && isKeyName(one));
-      if (positional) return { value: positional, pos: call.pos, conditional: false, place: "right", name: names[0] ?? "" };
+      if (positional)
+        return { value: positional, pos: call.pos, conditional: false, place: "right", name: names[0] ?? "" };
     }
   }
   for (const { expr } of args) {
@@ -71,7 +88,8 @@ function unwrapped(expr: Expr): Expr[] {
 function deepOption(evaluator: Evaluator, expr: Expr, names: readonly string[], depth: number): Option | null {
   const direct = findOption(evaluator, expr, names);
   if (direct || depth <= 1) return direct;
-  const objects = expr.k === "object" ? [expr] : evaluator.of(expr).flatMap((one) => (one.k === "object" ? [one.e] : []));
+  const objects =
+    expr.k === "object" ? [expr] : evaluator.of(expr).flatMap((one) => (one.k === "object" ? [one.e] : []));
   for (const object of objects)
     for (const prop of object.props) {
       if (prop.key === "...") continue;
@@ -106,7 +124,13 @@ function httpKey(evaluator: Evaluator, boundary: Boundary): FoundKey | null {
   }
   for (const arg of call.args) {
     const body = findOption(evaluator, arg, ["body", "data", "json"])?.value ?? (arg.k === "function" ? null : arg);
-    const found = body ? findOption(evaluator, body, boundary.sink.key.names.filter((one) => !one.includes("-"))) : null;
+    const found = body
+      ? findOption(
+          evaluator,
+          body,
+          boundary.sink.key.names.filter((one) => !one.includes("-")),
+        )
+      : null;
     if (found) return { ...found, place: "right", name: "body" };
   }
   // `axios.create({ headers: { "Idempotency-Key": x } })`: one value for everything that the client sends.
@@ -125,7 +149,13 @@ function findHeader(evaluator: Evaluator, expr: Expr): Option | null {
   if (expr.k !== "ref") return null;
   for (const call of expr.b.file.calls) {
     const { callee, args } = call;
-    if (callee.k !== "member" || (callee.p !== "set" && callee.p !== "append") || callee.o.k !== "ref" || callee.o.b !== expr.b) continue;
+    if (
+      callee.k !== "member" ||
+      (callee.p !== "set" && callee.p !== "append") ||
+      callee.o.k !== "ref" ||
+      callee.o.b !== expr.b
+    )
+      continue;
     const [name, value] = args;
     if (name?.k === "lit" && value && HEADER_NAMES.some((one) => one.toLowerCase() === String(name.v).toLowerCase()))
       return { value, pos: call.pos, conditional: call.region.kind !== "body" };

@@ -34,13 +34,24 @@ export interface KeyState {
 }
 
 /** What protects a call against being made twice, as far as the provider's own key goes. */
-export function keyStateOf(evaluator: Evaluator, graph: CallGraph, boundary: Boundary, paths: readonly RetryPath[]): KeyState {
+export function keyStateOf(
+  evaluator: Evaluator,
+  graph: CallGraph,
+  boundary: Boundary,
+  paths: readonly RetryPath[],
+): KeyState {
   const found = findKey(evaluator, boundary);
   if (!found) return signedPayload(boundary) ?? state("none", "no idempotency key is passed", null, null);
   const at = keyPlace(boundary, found);
   if (found.place === "trap")
-    return state("misplaced", `the key is not where ${boundary.sink.id} reads it${boundary.sink.key.where ? ` (${boundary.sink.key.where})` : ""}`, at, found.value);
-  if (found.place === "client") return state("coarse", "the key is set on the client: one value for all its calls", at, found.value);
+    return state(
+      "misplaced",
+      `the key is not where ${boundary.sink.id} reads it${boundary.sink.key.where ? ` (${boundary.sink.key.where})` : ""}`,
+      at,
+      found.value,
+    );
+  if (found.place === "client")
+    return state("coarse", "the key is set on the client: one value for all its calls", at, found.value);
   return judge(evaluator, graph, boundary, found, paths);
 }
 
@@ -49,28 +60,51 @@ function keyPlace({ call }: Boundary, found: FoundKey): NonNullable<KeyState["at
   return { fn: call.fn, pos: found.pos >= call.start && found.pos <= call.end ? found.pos : call.pos };
 }
 
-function state(kind: KeyKind, detail: string, at: KeyState["at"], expr: Expr | null, omittedBy: CallFact[] = []): KeyState {
+function state(
+  kind: KeyKind,
+  detail: string,
+  at: KeyState["at"],
+  expr: Expr | null,
+  omittedBy: CallFact[] = [],
+): KeyState {
   return { kind, detail, at, expr, omittedBy };
 }
 
-function judge(evaluator: Evaluator, graph: CallGraph, boundary: Boundary, found: FoundKey, paths: readonly RetryPath[]): KeyState {
+function judge(
+  evaluator: Evaluator,
+  graph: CallGraph,
+  boundary: Boundary,
+  found: FoundKey,
+  paths: readonly RetryPath[],
+): KeyState {
   const at = keyPlace(boundary, found);
   // `contentBasedDeduplication: true`: the content is the key.
-  if (found.value.k === "lit" && found.value.v === true) return state("stable", "the provider derives the key from the content", at, found.value);
+  if (found.value.k === "lit" && found.value.v === true)
+    return state("stable", "the provider derives the key from the content", at, found.value);
   const made = ingredientsOf(evaluator, found.value);
   const callers = made.params.size > 0 ? callersOf(evaluator, graph, boundary.call.fn, made, found.value) : null;
   if (made.fresh) {
-    if (callers?.every.length && callers.omitted.length === 0 && isFallback(found.value)) return state("stable", "every caller passes a key", at, found.value);
+    if (callers?.every.length && callers.omitted.length === 0 && isFallback(found.value))
+      return state("stable", "every caller passes a key", at, found.value);
     const inside = paths.find((one) => isInside(made.fresh as NonNullable<Ingredients["fresh"]>, one));
     const what = `the key contains ${made.fresh.what}`;
     if (inside) return state("in-attempt", `${what}, made inside what is repeated`, at, found.value);
     return state("unstable", `${what}: every attempt has a new one`, at, found.value, callers?.omitted ?? []);
   }
   const fresh = callers?.every.find((one) => one.made.fresh);
-  if (fresh?.made.fresh) return state("unstable", `a caller makes the key of ${fresh.made.fresh.what}`, { fn: fresh.call.fn, pos: fresh.call.pos }, found.value);
-  if (!made.data || made.sometimesFixed) return state("coarse", "the key does not depend on what this call is about", at, found.value);
-  if (ignoresLoop(boundary.call, made)) return state("coarse", "the key is the same for every turn of the loop around it", at, found.value);
-  if (callers && callers.omitted.length > 0) return state("optional", "not every caller passes a key", at, found.value, callers.omitted);
+  if (fresh?.made.fresh)
+    return state(
+      "unstable",
+      `a caller makes the key of ${fresh.made.fresh.what}`,
+      { fn: fresh.call.fn, pos: fresh.call.pos },
+      found.value,
+    );
+  if (!made.data || made.sometimesFixed)
+    return state("coarse", "the key does not depend on what this call is about", at, found.value);
+  if (ignoresLoop(boundary.call, made))
+    return state("coarse", "the key is the same for every turn of the loop around it", at, found.value);
+  if (callers && callers.omitted.length > 0)
+    return state("optional", "not every caller passes a key", at, found.value, callers.omitted);
   if (found.conditional || made.absent)
     return state("optional", "the key is passed only if it is there", at, found.value);
   return state("stable", "a key from the data of the call", at, found.value);
@@ -86,7 +120,10 @@ function isInside(fresh: NonNullable<Ingredients["fresh"]>, path: RetryPath): bo
   const { context } = path;
   if (!/^(?:loop|lib|decorator):/.test(context.family)) return false;
   const region = context.region;
-  if (region) return region.fn === fresh.fn ? fresh.pos >= region.start && fresh.pos <= region.end : path.steps.some((one) => one.call.fn === fresh.fn);
+  if (region)
+    return region.fn === fresh.fn
+      ? fresh.pos >= region.start && fresh.pos <= region.end
+      : path.steps.some((one) => one.call.fn === fresh.fn);
   return context.fn === fresh.fn || path.steps.some((one) => one.call.fn === fresh.fn && one.call.fn !== context.at.fn);
 }
 
@@ -96,7 +133,13 @@ interface CallerKeys {
 }
 
 /** Whether the callers of the function around the effect pass what the key is made of. */
-function callersOf(evaluator: Evaluator, graph: CallGraph, fn: FunctionFact, made: Ingredients, key: Expr): CallerKeys | null {
+function callersOf(
+  evaluator: Evaluator,
+  graph: CallGraph,
+  fn: FunctionFact,
+  made: Ingredients,
+  key: Expr,
+): CallerKeys | null {
   const deciding = [...made.params].filter((one) => one.param?.fn === fn);
   const calls = graph.of(fn);
   if (deciding.length === 0 || calls.length === 0) return null;
@@ -106,8 +149,15 @@ function callersOf(evaluator: Evaluator, graph: CallGraph, fn: FunctionFact, mad
     for (const binding of deciding) {
       const index = (binding.param as NonNullable<Binding["param"]>).index - offset;
       const arg = call.args[index];
-      const value = arg && path.length > 0 && path[0] === binding ? (findOption(evaluator, arg, [path[1] as string])?.value ?? null) : (arg ?? null);
-      const opaque = arg !== undefined && value === null && arg.k !== "object" && !evaluator.of(arg).some((one) => one.k === "object");
+      const value =
+        arg && path.length > 0 && path[0] === binding
+          ? (findOption(evaluator, arg, [path[1] as string])?.value ?? null)
+          : (arg ?? null);
+      const opaque =
+        arg !== undefined &&
+        value === null &&
+        arg.k !== "object" &&
+        !evaluator.of(arg).some((one) => one.k === "object");
       if (value === null && opaque) result.every.push({ call, made: ingredientsOf(evaluator, arg) });
       else if (value === null) result.omitted.push(call);
       else {
@@ -152,7 +202,10 @@ function ignoresLoop(call: CallFact, made: Ingredients): boolean {
   // `items.map((item) => send(...))`
   if (fn.kind === "arrow" && fn.parent) {
     const passed: CallFact | undefined = fn.file.calls.find(
-      (one) => one.callee.k === "member" && /^(?:map|forEach|flatMap)$/.test(one.callee.p) && one.args.some((arg) => arg.k === "function" && arg.f === fn),
+      (one) =>
+        one.callee.k === "member" &&
+        /^(?:map|forEach|flatMap)$/.test(one.callee.p) &&
+        one.args.some((arg) => arg.k === "function" && arg.f === fn),
     );
     if (passed) {
       const own = fn;
@@ -163,7 +216,13 @@ function ignoresLoop(call: CallFact, made: Ingredients): boolean {
   return false;
 }
 
-const SIGNED = new Set(["sendRawTransaction", "sendSignedTransaction", "eth.sendSignedTransaction", "broadcastTransaction", "sendAndConfirmRawTransaction"]);
+const SIGNED = new Set([
+  "sendRawTransaction",
+  "sendSignedTransaction",
+  "eth.sendSignedTransaction",
+  "broadcastTransaction",
+  "sendAndConfirmRawTransaction",
+]);
 
 /** A transaction that comes in signed is the same transaction each time; one that is built here is a new one. */
 function signedPayload(boundary: Boundary): KeyState | null {
@@ -171,7 +230,11 @@ function signedPayload(boundary: Boundary): KeyState | null {
   const first = boundary.call.args[0];
   const name = boundary.operation.split(".").at(-1) ?? "";
   const given = first?.k === "ref" && first.b.param !== null;
-  if (SIGNED.has(name) ? given || first?.k !== "ref" : boundary.sink.id === "solana" && name === "sendTransaction" && given)
+  if (
+    SIGNED.has(name)
+      ? given || first?.k !== "ref"
+      : boundary.sink.id === "solana" && name === "sendTransaction" && given
+  )
     return state("signed", "the transaction comes in signed: the chain takes the same bytes once", null, null);
   return null;
 }

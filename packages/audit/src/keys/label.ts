@@ -31,7 +31,12 @@ export function labelOf({ boundary, key, paths, guards, ownGuards }: AuditedBoun
   if (boundary.natural) return "natural";
   const ways = paths.map((one) => guards.get(one.context.family) ?? []);
   const everywhere = (test: (kinds: string[], strong: boolean) => boolean) =>
-    (ways.length === 0 ? [ownGuards] : ways).every((guard) => test(guard.map((one) => one.kind), guard.some(isStrong)));
+    (ways.length === 0 ? [ownGuards] : ways).every((guard) =>
+      test(
+        guard.map((one) => one.kind),
+        guard.some(isStrong),
+      ),
+    );
   if (everywhere((_, strong) => strong)) return "guarded";
   if (everywhere((kinds, strong) => strong || kinds.includes("event-id"))) return "guarded";
   if (everywhere((kinds, strong) => strong || kinds.includes("approval"))) return "human-approval";

@@ -61,14 +61,22 @@ function walk(evaluator: Evaluator, expr: Expr, found: Ingredients, seen: Set<ob
     case "super":
       found.fixed = true;
       return;
-    case "ref":
-      return walkName(evaluator, expr.b, found, seen, depth);
-    case "member":
-      return walkMember(evaluator, expr, found, seen, depth);
-    case "call":
-      return walkCall(evaluator, expr, found, seen, depth);
-    case "either":
-      return walkEither(evaluator, expr, found, seen, depth);
+    case "ref": {
+      walkName(evaluator, expr.b, found, seen, depth);
+      return;
+    }
+    case "member": {
+      walkMember(evaluator, expr, found, seen, depth);
+      return;
+    }
+    case "call": {
+      walkCall(evaluator, expr, found, seen, depth);
+      return;
+    }
+    case "either": {
+      walkEither(evaluator, expr, found, seen, depth);
+      return;
+    }
     case "template":
     case "op":
     case "array":
@@ -77,8 +85,10 @@ function walk(evaluator: Evaluator, expr: Expr, found: Ingredients, seen: Set<ob
     case "object":
       for (const one of expr.props) into(one.value);
       return;
-    case "spread":
-      return into(expr.e);
+    case "spread": {
+      into(expr.e);
+      return;
+    }
     default:
       found.data = true;
   }
@@ -116,7 +126,13 @@ function walkName(evaluator: Evaluator, b: Binding, found: Ingredients, seen: Se
   for (const one of b.sources) walk(evaluator, one, found, seen, depth + 1);
 }
 
-function walkMember(evaluator: Evaluator, expr: Extract<Expr, { k: "member" }>, found: Ingredients, seen: Set<object>, depth: number): void {
+function walkMember(
+  evaluator: Evaluator,
+  expr: Extract<Expr, { k: "member" }>,
+  found: Ingredients,
+  seen: Set<object>,
+  depth: number,
+): void {
   const root = rootOf(expr);
   if (root.k === "this" && root.cls) {
     // What an object was made with stays the same for all its calls, unless a method fills it in.
@@ -130,9 +146,13 @@ function walkMember(evaluator: Evaluator, expr: Extract<Expr, { k: "member" }>, 
   if (root.k === "ref") {
     found.names.add(root.b);
     // A member of a literal object: only that member counts.
-    const member = root.b.sources.length === 1 && root.b.sources[0]?.k === "object" && expr.o === root ? root.b.sources[0] : null;
+    const member =
+      root.b.sources.length === 1 && root.b.sources[0]?.k === "object" && expr.o === root ? root.b.sources[0] : null;
     const prop = member?.k === "object" ? member.props.find((one) => one.key === expr.p) : undefined;
-    if (prop) return walk(evaluator, prop.value, found, seen, depth + 1);
+    if (prop) {
+      walk(evaluator, prop.value, found, seen, depth + 1);
+      return;
+    }
     if (root.b.param) {
       found.data = true;
       found.params.add(root.b);
@@ -157,8 +177,11 @@ function rootOf(expr: Expr): Expr {
 function cutsToPeriod(expr: Extract<Expr, { k: "call" }>): boolean {
   const { callee } = expr.c;
   if (callee.k !== "member") return false;
-  if (callee.p === "slice" || callee.p === "substring" || callee.p === "split") return chainHas(callee.o, /toISOString|toJSON|format/);
-  return /^(?:getFullYear|getMonth|getDate|getUTC(?:FullYear|Month|Date)|toDateString|toLocaleDateString|startOf|format)$/.test(callee.p);
+  if (callee.p === "slice" || callee.p === "substring" || callee.p === "split")
+    return chainHas(callee.o, /toISOString|toJSON|format/);
+  return /^(?:getFullYear|getMonth|getDate|getUTC(?:FullYear|Month|Date)|toDateString|toLocaleDateString|startOf|format)$/.test(
+    callee.p,
+  );
 }
 
 function chainHas(expr: Expr, pattern: RegExp): boolean {
@@ -166,7 +189,13 @@ function chainHas(expr: Expr, pattern: RegExp): boolean {
   return expr.k === "member" && (pattern.test(expr.p) || chainHas(expr.o, pattern));
 }
 
-function walkCall(evaluator: Evaluator, expr: Extract<Expr, { k: "call" }>, found: Ingredients, seen: Set<object>, depth: number): void {
+function walkCall(
+  evaluator: Evaluator,
+  expr: Extract<Expr, { k: "call" }>,
+  found: Ingredients,
+  seen: Set<object>,
+  depth: number,
+): void {
   const { c } = expr;
   if (cutsToPeriod(expr)) {
     found.data = true;
@@ -183,7 +212,8 @@ function walkCall(evaluator: Evaluator, expr: Extract<Expr, { k: "call" }>, foun
     known = true;
     const inner: Ingredients = { ...found, params: new Set(), names: new Set() };
     for (const one of value.f.returns) walk(evaluator, one, inner, seen, depth + 1);
-    if (inner.fresh && !found.fresh) found.fresh = inner.fresh.fn === value.f ? { ...inner.fresh, fn: c.fn, pos: c.pos } : inner.fresh;
+    if (inner.fresh && !found.fresh)
+      found.fresh = inner.fresh.fn === value.f ? { ...inner.fresh, fn: c.fn, pos: c.pos } : inner.fresh;
     if (inner.fixed) found.fixed = true;
     // What the function takes from its parameters is in the arguments here.
     if (inner.data && inner.params.size === 0) found.data = true;
@@ -197,7 +227,13 @@ function walkCall(evaluator: Evaluator, expr: Extract<Expr, { k: "call" }>, foun
   if (!known && c.awaited) found.data = true;
 }
 
-function walkEither(evaluator: Evaluator, expr: Extract<Expr, { k: "either" }>, found: Ingredients, seen: Set<object>, depth: number): void {
+function walkEither(
+  evaluator: Evaluator,
+  expr: Extract<Expr, { k: "either" }>,
+  found: Ingredients,
+  seen: Set<object>,
+  depth: number,
+): void {
   for (const one of expr.op === "&&" ? expr.e.slice(-1) : expr.e) {
     const inner: Ingredients = { ...found, fresh: null, data: false, fixed: false, absent: false };
     walk(evaluator, one, inner, seen, depth + 1);

@@ -16,7 +16,8 @@ const PACKAGES: Record<string, RegExp> = {
 };
 
 /** A function of the project that is named like one of these, and whose body cannot be read. */
-const NAMES = /^(?:uuid(?:v[1467])?|nanoid|generate(?:Uuid|UUID|Id|Nonce|RandomId)|randomId|createId|cuid|ulid|uniqid)$/;
+const NAMES =
+  /^(?:uuid(?:v[1467])?|nanoid|generate(?:Uuid|UUID|Id|Nonce|RandomId)|randomId|createId|cuid|ulid|uniqid)$/;
 
 /** Says what is new at every evaluation: a clock, a random number, a fresh id. Null if the call is none of it. */
 export function freshSource(evaluator: Evaluator, call: CallFact): string | null {
@@ -24,25 +25,49 @@ export function freshSource(evaluator: Evaluator, call: CallFact): string | null
     if (value.k === "global") {
       const path = value.path.join(".");
       if (path === "Date" && call.isNew && call.args.length === 0) return "new Date()";
-      if (path === "Date.now" || path === "performance.now" || path === "Math.random" || path === "process.hrtime" || path === "process.hrtime.bigint")
+      if (
+        path === "Date.now" ||
+        path === "performance.now" ||
+        path === "Math.random" ||
+        path === "process.hrtime" ||
+        path === "process.hrtime.bigint"
+      )
         return `${path}()`;
       if (/(?:^|\.)crypto\.(?:randomUUID|getRandomValues)$/.test(path)) return `${path}()`;
     }
     if (value.k === "ext") {
       const pattern = PACKAGES[value.pkg];
       const path = value.path.join(".") || "default";
-      if (pattern?.test(path)) return `${value.path.at(-1) === "default" || value.path.length === 0 ? value.pkg : value.path.join(".")}()`;
-      if (/^(?:dayjs|moment|luxon|date-fns)$/.test(value.pkg) && call.args.length === 0 && /(?:^default|now|utc)$/.test(path)) return `${value.pkg}()`;
+      if (pattern?.test(path))
+        return `${value.path.at(-1) === "default" || value.path.length === 0 ? value.pkg : value.path.join(".")}()`;
+      if (
+        /^(?:dayjs|moment|luxon|date-fns)$/.test(value.pkg) &&
+        call.args.length === 0 &&
+        /(?:^default|now|utc)$/.test(path)
+      )
+        return `${value.pkg}()`;
       if (value.pkg === "@prisma/client" || value.pkg === "drizzle-orm") continue;
     }
   }
-  const name = call.callee.k === "ref" ? call.callee.b.name : call.callee.k === "member" ? call.callee.p : call.callee.k === "global" ? call.callee.name : "";
-  const isDateMember = call.callee.k === "member" && call.callee.p === "now" && call.callee.o.k === "global" && call.callee.o.name === "Date";
+  const name =
+    call.callee.k === "ref"
+      ? call.callee.b.name
+      : call.callee.k === "member"
+        ? call.callee.p
+        : call.callee.k === "global"
+          ? call.callee.name
+          : "";
+  const isDateMember =
+    call.callee.k === "member" &&
+    call.callee.p === "now" &&
+    call.callee.o.k === "global" &&
+    call.callee.o.name === "Date";
   if (isDateMember) return "Date.now()";
   return NAMES.test(name) && !evaluator.of(call.callee).some((one) => one.k === "function") ? `${name}()` : null;
 }
 
-const ATTEMPT = /^(?:attempts?|attemptNumber|attemptCount|retr(?:y|ies)|retryCount|retryAttempt|tries|tryCount|attemptsMade)$/i;
+const ATTEMPT =
+  /^(?:attempts?|attemptNumber|attemptCount|retr(?:y|ies)|retryCount|retryAttempt|tries|tryCount|attemptsMade)$/i;
 
 /** The counter of the attempts themselves. */
 export function isAttemptCounter(expr: Expr): boolean {

@@ -45,7 +45,8 @@ export function findFiles(root: string): FoundFiles {
     for (const entry of entries) {
       const absolute = join(folder, entry.name);
       if (entry.isSymbolicLink()) {
-        if (SOURCE.test(entry.name)) found.notRead.push({ path: portable(relative(root, absolute)), why: "symbolic link" });
+        if (SOURCE.test(entry.name))
+          found.notRead.push({ path: portable(relative(root, absolute)), why: "symbolic link" });
       } else if (entry.isDirectory()) {
         if (!SKIPPED.has(entry.name) && !(entry.name.startsWith(".") && entry.name.length > 1)) folders.push(absolute);
       } else if (entry.isFile()) addFile(found, portable(relative(root, absolute)), absolute, entry.name);
@@ -63,7 +64,8 @@ function addFile(found: FoundFiles, path: string, absolute: string, name: string
   if (CONFIG.test(name)) found.configs.push({ path, absolute });
   if (!SOURCE.test(name) || DECLARATION.test(name)) return;
   const bytes = statSync(absolute).size;
-  if (bytes > MAX_BYTES) found.notRead.push({ path, why: `${Math.round(bytes / 1e5) / 10} MB: a bundle or data, not source` });
+  if (bytes > MAX_BYTES)
+    found.notRead.push({ path, why: `${Math.round(bytes / 1e5) / 10} MB: a bundle or data, not source` });
   else found.sources.push({ path, absolute });
 }
 

@@ -3,59 +3,99 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { lowerFile } from "../facts/lower-file.ts";
 import type { FileFacts } from "../facts/model.ts";
-import { openFactsCache } from "./facts-cache.ts";
+import { type FactsCache, openFactsCache } from "./facts-cache.ts";
 import { findFiles } from "./find-files.ts";
 import { ModuleResolver } from "./module-resolver.ts";
 import { readJson, readPackages } from "./packages.ts";
-import { classifyPath } from "./path-class.ts";
+import { classifyPath, classOfName, type PathClass } from "./path-class.ts";
 import type { Project } from "./project.ts";
 
 export interface LoadOptions {
   /** Where facts are kept between runs; null keeps none. */
   cacheFolder: string | null;
+  /** Classes that are audited besides production and client. */
+  include?: ReadonlySet<PathClass>;
 }
 
 /** Reads a folder into facts. Nothing in it is executed, its configuration included. */
-export function loadProject(root: string, { cacheFolder }: LoadOptions): Project {
+export function loadProject(root: string, { cacheFolder, include }: LoadOptions): Project {
   const found = findFiles(root);
   const cache = openFactsCache(cacheFolder, root);
-  const files = new Map<string, FileFacts>();
-  const notRead = [...found.notRead];
-  let lines = 0;
-  let cached = 0;
-  for (const { path, absolute } of found.sources) {
-    try {
-      const bytes = readFileSync(absolute);
-      const hash = createHash("sha1").update(bytes).digest("base64");
-      const known = cache.get(path, hash);
-      if (known) cached++;
-      const source = known ? "" : bytes.toString("utf8");
-      if (!known && isMinified(source)) {
-        notRead.push({ path, why: "minified" });
-        continue;
-      }
-      const facts = known ?? lowerFile(path, source, hash);
-      files.set(path, facts);
-      lines += facts.lines;
-      if (facts.syntaxErrors > 0) notRead.push({ path, why: `${facts.syntaxErrors} syntax error(s): read in part` });
-    } catch (error) {
-      notRead.push({ path, why: reasonOf(error) });
+  const packages = readPackages(found.configs);
+  const configured =
+    existsSync(join(root, "tsconfig.json")) || existsSync(join(root, "jsconfig.json")) || packages.length > 0;
+  const sources = new Map(found.sources.map((one) => [one.path, one.absolute]));
+  const resolver = new ModuleResolver(root, new Set(sources.keys()), packages, configured);
+  const reader = new Reader(cache, found.notRead);
+  // Tests, examples and tools are read only where they are audited, or where audited code imports them.
+  const wanted = found.sources.map((one) => one.path).filter((path) => isWanted(classOfName(path), include));
+  const queued = new Set(wanted);
+  for (let path = wanted.pop(); path !== undefined; path = wanted.pop()) {
+    const facts = reader.read(path, sources.get(path) as string);
+    for (const request of facts?.requests ?? []) {
+      const target = resolver.resolve(path, request);
+      if (target === null || queued.has(target)) continue;
+      queued.add(target);
+      wanted.push(target);
     }
   }
-  cache.save([...files.values()], cached);
-  const packages = readPackages(found.configs);
-  const configured = existsSync(join(root, "tsconfig.json")) || existsSync(join(root, "jsconfig.json")) || packages.length > 0;
+  const files = new Map(
+    [...reader.files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)).map((file) => [file.path, file]),
+  );
+  cache.save([...files.values()], reader.cached);
   return {
     root,
     files,
     classes: new Map([...files.values()].map((file) => [file, classifyPath(file)])),
+    skipped: found.sources.length - queued.size,
     packages,
     cronPaths: readCronPaths(found.configs),
-    resolver: new ModuleResolver(root, new Set(files.keys()), packages, configured),
-    notRead,
-    lines,
-    cached,
+    resolver,
+    notRead: reader.notRead,
+    lines: reader.lines,
+    cached: reader.cached,
   };
+}
+
+function isWanted(name: PathClass | null, include: ReadonlySet<PathClass> | undefined): boolean {
+  return name === null || (include?.has(name) ?? false);
+}
+
+/** Reads files one by one, and remembers which ones it could not. */
+class Reader {
+  readonly files: Map<string, FileFacts> = new Map();
+  readonly notRead: Project["notRead"];
+  lines = 0;
+  cached = 0;
+  readonly #cache: FactsCache;
+
+  constructor(cache: FactsCache, notRead: Project["notRead"]) {
+    this.#cache = cache;
+    this.notRead = [...notRead];
+  }
+
+  read(path: string, absolute: string): FileFacts | null {
+    try {
+      const bytes = readFileSync(absolute);
+      const hash = createHash("sha1").update(bytes).digest("base64");
+      const known = this.#cache.get(path, hash);
+      if (known) this.cached++;
+      const source = known ? "" : bytes.toString("utf8");
+      if (!known && isMinified(source)) {
+        this.notRead.push({ path, why: "minified" });
+        return null;
+      }
+      const facts = known ?? lowerFile(path, source, hash);
+      this.files.set(path, facts);
+      this.lines += facts.lines;
+      if (facts.syntaxErrors > 0)
+        this.notRead.push({ path, why: `${facts.syntaxErrors} syntax error(s): read in part` });
+      return facts;
+    } catch (error) {
+      this.notRead.push({ path, why: reasonOf(error) });
+      return null;
+    }
+  }
 }
 
 /** One line of hundreds of characters after the other was not written by a person. */

@@ -81,7 +81,9 @@ export class ModuleResolver {
     const at = (path: string) => this.#file(posix.join(local.folder, path));
     if (sub !== "") return at(sub) ?? at(`src/${sub}`) ?? at(`src/${sub}/index`) ?? at(`lib/${sub}`);
     for (const entry of local.entries) {
-      const found = at(entry) ?? at(entry.replace(/^(?:\.\/)?(?:dist|build|lib|out)\//, "src/").replace(/\.d\.([cm]?)ts$/, ".$1ts"));
+      const found =
+        at(entry) ??
+        at(entry.replace(/^(?:\.\/)?(?:dist|build|lib|out)\//, "src/").replace(/\.d\.([cm]?)ts$/, ".$1ts"));
       if (found) return found;
     }
     return at("src/index") ?? at("index") ?? at("src/main") ?? null;

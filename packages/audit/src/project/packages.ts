@@ -20,7 +20,9 @@ export function readPackages(configs: readonly { path: string; absolute: string 
     packages.push({
       name: typeof json.name === "string" ? json.name : "",
       folder,
-      entries: [json.source, json.main, json.module, json.types].filter((one): one is string => typeof one === "string"),
+      entries: [json.source, json.main, json.module, json.types].filter(
+        (one): one is string => typeof one === "string",
+      ),
       dependencies: new Set(
         [json.dependencies, json.devDependencies, json.peerDependencies].flatMap((one) =>
           one !== null && typeof one === "object" ? Object.keys(one) : [],

@@ -1,4 +1,4 @@
-import type { Binding, ClassFact, Expr, FileFacts, MemberWrite } from "../facts/model.ts";
+import type { Binding, Expr, FileFacts, MemberWrite } from "../facts/model.ts";
 import type { ModuleResolver } from "./module-resolver.ts";
 import type { LocalPackage } from "./packages.ts";
 import type { PathClass } from "./path-class.ts";
@@ -8,6 +8,8 @@ export interface Project {
   root: string;
   files: Map<string, FileFacts>;
   classes: Map<FileFacts, PathClass>;
+  /** Tests, examples and tools that nothing audited needs. */
+  skipped: number;
   packages: LocalPackage[];
   /** Paths of vercel.json crons. */
   cronPaths: string[];
@@ -45,8 +47,7 @@ function rootOf(expr: Expr): Binding | null {
 export function packageOf(project: Project, path: string): LocalPackage | null {
   let best: LocalPackage | null = null;
   for (const one of project.packages)
-    if ((one.folder === "" || path.startsWith(`${one.folder}/`)) && one.folder.length >= (best?.folder.length ?? 0)) best = one;
+    if ((one.folder === "" || path.startsWith(`${one.folder}/`)) && one.folder.length >= (best?.folder.length ?? 0))
+      best = one;
   return best;
 }
-
-export type { ClassFact };

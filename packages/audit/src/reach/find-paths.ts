@@ -30,11 +30,18 @@ interface State {
 }
 
 /** Searches backwards from a call: for every retry family the first, shortest way. */
-export function findPaths(project: Project, graph: CallGraph, contexts: Contexts, from: CallFact): Map<string, RetryPath> {
+export function findPaths(
+  project: Project,
+  graph: CallGraph,
+  contexts: Contexts,
+  from: CallFact,
+): Map<string, RetryPath> {
   const found = new Map<string, RetryPath>();
   const seen = new Set<FunctionFact>();
   const seenHelpers = new Set<FunctionFact>();
-  const queue: State[] = [{ fn: from.fn, region: from.region, steps: [{ call: from, via: "call", label: "" }], helper: false }];
+  const queue: State[] = [
+    { fn: from.fn, region: from.region, steps: [{ call: from, via: "call", label: "" }], helper: false },
+  ];
   const meet = (context: RetryContext, steps: Step[]) => {
     if (!found.has(context.family)) found.set(context.family, { context, steps });
   };
@@ -45,8 +52,10 @@ export function findPaths(project: Project, graph: CallGraph, contexts: Contexts
     const known = state.helper ? seenHelpers : seen;
     if (known.has(state.fn) || state.steps.length > MAX_STEPS) continue;
     known.add(state.fn);
-    for (const context of entriesOf(contexts, state.fn)) if (!state.helper || context.family.startsWith("loop:")) meet(context, state.steps);
-    for (const context of contexts.replaysOf(state.fn, (state.steps.at(-1) as Step).call.pos)) meet(context, state.steps);
+    for (const context of entriesOf(contexts, state.fn))
+      if (!state.helper || context.family.startsWith("loop:")) meet(context, state.steps);
+    for (const context of contexts.replaysOf(state.fn, (state.steps.at(-1) as Step).call.pos))
+      meet(context, state.steps);
     for (const next of outwards(project, graph, contexts, state)) queue.push(next);
   }
   return found;
@@ -80,7 +89,12 @@ function outwards(project: Project, graph: CallGraph, contexts: Contexts, state:
     const throughParam = edge.via === "call" && callsParam(edge.call);
     if (state.helper && !throughParam && !edge.call.args.some(isParam)) continue;
     climbed = true;
-    next.push({ fn: edge.caller, region: edge.call.region, steps: [...steps, step], helper: throughParam || state.helper });
+    next.push({
+      fn: edge.caller,
+      region: edge.call.region,
+      steps: [...steps, step],
+      helper: throughParam || state.helper,
+    });
   }
   // A closure that is stored or returned runs for whoever made it.
   if (!climbed && fn.parent && fn.parent.kind !== "module" && contexts.ofFunction(fn).length === 0 && !state.helper)
@@ -93,6 +107,7 @@ function callsParam(call: CallFact): boolean {
 }
 
 function isParam(expr: CallFact["callee"]): boolean {
-  if (expr.k === "ref") return expr.b.param !== null || expr.b.sources.some((one) => one.k === "member" && isParam(one.o));
+  if (expr.k === "ref")
+    return expr.b.param !== null || expr.b.sources.some((one) => one.k === "member" && isParam(one.o));
   return expr.k === "member" && expr.o.k === "ref" && expr.o.b.param !== null && expr.o.b.type === null;
 }

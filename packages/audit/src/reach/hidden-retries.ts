@@ -25,13 +25,19 @@ const CLIENTS: Record<string, { family: string; off: string[] }> = {
 /** The retries that the client of a boundary makes without being asked. */
 export function hiddenRetries(evaluator: Evaluator, boundary: Boundary): string[] {
   const { sink, made, call } = boundary;
-  const known = CLIENTS[sink.id] ?? (sink.packages.some((one) => one.startsWith("@aws-sdk/")) ? { family: "sdk:aws", off: ["maxAttempts"] } : undefined);
+  const known =
+    CLIENTS[sink.id] ??
+    (sink.packages.some((one) => one.startsWith("@aws-sdk/"))
+      ? { family: "sdk:aws", off: ["maxAttempts"] }
+      : undefined);
   const found: string[] = [];
   if (known && !turnedOff(evaluator, made, known.off)) found.push(known.family);
   if (sink.id === "got" || sink.id === "ky" || sink.id === "ofetch") {
     if (retriesWrites(evaluator, [...call.args, ...(made?.args ?? [])], sink.id)) found.push(`lib:${sink.id}`);
   }
-  if (sink.id === "superagent") for (let next = call.next; next; next = next.next) if (next.callee.k === "member" && next.callee.p === "retry") found.push("lib:superagent");
+  if (sink.id === "superagent")
+    for (let next = call.next; next; next = next.next)
+      if (next.callee.k === "member" && next.callee.p === "retry") found.push("lib:superagent");
   return found;
 }
 
@@ -39,7 +45,9 @@ function turnedOff(evaluator: Evaluator, made: CallFact | null, names: readonly 
   if (!made) return false;
   for (const arg of made.args)
     for (const holder of [arg, findOption(evaluator, arg, ["retryConfig", "retry", "request", "retryOptions"])?.value])
-      for (const name of names) for (const value of optionLiterals(evaluator, holder, name)) if (value === 0 || value === 1 && name === "maxAttempts") return true;
+      for (const name of names)
+        for (const value of optionLiterals(evaluator, holder, name))
+          if (value === 0 || (value === 1 && name === "maxAttempts")) return true;
   return false;
 }
 
@@ -48,9 +56,20 @@ function retriesWrites(evaluator: Evaluator, args: readonly Expr[], sink: string
   for (const arg of args) {
     const retry = findOption(evaluator, arg, ["retry"]);
     if (!retry) continue;
-    if (sink === "ofetch") return evaluator.of(retry.value).some((one) => one.k === "lit" && typeof one.v === "number" && one.v > 0);
+    if (sink === "ofetch")
+      return evaluator.of(retry.value).some((one) => one.k === "lit" && typeof one.v === "number" && one.v > 0);
     const methods = findOption(evaluator, retry.value, ["methods"]);
-    if (methods && evaluator.of(methods.value).some((one) => one.k === "array" && one.e.some((method) => method.k === "lit" && /^(?:post|patch)$/i.test(String(method.v))))) return true;
+    if (
+      methods &&
+      evaluator
+        .of(methods.value)
+        .some(
+          (one) =>
+            one.k === "array" &&
+            one.e.some((method) => method.k === "lit" && /^(?:post|patch)$/i.test(String(method.v))),
+        )
+    )
+      return true;
   }
   return false;
 }

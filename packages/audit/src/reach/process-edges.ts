@@ -8,7 +8,12 @@ import { findOption } from "../values/options.ts";
 import { HOLE, textOf } from "../values/text.ts";
 
 /** Connects processes: a URL with its route, a queue with its worker, a task with its run, an event with its function. */
-export function addProcessEdges(evaluator: Evaluator, graph: CallGraph, contexts: Contexts, boundaries: Iterable<Boundary>): void {
+export function addProcessEdges(
+  evaluator: Evaluator,
+  graph: CallGraph,
+  contexts: Contexts,
+  boundaries: Iterable<Boundary>,
+): void {
   const routes = contexts.addresses.flatMap(({ address, fn }) =>
     address.kind === "route" ? [{ segments: normalizeRoute(address.path).split("/"), fn, path: address.path }] : [],
   );
@@ -38,10 +43,14 @@ function urlsOf(evaluator: Evaluator, boundary: Boundary): string[] {
 function pathOf(url: string): string | null {
   const match = /^(?:https?:\/\/([^/]*))?(.*)$/.exec(url);
   if (!match) return null;
+  const host = match[1] ?? "";
   const rest = (match[2] ?? "").replace(/^\{\}/, "");
   if (!rest.startsWith("/")) return null;
   const segments = normalizeRoute(rest);
-  return segments === "" ? null : segments;
+  if (segments === "") return null;
+  // A host that is written out is somebody else's, unless the path is as particular as one's own.
+  const open = host === "" || host.includes("{}") || /^(?:localhost|127\.|\[::1\])/.test(host);
+  return open || (segments.startsWith("api/") && segments.split("/").length >= 3) ? segments : null;
 }
 
 interface Route {
@@ -83,7 +92,8 @@ function linkJobs(
     if (name && name !== HOLE) names.add(name);
   }
   for (const { address, fn } of contexts.addresses) {
-    const name = address.kind === "task" ? address.id : address.kind === "queue" || address.kind === "event" ? address.name : null;
+    const name =
+      address.kind === "task" ? address.id : address.kind === "queue" || address.kind === "event" ? address.name : null;
     if (name !== null && names.has(name)) link(fn, `${address.kind} ${name}`);
   }
 }

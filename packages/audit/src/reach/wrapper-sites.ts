@@ -39,7 +39,8 @@ export function findWrapperSites(
             if (!contexts.registrations.has(edge.call)) next.push(edge.caller);
             continue;
           }
-          if (!sites.has(edge.call) && !isDispatch(graph, edge.call)) sites.set(edge.call, { call: edge.call, boundary, distance });
+          if (!sites.has(edge.call) && !isDispatch(graph, edge.call))
+            sites.set(edge.call, { call: edge.call, boundary, distance });
           next.push(edge.caller);
         }
       }

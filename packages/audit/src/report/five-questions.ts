@@ -32,19 +32,30 @@ function keyed(_: Analysis, one: AuditedBoundary): Partly {
   const proof = placeAt(one.key.at ?? atCall(one.boundary.call));
   const protection = labelOf(one);
   if (protection === "key" || protection === "signed-payload") return { answer: "yes", because: one.key.detail, proof };
-  if (protection === "natural") return { answer: "yes", because: "it needs none: repeated, it comes out the same", proof };
+  if (protection === "natural")
+    return { answer: "yes", because: "it needs none: repeated, it comes out the same", proof };
   return { answer: "no", because: one.key.detail, proof };
 }
 
 function stops(_: Analysis, one: AuditedBoundary): Partly {
   const automatic = one.paths.filter((path) => weightOf(path) >= 2);
   const endless = automatic.find((path) => path.context.attempts === Number.POSITIVE_INFINITY);
-  if (endless) return { answer: "no", because: `${endless.context.family} has no limit`, proof: placeAt(endless.context.at) };
+  if (endless)
+    return { answer: "no", because: `${endless.context.family} has no limit`, proof: placeAt(endless.context.at) };
   if (automatic.length === 0) return { answer: "yes", because: "nothing found that repeats it by itself", proof: null };
   const unsaid = automatic.find((path) => path.context.attempts === null);
-  if (unsaid) return { answer: "unknown", because: `the limit of ${unsaid.context.family} is not in the sources`, proof: placeAt(unsaid.context.at) };
+  if (unsaid)
+    return {
+      answer: "unknown",
+      because: `the limit of ${unsaid.context.family} is not in the sources`,
+      proof: placeAt(unsaid.context.at),
+    };
   const first = automatic[0];
-  return { answer: "yes", because: `at most ${first?.context.attempts} attempts`, proof: first ? placeAt(first.context.at) : null };
+  return {
+    answer: "yes",
+    because: `at most ${first?.context.attempts} attempts`,
+    proof: first ? placeAt(first.context.at) : null,
+  };
 }
 
 function once(_: Analysis, one: AuditedBoundary): Partly {
@@ -62,7 +73,9 @@ function sorted(_: Analysis, one: AuditedBoundary): Partly {
   for (let region: Region | null = call.region; region; region = region.parent) {
     const handler = region.kind === "try" ? region.handler : null;
     if (!handler) continue;
-    const looks = call.fn.exits.some((exit) => decidesIn(exit.region, handler)) || call.fn.calls.some((other) => decidesIn(other.region, handler));
+    const looks =
+      call.fn.exits.some((exit) => decidesIn(exit.region, handler)) ||
+      call.fn.calls.some((other) => decidesIn(other.region, handler));
     const proof = placeAt({ fn: call.fn, pos: handler.start });
     return looks
       ? { answer: "yes", because: "the catch decides by the error", proof }
@@ -74,12 +87,14 @@ function sorted(_: Analysis, one: AuditedBoundary): Partly {
 function decidesIn(from: Region, handler: Region): boolean {
   let inside: Region | null = from;
   let decides = false;
-  for (; inside && inside !== handler; inside = inside.parent) if (inside.test && mentionsCaught(inside.test)) decides = true;
+  for (; inside && inside !== handler; inside = inside.parent)
+    if (inside.test && mentionsCaught(inside.test)) decides = true;
   return inside === handler && decides;
 }
 
 function mentionsCaught(expr: Expr): boolean {
-  if (expr.k === "ref") return expr.b.kind === "catch" || expr.b.sources.some((one) => one.k === "member" && mentionsCaught(one.o));
+  if (expr.k === "ref")
+    return expr.b.kind === "catch" || expr.b.sources.some((one) => one.k === "member" && mentionsCaught(one.o));
   if (expr.k === "member") return mentionsCaught(expr.o);
   if (expr.k === "op" || expr.k === "either") return expr.e.some(mentionsCaught);
   return expr.k === "call" && (mentionsCaught(expr.c.callee) || expr.c.args.some(mentionsCaught));
@@ -89,10 +104,22 @@ function logged(analysis: Analysis, one: AuditedBoundary): Partly {
   const { call } = one.boundary;
   const receipt = [...one.guards.values()].flat().find((guard) => guard.kind === "onceguard");
   if (receipt) return { answer: "yes", because: "Onceguard keeps a receipt", proof: placeAt(receipt.at) };
-  const local = new Set<CallFact>(analysis.boundaries.filter((other) => other.boundary.local).map((other) => other.boundary.call));
+  const local = new Set<CallFact>(
+    analysis.boundaries.filter((other) => other.boundary.local).map((other) => other.boundary.call),
+  );
   const before = call.fn.calls.find((other) => local.has(other) && other.pos < call.pos);
-  if (before) return { answer: "unknown", because: "something is written before it; what, the sources do not tell", proof: placeAt(atCall(before)) };
+  if (before)
+    return {
+      answer: "unknown",
+      because: "something is written before it; what, the sources do not tell",
+      proof: placeAt(atCall(before)),
+    };
   const after = call.fn.calls.find((other) => local.has(other) && other.pos > call.pos);
-  if (after) return { answer: "no", because: "it is written only after the effect: a crash in between leaves nothing", proof: placeAt(atCall(after)) };
+  if (after)
+    return {
+      answer: "no",
+      because: "it is written only after the effect: a crash in between leaves nothing",
+      proof: placeAt(atCall(after)),
+    };
   return { answer: "no", because: "nothing is written next to it", proof: null };
 }

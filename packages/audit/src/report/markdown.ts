@@ -19,14 +19,25 @@ export function toMarkdown(report: Report): string {
     "",
     table(
       ["operation", "where", "weight", "protection", "key is kept"],
-      outside.map((one) => [code(one.name), code(`${one.place.path}:${one.place.line}`), one.tier, one.protection, markdown(one.keyLifetime)]),
+      outside.map((one) => [
+        code(one.name),
+        code(`${one.place.path}:${one.place.line}`),
+        one.tier,
+        one.protection,
+        markdown(one.keyLifetime),
+      ]),
     ),
     "## What repeats it",
     "",
     table(
       ["operation", "where", "repeated by", "by itself"],
       outside.flatMap((one) =>
-        one.paths.map((path) => [code(one.name), code(`${one.place.path}:${one.place.line}`), code(path.label), path.weight >= 3 ? "yes" : path.weight === 2 ? "sometimes" : "when asked again"]),
+        one.paths.map((path) => [
+          code(one.name),
+          code(`${one.place.path}:${one.place.line}`),
+          code(path.label),
+          path.weight >= 3 ? "yes" : path.weight === 2 ? "sometimes" : "when asked again",
+        ]),
       ),
     ),
     "## Five questions before production",
@@ -79,7 +90,12 @@ function questions(row: BoundaryRow): string {
     "",
     table(
       ["question", "answer", "because", "proof"],
-      row.answers.map((one) => [one.question, one.answer, markdown(one.because), one.proof ? code(`${one.proof.path}:${one.proof.line}`) : ""]),
+      row.answers.map((one) => [
+        one.question,
+        one.answer,
+        markdown(one.because),
+        one.proof ? code(`${one.proof.path}:${one.proof.line}`) : "",
+      ]),
     ),
   ].join("\n");
 }
@@ -87,12 +103,20 @@ function questions(row: BoundaryRow): string {
 function coverage(report: Report): string {
   const { classes, audited, notRead } = report.coverage;
   const lines = [
-    `- files by purpose: ${Object.entries(classes).map(([name, count]) => `${name} ${count}`).join(", ")}; audited: ${audited.join(", ")}`,
+    `- files by purpose: ${Object.entries(classes)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ")}; audited: ${audited.join(", ")}`,
     `- catalogue: effects of ${report.catalogue.sinks}, retries of ${report.catalogue.retries}`,
     ...notRead.slice(0, 50).map((one) => `- not read: ${code(one.path)} (${markdown(one.why)})`),
   ];
   if (notRead.length > 50) lines.push(`- and ${notRead.length - 50} more`);
-  if (report.accepted.length > 0) lines.push(...report.accepted.map(({ finding, why }) => `- accepted: ${finding.rule} ${code(`${finding.place.path}:${finding.place.line}`)} (${markdown(why)})`));
+  if (report.accepted.length > 0)
+    lines.push(
+      ...report.accepted.map(
+        ({ finding, why }) =>
+          `- accepted: ${finding.rule} ${code(`${finding.place.path}:${finding.place.line}`)} (${markdown(why)})`,
+      ),
+    );
   return lines.join("\n");
 }
 

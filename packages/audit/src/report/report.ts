@@ -27,6 +27,8 @@ export interface Coverage {
   lines: number;
   milliseconds: number;
   cached: number;
+  /** Tests, examples and tools that were left out. */
+  skipped: number;
   classes: Record<string, number>;
   audited: PathClass[];
   notRead: { path: string; why: string }[];
@@ -63,6 +65,7 @@ export function buildReport(
       lines: project.lines,
       milliseconds: Math.round(rest.milliseconds),
       cached: project.cached,
+      skipped: project.skipped,
       classes,
       audited: rest.audited,
       notRead: project.notRead,
@@ -87,7 +90,8 @@ function rowOf(analysis: Analysis, one: AuditedBoundary): BoundaryRow {
     tier: boundary.tier,
     protection: labelOf(one),
     key: key.detail,
-    keyLifetime: place === "none" ? "takes no key" : (retention ?? (lifetimeHours ? `${lifetimeHours} h` : "not documented")),
+    keyLifetime:
+      place === "none" ? "takes no key" : (retention ?? (lifetimeHours ? `${lifetimeHours} h` : "not documented")),
     paths: one.paths.map((path) => ({
       family: path.context.family,
       label: describe(path),

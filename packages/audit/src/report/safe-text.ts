@@ -1,10 +1,11 @@
 /** Text of the target, made harmless: names of files and functions may hold terminal escapes or markup. */
 
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+/** Control characters, and those that turn the direction of text. */
+const HIDDEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /** For a terminal: control characters become visible. */
 export function plain(text: string): string {
-  return text.replace(CONTROL, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
+  return text.replace(HIDDEN, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 }
 
 export function html(text: string): string {
@@ -15,7 +16,9 @@ const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;
 
 /** For Markdown: nothing becomes a link, markup or a table cell. */
 export function markdown(text: string): string {
-  return plain(text).replace(/[\\`*_{}[\]<>()#+!|~]/g, (one) => (one === "<" ? "&lt;" : one === ">" ? "&gt;" : `\\${one}`));
+  return plain(text).replace(/[\\`*_{}[\]<>()#+!|~]/g, (one) =>
+    one === "<" ? "&lt;" : one === ">" ? "&gt;" : `\\${one}`,
+  );
 }
 
 /** For a code span: backticks would end it. */

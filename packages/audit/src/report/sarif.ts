@@ -15,7 +15,9 @@ const SCORES: Record<Severity, string> = { critical: "9.0", high: "7.5", medium:
 
 /** SARIF 2.1.0, with the way from the retry to the effect as a code flow. */
 export function toSarif(report: Report, version: string): string {
-  const used = RULES.filter((rule) => [...report.findings, ...report.accepted.map((one) => one.finding)].some((one) => one.rule === rule.id));
+  const used = RULES.filter((rule) =>
+    [...report.findings, ...report.accepted.map((one) => one.finding)].some((one) => one.rule === rule.id),
+  );
   const log = {
     $schema: "https://json.schemastore.org/sarif-2.1.0.json",
     version: "2.1.0",
@@ -28,7 +30,10 @@ export function toSarif(report: Report, version: string): string {
             informationUri: "https://github.com/onceguard/onceguard",
             rules: used.map((rule) => ({
               id: rule.id,
-              name: rule.title.replace(/[^A-Za-z0-9]+(.)?/g, (_, next: string | undefined) => next?.toUpperCase() ?? ""),
+              name: rule.title.replace(
+                /[^A-Za-z0-9]+(.)?/g,
+                (_, next: string | undefined) => next?.toUpperCase() ?? "",
+              ),
               shortDescription: { text: rule.title },
               fullDescription: { text: rule.why },
               helpUri: docsUrl(rule.id),
@@ -78,7 +83,11 @@ function result(finding: Finding, rules: readonly { id: string }[]): Record<stri
     message: { text: `${finding.message}. Missing: ${finding.missing}. Fix: ${finding.fixes.join("; or ")}.` },
     locations: [location(finding.place)],
     partialFingerprints: { "onceguard/v1": finding.fingerprint },
-    properties: { severity: finding.severity, "security-severity": SCORES[finding.severity], families: finding.families },
+    properties: {
+      severity: finding.severity,
+      "security-severity": SCORES[finding.severity],
+      families: finding.families,
+    },
     // From what repeats it to the effect, as a reader follows it.
     ...(finding.flow.length > 0
       ? { codeFlows: [{ threadFlows: [{ locations: finding.flow.toReversed().map(flowLocation) }] }] }

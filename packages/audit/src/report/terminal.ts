@@ -19,7 +19,9 @@ export function toTerminal(report: Report, { color, all }: TerminalOptions): str
     lines.push(
       `${paint(COLORS[one.severity], one.severity.padEnd(8))} ${one.rule} ${plain(one.place.path)}:${one.place.line}  ${plain(one.message)}${paint("2", ` | missing: ${plain(one.missing)} | fix: ${plain(one.fixes[0] ?? "")}`)}`,
     );
-    if (all) for (const step of one.flow) lines.push(paint("2", `           ${plain(step.place.path)}:${step.place.line} ${plain(step.text)}`));
+    if (all)
+      for (const step of one.flow)
+        lines.push(paint("2", `           ${plain(step.place.path)}:${step.place.line} ${plain(step.text)}`));
   }
   if (shown.length > 0) lines.push("");
   for (const note of report.notes) lines.push(`note: ${plain(note)}`);
@@ -38,7 +40,7 @@ function summary(report: Report, hidden: number): string[] {
   ];
   if (hidden > 0) lines.push(`${hidden} of low weight are not shown: --all shows them.`);
   if (report.accepted.length > 0) lines.push(`${report.accepted.length} accepted before are not shown.`);
-  if (coverage.notRead.length > 0) lines.push(`${coverage.notRead.length} files were not read, or in part: --json lists them.`);
+  if (coverage.notRead.length > 0)
+    lines.push(`${coverage.notRead.length} files were not read, or in part: --json lists them.`);
   return lines;
 }
-

@@ -18,9 +18,17 @@ export function evaluate(analysis: Analysis, options: EvaluateOptions): Finding[
   const drafts: Draft[] = [];
   for (const one of analysis.boundaries) {
     if (one.boundary.local) drafts.push(...localRules(one, options.localState));
-    else drafts.push(...keyRules(one), ...pathRules(one), ...surroundingRules(analysis.evaluator, one, analysis.boundaries));
+    else
+      drafts.push(
+        ...keyRules(one),
+        ...pathRules(one),
+        ...surroundingRules(analysis.evaluator, one, analysis.boundaries),
+      );
   }
-  drafts.push(...annotationRules(analysis.evaluator, analysis.boundaries), ...unknownClients(analysis, options.classes));
+  drafts.push(
+    ...annotationRules(analysis.evaluator, analysis.boundaries),
+    ...unknownClients(analysis, options.classes),
+  );
   return number(drafts).sort(byWeight);
 }
 

@@ -68,7 +68,9 @@ export function finish(draft: Draft, ordinal: number): Finding {
     missing: draft.missing,
     fixes: draft.fixes,
     flow: draft.path ? flowOf(draft.path) : [],
-    families: draft.one ? [...new Set([...draft.one.paths.map((path) => path.context.family), ...draft.one.hidden])] : [],
+    families: draft.one
+      ? [...new Set([...draft.one.paths.map((path) => path.context.family), ...draft.one.hidden])]
+      : [],
     fingerprint: createHash("sha256").update(identity).digest("hex").slice(0, 16),
     boundary: draft.one,
   };
@@ -87,7 +89,14 @@ export function nameOfFunction(fn: FunctionFact): string {
 function flowOf(path: RetryPath): FlowStep[] {
   const steps: FlowStep[] = path.steps.map((step, index) => ({
     place: placeAt(atCall(step.call)),
-    text: index === 0 ? "the effect" : step.via === "process" ? `reached over ${step.label}` : step.via === "callback" ? "passed as a callback" : "called from here",
+    text:
+      index === 0
+        ? "the effect"
+        : step.via === "process"
+          ? `reached over ${step.label}`
+          : step.via === "callback"
+            ? "passed as a callback"
+            : "called from here",
   }));
   steps.push({ place: placeAt(path.context.at), text: `repeated by ${describe(path)}` });
   return steps;

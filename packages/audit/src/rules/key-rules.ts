@@ -11,19 +11,49 @@ export function keyRules(one: AuditedBoundary): Draft[] {
   const name = nameOf(boundary);
   const weight = heaviest(paths);
   const worst = paths.toSorted((a, b) => weightOf(b) - weightOf(a))[0] ?? null;
-  const base = { at: key.at ?? atCall(boundary.call), path: worst, one, subject: boundary.operation, fixes: fixesFor(boundary) };
+  const base = {
+    at: key.at ?? atCall(boundary.call),
+    path: worst,
+    one,
+    subject: boundary.operation,
+    fixes: fixesFor(boundary),
+  };
   const severity = severityOf(one, Math.max(weight, 1));
   switch (key.kind) {
     case "unstable":
     case "in-attempt": {
       const queue = boundary.kind === "job-enqueue";
       const rule = queue ? "DUP022" : key.kind === "in-attempt" ? "DUP003" : "DUP002";
-      return [{ ...base, rule, severity: paths.length === 0 ? lower(severity) : severity, message: `${name}: ${key.detail}`, missing: "a key that stays the same for every attempt" }];
+      return [
+        {
+          ...base,
+          rule,
+          severity: paths.length === 0 ? lower(severity) : severity,
+          message: `${name}: ${key.detail}`,
+          missing: "a key that stays the same for every attempt",
+        },
+      ];
     }
     case "coarse":
-      return [{ ...base, rule: "DUP004", severity: severityOf(one, Math.max(weight, 2)), message: `${name}: ${key.detail}`, missing: "a key that differs between operations" }];
+      return [
+        {
+          ...base,
+          rule: "DUP004",
+          severity: severityOf(one, Math.max(weight, 2)),
+          message: `${name}: ${key.detail}`,
+          missing: "a key that differs between operations",
+        },
+      ];
     case "misplaced":
-      return [{ ...base, rule: "DUP005", severity, message: `${name}: ${key.detail}`, missing: "the key in the place the provider reads" }];
+      return [
+        {
+          ...base,
+          rule: "DUP005",
+          severity,
+          message: `${name}: ${key.detail}`,
+          missing: "the key in the place the provider reads",
+        },
+      ];
     case "optional":
       return omitted(one, worst);
     case "stable":
@@ -41,7 +71,19 @@ function omitted(one: AuditedBoundary, path: RetryPath | null): Draft[] {
   const severity = severityOf(one, heaviest(paths));
   const fixes = ["pass the key here too, made from the record and the action", ...fixesFor(boundary).slice(-1)];
   if (key.omittedBy.length === 0)
-    return [{ rule: "DUP006", severity: lower(severity), at: key.at ?? atCall(boundary.call), path, one, subject: boundary.operation, fixes, message: `${name}: ${key.detail}`, missing: "a key in every case" }];
+    return [
+      {
+        rule: "DUP006",
+        severity: lower(severity),
+        at: key.at ?? atCall(boundary.call),
+        path,
+        one,
+        subject: boundary.operation,
+        fixes,
+        message: `${name}: ${key.detail}`,
+        missing: "a key in every case",
+      },
+    ];
   return key.omittedBy.slice(0, MAX_SITES).map((call) => ({
     rule: "DUP006",
     severity,
@@ -93,7 +135,10 @@ function shortLived(one: AuditedBoundary): Draft[] {
       subject: boundary.operation,
       message: `${nameOf(boundary)}: the provider keeps the key for ${hours(life)}, and ${describe(path)} repeats ${spoken}`,
       missing: "a memory that lasts as long as the retries",
-      fixes: ["remember the event or job as done in your own database, before the key is forgotten", "run it through Onceguard with downstreamKey.lifetime: receipts do not expire with the key"],
+      fixes: [
+        "remember the event or job as done in your own database, before the key is forgotten",
+        "run it through Onceguard with downstreamKey.lifetime: receipts do not expire with the key",
+      ],
     },
   ];
 }

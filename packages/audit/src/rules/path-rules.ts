@@ -23,7 +23,17 @@ export function pathRules(one: AuditedBoundary): Draft[] {
 }
 
 /** What says most about what to do, at the same weight: the pause and the step before the tool, the loop before the route. */
-const ORDER = [/^langgraph:interrupt/, /^loop:|^lib:|^decorator:/, /^webhook:/, /^(?:queue|event|lambda):/, /^job:/, /:(?:step|workflow|activity|run)$|^hatchet|^medusa|^azure/, /^tool:|^langgraph:|^langchain:/, /^cron:/, /^entry:/];
+const ORDER = [
+  /^langgraph:interrupt/,
+  /^loop:|^lib:|^decorator:/,
+  /^webhook:/,
+  /^(?:queue|event|lambda):/,
+  /^job:/,
+  /:(?:step|workflow|activity|run)$|^hatchet|^medusa|^azure/,
+  /^tool:|^langgraph:|^langchain:/,
+  /^cron:/,
+  /^entry:/,
+];
 
 function mostTelling(paths: readonly RetryPath[]): RetryPath | null {
   const rank = (path: RetryPath) => {
@@ -43,25 +53,82 @@ function draftFor(one: AuditedBoundary, path: RetryPath, protection: Protection)
   if (protection === "state-check") {
     const guard = [...one.guards.values()].flat().find((candidate) => candidate.kind === "state-check");
     if (weight < 1) return null;
-    return { ...base, rule: "DUP014", severity: lower(severity), message: `${name} is repeated by ${describe(path)} and protected by a check only: ${guard?.detail ?? "state is read before"}`, missing: "an atomic claim before the effect" };
+    return {
+      ...base,
+      rule: "DUP014",
+      severity: lower(severity),
+      message: `${name} is repeated by ${describe(path)} and protected by a check only: ${guard?.detail ?? "state is read before"}`,
+      missing: "an atomic claim before the effect",
+    };
   }
   if (protection === "human-approval")
-    return weight < 2 ? null : { ...base, rule: "DUP012", severity: lower(severity, 2), message: `${name}: a person approves it once, and ${describe(path)} may still run it again afterwards`, missing: "a receipt of what was approved and done" };
+    return weight < 2
+      ? null
+      : {
+          ...base,
+          rule: "DUP012",
+          severity: lower(severity, 2),
+          message: `${name}: a person approves it once, and ${describe(path)} may still run it again afterwards`,
+          missing: "a receipt of what was approved and done",
+        };
   if (boundary.sink.kind === "tool-dispatch" && !family.startsWith("langgraph:interrupt"))
-    return { ...base, rule: "DUP091", severity: lower(severity), message: `which tool runs here is decided at run time, and ${describe(path)} repeats it`, missing: "a guard around every tool that writes" };
+    return {
+      ...base,
+      rule: "DUP091",
+      severity: lower(severity),
+      message: `which tool runs here is decided at run time, and ${describe(path)} repeats it`,
+      missing: "a guard around every tool that writes",
+    };
   if (boundary.sink.kind === "chain-tx" && /^(?:loop|lib|tool|job|queue|langgraph)/.test(family))
-    return { ...base, rule: "DUP021", severity, message: `${name} builds a new transaction each time, and ${describe(path)} repeats it`, missing: "one signed transaction that is sent again" };
+    return {
+      ...base,
+      rule: "DUP021",
+      severity,
+      message: `${name} builds a new transaction each time, and ${describe(path)} repeats it`,
+      missing: "one signed transaction that is sent again",
+    };
   const rule = ruleFor(path);
-  return { ...base, rule: rule.id, severity: rule.id === "DUP010" ? severityOf(one, 3) : severity, message: `${name} ${rule.text(path)}`, missing: rule.missing };
+  return {
+    ...base,
+    rule: rule.id,
+    severity: rule.id === "DUP010" ? severityOf(one, 3) : severity,
+    message: `${name} ${rule.text(path)}`,
+    missing: rule.missing,
+  };
 }
 
 function ruleFor(path: RetryPath): { id: string; text: (path: RetryPath) => string; missing: string } {
   const { family, role } = path.context;
-  if (family === "langgraph:interrupt-replay") return { id: "DUP011", text: () => "runs before interrupt(): every resume runs it again", missing: "the effect after the interrupt, or a guard" };
-  if (role === "function") return { id: "DUP010", text: (one) => `stands outside a step of ${describe(one)}: it runs again at every step`, missing: "a step around it, and a key" };
-  if (family.startsWith("webhook:")) return { id: "DUP008", text: (one) => `runs for every delivery of ${describe(one)}: ${retryFamily(family).default}`, missing: "a record of the event id before the effect" };
-  if (/^(?:job|queue|event|lambda):/.test(family)) return { id: "DUP009", text: (one) => `runs for every delivery of ${describe(one)}: ${retryFamily(family).default}`, missing: "a record of the job or message id before the effect" };
-  if (/^(?:tool|langgraph|langchain):/.test(family)) return { id: "DUP012", text: (one) => `is a tool call of ${describe(one)}: a model that sees an error calls it again`, missing: "a guard, or a key from the arguments" };
+  if (family === "langgraph:interrupt-replay")
+    return {
+      id: "DUP011",
+      text: () => "runs before interrupt(): every resume runs it again",
+      missing: "the effect after the interrupt, or a guard",
+    };
+  if (role === "function")
+    return {
+      id: "DUP010",
+      text: (one) => `stands outside a step of ${describe(one)}: it runs again at every step`,
+      missing: "a step around it, and a key",
+    };
+  if (family.startsWith("webhook:"))
+    return {
+      id: "DUP008",
+      text: (one) => `runs for every delivery of ${describe(one)}: ${retryFamily(family).default}`,
+      missing: "a record of the event id before the effect",
+    };
+  if (/^(?:job|queue|event|lambda):/.test(family))
+    return {
+      id: "DUP009",
+      text: (one) => `runs for every delivery of ${describe(one)}: ${retryFamily(family).default}`,
+      missing: "a record of the job or message id before the effect",
+    };
+  if (/^(?:tool|langgraph|langchain):/.test(family))
+    return {
+      id: "DUP012",
+      text: (one) => `is a tool call of ${describe(one)}: a model that sees an error calls it again`,
+      missing: "a guard, or a key from the arguments",
+    };
   return { id: "DUP001", text: (one) => `is repeated by ${describe(one)}`, missing: "an idempotency key" };
 }
 

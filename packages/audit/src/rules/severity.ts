@@ -24,12 +24,25 @@ export function heaviest(paths: readonly RetryPath[]): number {
 }
 
 /** Kinds where a duplicate costs work, not money or trust; and HTTP calls of which only the method is known. */
-const MILD = new Set(["fs-write", "exec", "llm-job", "job-enqueue", "tool-dispatch", "http-write", "doc", "infra", "db-write", "cache-write", "browser"]);
+const MILD = new Set([
+  "fs-write",
+  "exec",
+  "llm-job",
+  "job-enqueue",
+  "tool-dispatch",
+  "http-write",
+  "doc",
+  "infra",
+  "db-write",
+  "cache-write",
+  "browser",
+]);
 
 /** Severity by what is at stake and by how surely it is repeated. */
 export function severityOf(one: AuditedBoundary, weight: number): Severity {
   const { tier, kind } = one.boundary;
-  if (tier === "irreversible") return weight >= 3 ? "critical" : weight === 2 ? "high" : weight === 1 ? "medium" : "low";
+  if (tier === "irreversible")
+    return weight >= 3 ? "critical" : weight === 2 ? "high" : weight === 1 ? "medium" : "low";
   if (MILD.has(kind)) return weight >= 2 ? "medium" : "low";
   return weight >= 3 ? "high" : weight === 2 ? "medium" : "low";
 }

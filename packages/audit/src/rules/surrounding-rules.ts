@@ -21,7 +21,9 @@ export function surroundingRules(evaluator: Evaluator, one: AuditedBoundary, all
 /** The function has made another effect before, and the same retry repeats both. */
 function secondEffect(one: AuditedBoundary, all: readonly AuditedBoundary[]): Draft[] {
   const { boundary } = one;
-  const path = one.paths.find((candidate) => weightOf(candidate) >= 2 && candidate.steps.length === 1) ?? one.paths.find((candidate) => weightOf(candidate) >= 2);
+  const path =
+    one.paths.find((candidate) => weightOf(candidate) >= 2 && candidate.steps.length === 1) ??
+    one.paths.find((candidate) => weightOf(candidate) >= 2);
   if (!path || boundary.tier !== "irreversible") return [];
   const first = all.find(
     (other) =>
@@ -46,7 +48,10 @@ function secondEffect(one: AuditedBoundary, all: readonly AuditedBoundary[]): Dr
       subject: `${first.boundary.operation}+${boundary.operation}`,
       message: `${nameOf(boundary)} comes after ${nameOf(first.boundary)} (line ${line}) in one unit that ${describe(path)} repeats: if this fails, that happens again`,
       missing: "a unit of its own for each effect",
-      fixes: ["give each effect its own step or job, with a key of its own", "two Onceguard actions: what was done is replayed, what was not is tried"],
+      fixes: [
+        "give each effect its own step or job, with a key of its own",
+        "two Onceguard actions: what was done is replayed, what was not is tried",
+      ],
     },
   ];
 }
@@ -55,20 +60,45 @@ function secondEffect(one: AuditedBoundary, all: readonly AuditedBoundary[]): Dr
 function exclusive(a: CallFact, b: CallFact): boolean {
   const branches = (call: CallFact) => {
     const found: Region[] = [];
-    for (let at: Region | null = call.region; at; at = at.parent) if (at.kind === "then" || at.kind === "else" || at.kind === "case") found.push(at);
+    for (let at: Region | null = call.region; at; at = at.parent)
+      if (at.kind === "then" || at.kind === "else" || at.kind === "case") found.push(at);
     return found;
   };
   const left = branches(a);
-  if (left.some((one) => branches(b).some((other) => one !== other && one.parent === other.parent && one.kind !== other.kind && (one.test === other.test || one.kind === "case")))) return true;
-  if (left.some((one) => one.kind === "case" && branches(b).some((other) => other.kind === "case" && other !== one && other.parent === one.parent))) return true;
+  if (
+    left.some((one) =>
+      branches(b).some(
+        (other) =>
+          one !== other &&
+          one.parent === other.parent &&
+          one.kind !== other.kind &&
+          (one.test === other.test || one.kind === "case"),
+      ),
+    )
+  )
+    return true;
+  if (
+    left.some(
+      (one) =>
+        one.kind === "case" &&
+        branches(b).some((other) => other.kind === "case" && other !== one && other.parent === one.parent),
+    )
+  )
+    return true;
   // The branch of the first ends the function.
-  return left.some((one) => !branches(b).includes(one) && a.fn.exits.some((exit) => exit.region === one && (exit.kind === "return" || exit.kind === "throw")));
+  return left.some(
+    (one) =>
+      !branches(b).includes(one) &&
+      a.fn.exits.some((exit) => exit.region === one && (exit.kind === "return" || exit.kind === "throw")),
+  );
 }
 
 /** `Promise.race([effect, timeout])`, `AbortSignal.timeout`, with a loop or a wrapper around it. */
 function timedOut(evaluator: Evaluator, one: AuditedBoundary): Draft[] {
   const { boundary, paths } = one;
-  const path = paths.find((candidate) => /^(?:loop|lib|decorator):/.test(candidate.context.family) && weightOf(candidate) >= 2);
+  const path = paths.find(
+    (candidate) => /^(?:loop|lib|decorator):/.test(candidate.context.family) && weightOf(candidate) >= 2,
+  );
   if (!path) return [];
   const limit = timeLimit(evaluator, boundary.call, one);
   if (!limit) return [];
@@ -125,7 +155,9 @@ function swallowed(one: AuditedBoundary): Draft[] {
     if (!handler) continue;
     const exits = boundary.call.fn.exits.filter((exit) => within(exit.region, handler));
     if (exits.some((exit) => exit.kind === "throw" && exit.region === handler)) return [];
-    const saysFailed = exits.some(answersFailed) || boundary.call.fn.calls.some((call) => within(call.region, handler) && writesFailed(call));
+    const saysFailed =
+      exits.some(answersFailed) ||
+      boundary.call.fn.calls.some((call) => within(call.region, handler) && writesFailed(call));
     if (!saysFailed) return [];
     const path = one.paths.find((candidate) => weightOf(candidate) >= 1) ?? null;
     return [
@@ -138,7 +170,10 @@ function swallowed(one: AuditedBoundary): Draft[] {
         subject: boundary.operation,
         message: `every error of ${nameOf(boundary)} is turned into "failed" here, a lost response too`,
         missing: "a difference between refused and unknown",
-        fixes: ["tell a definite refusal (4xx, declined) from a time-out or a broken connection, and look up the second before doing it again", "run it through Onceguard: an unknown error becomes in_doubt, never failed"],
+        fixes: [
+          "tell a definite refusal (4xx, declined) from a time-out or a broken connection, and look up the second before doing it again",
+          "run it through Onceguard: an unknown error becomes in_doubt, never failed",
+        ],
       },
     ];
   }
@@ -172,12 +207,17 @@ function meansFailed(expr: Expr, depth: number): boolean {
 
 function writesFailed(call: CallFact): boolean {
   const name = call.callee.k === "member" ? call.callee.p : "";
-  return /^(?:update|set|save|upsert|insert|create|updateMany|markFailed)/.test(name) && call.args.some((one) => statusIn(one, 0));
+  return (
+    /^(?:update|set|save|upsert|insert|create|updateMany|markFailed)/.test(name) &&
+    call.args.some((one) => statusIn(one, 0))
+  );
 }
 
 function statusIn(expr: Expr, depth: number): boolean {
   if (depth > 4 || expr.k !== "object") return false;
-  return expr.props.some((one) => (/^(?:status|state)$/i.test(one.key) && meansFailed(one.value, 0)) || statusIn(one.value, depth + 1));
+  return expr.props.some(
+    (one) => (/^(?:status|state)$/i.test(one.key) && meansFailed(one.value, 0)) || statusIn(one.value, depth + 1),
+  );
 }
 
 function unbounded(one: AuditedBoundary): Draft[] {
@@ -194,7 +234,10 @@ function unbounded(one: AuditedBoundary): Draft[] {
       subject: `${path.context.family} ${boundary.operation}`,
       message: `${describe(path)} repeats ${nameOf(boundary)} without an end`,
       missing: "a limit of attempts or of time, and a place where it goes then",
-      fixes: ["set a limit of attempts and of elapsed time", "run it through Onceguard: retry.maxAttempts and maxElapsed, then a person decides"],
+      fixes: [
+        "set a limit of attempts and of elapsed time",
+        "run it through Onceguard: retry.maxAttempts and maxElapsed, then a person decides",
+      ],
     },
   ];
 }

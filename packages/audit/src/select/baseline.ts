@@ -24,6 +24,11 @@ export function readBaseline(path: string): Set<string> {
     throw new InputError(`cannot read the baseline ${path}: ${error instanceof Error ? error.message : error}`);
   }
   const known = json as { schema?: unknown; findings?: unknown } | null;
-  if (known?.schema !== SCHEMA || !Array.isArray(known.findings)) throw new InputError(`${path} is not a baseline of this command (${SCHEMA})`);
-  return new Set(known.findings.flatMap((one: { fingerprint?: unknown }) => (typeof one?.fingerprint === "string" ? [one.fingerprint] : [])));
+  if (known?.schema !== SCHEMA || !Array.isArray(known.findings))
+    throw new InputError(`${path} is not a baseline of this command (${SCHEMA})`);
+  return new Set(
+    known.findings.flatMap((one: { fingerprint?: unknown }) =>
+      typeof one?.fingerprint === "string" ? [one.fingerprint] : [],
+    ),
+  );
 }

@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../input-error.ts";
-import type { Finding } from "../rules/finding.ts";
 import type { Project } from "../project/project.ts";
+import type { Finding } from "../rules/finding.ts";
 
 /**
  * Lines that differ from a commit. Only objects are read (`rev-parse`, `ls-tree`, `cat-file`), which runs no filter, hook
@@ -25,21 +25,32 @@ export function changedLines(project: Project, base: string): Map<string, Set<nu
     const now = readFileSync(join(project.root, path));
     const id = blobs.get(path);
     if (id === blobId(now, id?.length === 64 ? "sha256" : "sha1")) continue;
-    changed.set(path, id ? differing(git("cat-file", "blob", id).toString("utf8"), now.toString("utf8")) : allLines(now.toString("utf8")));
+    changed.set(
+      path,
+      id
+        ? differing(git("cat-file", "blob", id).toString("utf8"), now.toString("utf8"))
+        : allLines(now.toString("utf8")),
+    );
   }
   return changed;
 }
 
 function runGit(cwd: string, args: string[]): Buffer {
   try {
-    return execFileSync("git", ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks", ...args], {
-      cwd,
-      maxBuffer: 1 << 28,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    return execFileSync(
+      "git",
+      ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks", ...args],
+      {
+        cwd,
+        maxBuffer: 1 << 28,
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
   } catch (error) {
     const said = (error as { stderr?: Buffer }).stderr?.toString().trim().split("\n")[0];
-    throw new InputError(`--diff: git ${args[0]} failed${said ? `: ${said}` : ", is this a git repository and does the commit exist?"}`);
+    throw new InputError(
+      `--diff: git ${args[0]} failed${said ? `: ${said}` : ", is this a git repository and does the commit exist?"}`,
+    );
   }
 }
 
@@ -76,5 +87,7 @@ function differing(before: string, after: string): Set<number> {
 /** Findings that a change touches: the effect, or any step of the way to it. */
 export function touchedBy(findings: readonly Finding[], changed: ReadonlyMap<string, ReadonlySet<number>>): Finding[] {
   const near = (path: string, line: number) => [line - 1, line, line + 1].some((one) => changed.get(path)?.has(one));
-  return findings.filter((one) => near(one.place.path, one.place.line) || one.flow.some((step) => near(step.place.path, step.place.line)));
+  return findings.filter(
+    (one) => near(one.place.path, one.place.line) || one.flow.some((step) => near(step.place.path, step.place.line)),
+  );
 }

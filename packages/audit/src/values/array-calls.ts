@@ -8,7 +8,21 @@ interface Host {
 
 const SAME = new Set(["filter", "slice", "concat", "reverse", "sort", "flat", "toSorted", "toReversed", "values"]);
 const ONE = new Set(["find", "findLast", "at", "pop", "shift"]);
-const EACH = new Set(["map", "forEach", "filter", "find", "some", "every", "flatMap", "findLast", "findIndex", "sort", "map2", "mapSeries", "each"]);
+const EACH = new Set([
+  "map",
+  "forEach",
+  "filter",
+  "find",
+  "some",
+  "every",
+  "flatMap",
+  "findLast",
+  "findIndex",
+  "sort",
+  "map2",
+  "mapSeries",
+  "each",
+]);
 
 /** The first parameter of these is an element. */
 export function isArrayCallback(method: string, index: number): boolean {
@@ -20,7 +34,8 @@ export function arrayCall(host: Host, c: CallFact): Value[] | null {
   const callee = c.callee;
   if (callee.k !== "member" || c.isNew) return null;
   const { p, o } = callee;
-  if (o.k === "global" && (o.name === "Promise" || o.name === "Object" || o.name === "Array")) return ofStatic(host, c, o.name, p);
+  if (o.k === "global" && (o.name === "Promise" || o.name === "Object" || o.name === "Array"))
+    return ofStatic(host, c, o.name, p);
   if (p === "bind") return host.of(o);
   if (p === "then") return afterThen(host, c, o);
   if (p === "catch" || p === "finally") return host.of(o);
@@ -46,9 +61,12 @@ function afterThen(host: Host, c: CallFact, promise: Expr): Value[] {
 function ofStatic(host: Host, c: CallFact, name: string, p: string): Value[] | null {
   const first = c.args[0];
   if (!first) return null;
-  if (name === "Promise") return p === "all" || p === "allSettled" || p === "race" || p === "resolve" ? host.of(first) : null;
+  if (name === "Promise")
+    return p === "all" || p === "allSettled" || p === "race" || p === "resolve" ? host.of(first) : null;
   if (name === "Array") return p === "from" ? host.of(first) : null;
   if (p !== "values" && p !== "entries") return p === "freeze" || p === "assign" ? host.of(first) : null;
-  const values = host.of(first).flatMap((one) => (one.k === "object" ? one.e.props.slice(0, 400).flatMap((prop) => host.of(prop.value)) : []));
+  const values = host
+    .of(first)
+    .flatMap((one) => (one.k === "object" ? one.e.props.slice(0, 400).flatMap((prop) => host.of(prop.value)) : []));
   return [{ k: "array", e: p === "values" ? values : [{ k: "array", e: values }] }];
 }

@@ -65,7 +65,8 @@ export class ClassIndex {
     if (!file || hops > 10) return null;
     for (const one of file.exports) {
       if (one.name === name && one.value?.k === "ref") return this.declarationOf(one.value.b, hops) ?? one.value.b;
-      if (one.name === name && one.from !== null) return this.#exportedName(file.path, one.from, one.importName ?? name, hops + 1);
+      if (one.name === name && one.from !== null)
+        return this.#exportedName(file.path, one.from, one.importName ?? name, hops + 1);
     }
     for (const one of file.exports)
       if (one.name === "*" && one.from !== null) {
@@ -117,7 +118,9 @@ export class ClassIndex {
     if (method) return [{ k: "value", v: { k: "function", f: method } }];
     const fields = cls.staticFields[p];
     if (fields) return fields.map((e) => ({ k: "expr", e }));
-    return this.parents(cls).flatMap((parent) => (parent.k === "class" && parent.c !== cls ? this.static(parent.c, p) : []));
+    return this.parents(cls).flatMap((parent) =>
+      parent.k === "class" && parent.c !== cls ? this.static(parent.c, p) : [],
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Binding, CallFact, ClassFact, Expr, FileFacts, FunctionFact } from "../facts/model.ts";
+import type { Binding, CallFact, Expr, FileFacts, FunctionFact } from "../facts/model.ts";
 import { packageName } from "../project/packages.ts";
 import { type Project, WriteIndex } from "../project/project.ts";
 import { arrayCall, isArrayCallback } from "./array-calls.ts";
@@ -9,6 +9,8 @@ import { unique, type Value } from "./value.ts";
 const MAX_VALUES = 64;
 /** Longer lists are data. */
 const MAX_ELEMENTS = 400;
+/** A reducer that spreads its own state has endlessly many ways; nobody needs them all. */
+const MAX_STEPS = 4000;
 const MAX_CALLERS = 60;
 const MAX_DEPTH = 60;
 
@@ -33,6 +35,8 @@ export class Evaluator {
   readonly #callbacks: Map<FunctionFact, { call: CallFact; index: number }[]> = new Map();
   #callers: Callers | null = null;
   #depth = 0;
+  /** Steps that the question asked from outside may still take. */
+  #budget = 0;
   /** How often a cycle or the depth limit cut an answer short. */
   #cut = 0;
 
@@ -65,7 +69,8 @@ export class Evaluator {
   of(expr: Expr): Value[] {
     const known = this.#memo.get(expr);
     if (known) return known;
-    if (this.#active.has(expr) || this.#depth > MAX_DEPTH) {
+    if (this.#active.size === 0) this.#budget = MAX_STEPS;
+    if (this.#active.has(expr) || this.#depth > MAX_DEPTH || --this.#budget < 0) {
       this.#cut++;
       return [];
     }
@@ -167,14 +172,14 @@ export class Evaluator {
     }
     for (const { call } of this.passedTo(fn)) {
       if (call.callee.k !== "member") {
-        values.push(...this.of(call.callee).flatMap((one) => handed(one, index)));
+        values.push(...this.of(call.callee).flatMap(handed));
         continue;
       }
       const on = this.of(call.callee.o);
       if (isArrayCallback(call.callee.p, index)) values.push(...on.flatMap((one) => (one.k === "array" ? one.e : [])));
       if (call.callee.p === "then" && index === 0) values.push(...on.filter((one: Value) => one.k !== "param"));
       else if (/transaction|^tx$/i.test(call.callee.p)) values.push(...on.filter((one) => one.k === "ext"));
-      else values.push(...this.of(call.callee).flatMap((one) => handed(one, index)));
+      else values.push(...this.of(call.callee).flatMap(handed));
     }
     return values;
   }
@@ -210,12 +215,21 @@ export class Evaluator {
     this.#depth++;
     const values: Value[] = [];
     for (const one of file.exports) {
-      if (one.name === name) values.push(...(one.value ? this.of(one.value) : this.imported(file, one.from ?? "", one.importName ?? name)));
-      else if (one.name === "*" && name !== "default" && one.from !== null) values.push(...this.imported(file, one.from, name).filter(inside));
+      if (one.name === name)
+        values.push(...(one.value ? this.of(one.value) : this.imported(file, one.from ?? "", one.importName ?? name)));
+      else if (one.name === "*" && name !== "default" && one.from !== null)
+        values.push(...this.#reexported(file, one.from, name));
     }
     if (values.length === 0) values.push(...this.#commonJs(file, name));
     this.#depth--;
     return unique(values);
+  }
+
+  /** `export * from "./x"`: nothing is known of the names of a package. */
+  #reexported(from: FileFacts, request: string, name: string): Value[] {
+    const path = this.project.resolver.resolve(from.path, request);
+    const file = path === null ? undefined : this.project.files.get(path);
+    return file ? this.exported(file, name) : [];
   }
 
   #commonJs(file: FileFacts, name: string): Value[] {
@@ -225,7 +239,10 @@ export class Evaluator {
       const onExports =
         (o.k === "global" && o.name === "exports") ||
         (o.k === "member" && o.p === "exports" && o.o.k === "global" && o.o.name === "module");
-      if (onModule) values.push(...(name === "default" ? this.of(value) : this.of(value).flatMap((one) => this.memberOf(one, name))));
+      if (onModule)
+        values.push(
+          ...(name === "default" ? this.of(value) : this.of(value).flatMap((one) => this.memberOf(one, name))),
+        );
       else if (onExports && p === name) values.push(...this.of(value));
     }
     return values;
@@ -234,7 +251,8 @@ export class Evaluator {
   #member(expr: Extract<Expr, { k: "member" }>): Value[] {
     const values = this.of(expr.o).flatMap((one) => this.memberOf(one, expr.p));
     if (expr.o.k === "ref")
-      for (const write of this.writes.of(expr.o.b)) if (write.p === expr.p || expr.p === "[]") values.push(...this.of(write.value));
+      for (const write of this.writes.of(expr.o.b))
+        if (write.p === expr.p || expr.p === "[]") values.push(...this.of(write.value));
     return values;
   }
 
@@ -246,9 +264,13 @@ export class Evaluator {
       case "namespace":
         return this.exported(value.file, p);
       case "instance":
-        return this.classes.member(value.c, p).flatMap((one) => (one.k === "expr" ? this.of(one.e) : one.k === "type" ? typeValues(this, one.t) : [one.v]));
+        return this.classes
+          .member(value.c, p)
+          .flatMap((one) => (one.k === "expr" ? this.of(one.e) : one.k === "type" ? typeValues(this, one.t) : [one.v]));
       case "class":
-        return this.classes.static(value.c, p).flatMap((one) => (one.k === "expr" ? this.of(one.e) : one.k === "type" ? [] : [one.v]));
+        return this.classes
+          .static(value.c, p)
+          .flatMap((one) => (one.k === "expr" ? this.of(one.e) : one.k === "type" ? [] : [one.v]));
       case "object":
         return this.#property(value.e, p);
       case "array":
@@ -296,7 +318,8 @@ export class Evaluator {
 
   ofCall(c: CallFact): Value[] {
     const first = c.args[0];
-    if (c.callee.k === "global" && c.callee.name === "require" && first?.k === "lit" && typeof first.v === "string") return this.#required(c.fn.file, first.v);
+    if (c.callee.k === "global" && c.callee.name === "require" && first?.k === "lit" && typeof first.v === "string")
+      return this.#required(c.fn.file, first.v);
     const array = arrayCall(this, c);
     if (array) return array;
     const values: Value[] = [];
@@ -328,25 +351,24 @@ export class Evaluator {
 
   returned(fn: FunctionFact): Value[] {
     const values = unique(fn.returns.flatMap((one) => this.of(one)));
-    if (fn.returnType && !values.some((one) => one.k !== "lit" && one.k !== "param")) values.push(...typeValues(this, fn.returnType));
+    if (fn.returnType && !values.some((one) => one.k !== "lit" && one.k !== "param"))
+      values.push(...typeValues(this, fn.returnType));
     return values;
   }
-}
-
-function inside(value: Value): boolean {
-  return value.k !== "ext" && value.k !== "global";
 }
 
 /** `new x`. */
 export function instantiate(value: Value, c?: CallFact): Value[] {
   if (value.k === "class") return [{ k: "instance", c: value.c }];
   if (value.k === "ext" || value.k === "global")
-    return [{ ...value, path: [...value.path, "new"], ...((value.made ?? c) ? { made: (value.made ?? c) as CallFact } : {}) }];
+    return [
+      { ...value, path: [...value.path, "new"], ...((value.made ?? c) ? { made: (value.made ?? c) as CallFact } : {}) },
+    ];
   return [];
 }
 
 /** What a package hands to a callback. */
-function handed(value: Value, _index: number): Value[] {
+function handed(value: Value): Value[] {
   return value.k === "ext" && value.path.length < 10 ? [{ ...value, path: [...value.path, "cb"] }] : [];
 }
 
@@ -360,5 +382,3 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
   if (list) list.push(value);
   else map.set(key, [value]);
 }
-
-export type { ClassFact };

@@ -67,7 +67,12 @@ export function findOption(evaluator: Evaluator, expr: Expr, names: readonly str
   return fromValues(evaluator, evaluator.of(expr), names, depth);
 }
 
-function fromValues(evaluator: Evaluator, values: readonly Value[], names: readonly string[], depth: number): Option | null {
+function fromValues(
+  evaluator: Evaluator,
+  values: readonly Value[],
+  names: readonly string[],
+  depth: number,
+): Option | null {
   for (const one of values) {
     if (one.k !== "object") continue;
     const found = findOption(evaluator, one.e, names, depth + 1);
@@ -77,7 +82,11 @@ function fromValues(evaluator: Evaluator, values: readonly Value[], names: reado
 }
 
 /** The literals a property may have. */
-export function optionLiterals(evaluator: Evaluator, expr: Expr | undefined, name: string): (string | number | boolean)[] {
+export function optionLiterals(
+  evaluator: Evaluator,
+  expr: Expr | undefined,
+  name: string,
+): (string | number | boolean)[] {
   if (!expr) return [];
   const found = findOption(evaluator, expr, [name]);
   if (!found) return [];

@@ -16,7 +16,11 @@ export function textOf(evaluator: Evaluator, expr: Expr, depth = 0): string | nu
     case "op":
       return expr.op === "+" ? expr.e.map(part).join("") : null;
     case "either":
-      return expr.e.map((one) => textOf(evaluator, one, depth + 1)).find((one) => one !== null && one !== "" && one !== HOLE) ?? HOLE;
+      return (
+        expr.e
+          .map((one) => textOf(evaluator, one, depth + 1))
+          .find((one) => one !== null && one !== "" && one !== HOLE) ?? HOLE
+      );
     case "ref": {
       const only = expr.b.sources.length > 0 && !expr.b.param ? expr.b.sources[0] : undefined;
       if (only) return textOf(evaluator, only, depth + 1);
@@ -36,7 +40,8 @@ export function textOf(evaluator: Evaluator, expr: Expr, depth = 0): string | nu
       if (callee.k === "member" && (callee.p === "toString" || callee.p === "trim" || callee.p === "replace"))
         return textOf(evaluator, callee.o, depth + 1);
       if (callee.k === "global" && callee.name === "String" && first) return textOf(evaluator, first, depth + 1);
-      if (callee.k === "member" && callee.p === "join" && callee.o.k === "array") return callee.o.e.map(part).join(HOLE);
+      if (callee.k === "member" && callee.p === "join" && callee.o.k === "array")
+        return callee.o.e.map(part).join(HOLE);
       return literal(evaluator, expr);
     }
     default:

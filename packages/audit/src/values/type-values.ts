@@ -9,7 +9,19 @@ export interface TypeHost {
   readonly classes: ClassIndex;
 }
 
-const TRANSPARENT = new Set(["Promise", "Readonly", "Partial", "Required", "Awaited", "NonNullable", "Pick", "Omit", "Extract", "InstanceType", "DeepPartial"]);
+const TRANSPARENT = new Set([
+  "Promise",
+  "Readonly",
+  "Partial",
+  "Required",
+  "Awaited",
+  "NonNullable",
+  "Pick",
+  "Omit",
+  "Extract",
+  "InstanceType",
+  "DeepPartial",
+]);
 const MAX_IMPLEMENTORS = 30;
 
 /** What something annotated with a type may be. */
@@ -20,7 +32,8 @@ export function typeValues(host: TypeHost, type: TypeFact, depth = 0): Value[] {
   if (type.members) return [{ k: "shape", members: type.members }];
   const root = type.root;
   if (!root) {
-    if (type.name === "Array" || type.name === "ReadonlyArray") return [{ k: "array", e: type.args.slice(0, 1).flatMap(again) }];
+    if (type.name === "Array" || type.name === "ReadonlyArray")
+      return [{ k: "array", e: type.args.slice(0, 1).flatMap(again) }];
     if (type.name === "ReturnType") return type.args.flatMap((one) => returnedBy(host, one));
     return TRANSPARENT.has(type.name) ? type.args.slice(0, 1).flatMap(again) : [];
   }
@@ -28,9 +41,7 @@ export function typeValues(host: TypeHost, type: TypeFact, depth = 0): Value[] {
   if (root.imported) {
     const declared = host.classes.declarationOf(root);
     if (declared && declared !== root) return ofDeclaration(host, declared, type, depth);
-    return host
-      .imported(root.file, root.imported.from, root.imported.name)
-      .flatMap((one) => instances(one, type.path));
+    return host.imported(root.file, root.imported.from, root.imported.name).flatMap((one) => instances(one, type.path));
   }
   return ofDeclaration(host, root, type, depth);
 }
@@ -49,7 +60,12 @@ function ofDeclaration(host: TypeHost, binding: Binding, type: TypeFact, depth: 
     });
   }
   if (type.path.length === 0)
-    values.push(...host.classes.implementors(binding).slice(0, MAX_IMPLEMENTORS).map((c): Value => ({ k: "instance", c })));
+    values.push(
+      ...host.classes
+        .implementors(binding)
+        .slice(0, MAX_IMPLEMENTORS)
+        .map((c): Value => ({ k: "instance", c })),
+    );
   return values;
 }
 

@@ -2,11 +2,12 @@ import { isLapsed, type Receipt } from "../core/receipt.ts";
 import { hasConsent } from "./hold-words.ts";
 import type { CommonOptions } from "./session.ts";
 
-/** What to type next, so that it can be copied: with the store that was named, unless that may hold a password. */
+/** What to type next, so that it can be copied: with config and store as named, unless a store may hold a password. */
 export function nextCommand(words: string, requestId: string | null, options: CommonOptions, tail = ""): string {
   const store = options.store?.startsWith("sqlite:") ? ` --store ${quoted(options.store)}` : "";
+  const config = options.config === undefined ? "" : ` --config ${quoted(options.config)}`;
   const id = requestId === null ? "" : ` ${quoted(requestId)}`;
-  return `onceguard ${words}${id}${tail && ` ${tail}`}${store}`;
+  return `onceguard ${words}${id}${tail && ` ${tail}`}${config}${store}`;
 }
 
 export function resolveWords(requestId: string, options: CommonOptions): string {

@@ -23,7 +23,7 @@ describe("checkBudgets", () => {
       { limit: 2.5, window: 1_500, per: "run", action: "refund" },
       { limit: 1, window: "1m", per: "action" },
     ] as const;
-    expect(checkBudgets({ maxActionsPerRun: 1, maxRepeatsPerRecord: 7, amounts })).toEqual({
+    expect(checkBudgets({ maxActionsPerRun: 1, maxRepeatsPerRecord: 7, amounts })).toStrictEqual({
       maxActionsPerRun: 1,
       maxRepeatsPerRecord: 7,
       amounts: [
@@ -67,10 +67,13 @@ describe("checkBudgets", () => {
     expect(() => checkBudgets(budgets as Budgets)).toThrow(invalid(option));
   });
 
-  test("says what is wrong in words", () => {
-    expect(() => checkBudgets({ maxActionsPerRun: 0 })).toThrow(
-      "budgets.maxActionsPerRun must be a whole number from 1.",
-    );
+  test.each<[object, string]>([
+    [{ maxActionsPerRun: 0 }, "budgets.maxActionsPerRun must be a whole number from 1."],
+    [{ maxActionPerRun: 5 }, "budgets.maxActionPerRun is no budget."],
+    [{ amounts: [{ limit: -1, window: 1 }] }, "budgets.amounts needs a limit from 0."],
+    [{ amounts: [{ limit: 1, window: 1, per: "week" }] }, "budgets.amounts takes per: tenant, action or run."],
+  ])("says what is wrong in words: %j", (budgets, words) => {
+    expect(() => checkBudgets(budgets as Budgets)).toThrow(words);
   });
 });
 

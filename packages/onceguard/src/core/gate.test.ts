@@ -114,6 +114,8 @@ describe("budgets", () => {
 
   test("what was not tallied counts as nothing so far", () => {
     expect(admit(gate({ budgets: [budget({ limit: 1 })] }), null, { dedup: null, budgets: [] })).toEqual(ADMIT);
+    const amount = budget({ counts: "amount", limit: 5 });
+    expect(admit(gate({ budgets: [amount] }), 5, { dedup: null, budgets: [] })).toEqual(ADMIT);
     const none = budget({ limit: 0 });
     expect(admit(gate({ budgets: [none] }), null, { dedup: null, budgets: [] })).toEqual({
       kind: "halt",

@@ -11,6 +11,10 @@ const order = (scope: HaltScope, id: string, tenant = "acme"): HaltOrder => ({
   actor: null,
 });
 
+test("what can be stopped", () => {
+  expect(HALT_SCOPES).toEqual(["run", "action", "tenant"]);
+});
+
 test.each<[HaltScope, string, boolean]>([
   ["tenant", "acme", true],
   ["action", "refund", true],

@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { judge, type Policy, type PolicyQuestion, type PolicyRule, tierDemands, type Verdict } from "./policy.ts";
+import {
+  judge,
+  type Policy,
+  type PolicyQuestion,
+  type PolicyRule,
+  RISK_TIERS,
+  tierDemands,
+  type Verdict,
+} from "./policy.ts";
 
 const question: PolicyQuestion = {
   tenant: "acme",
@@ -24,6 +32,7 @@ const says =
     verdict as Verdict;
 
 test("what each tier demands (semantics.md section 2)", () => {
+  expect(RISK_TIERS).toEqual(["safe", "side_effecting", "irreversible"]);
   const any = ["business_key", "explicit", "host_call", "content"];
   expect(tierDemands("safe")).toEqual({ claim: false, schema: false, identity: any });
   expect(tierDemands("side_effecting")).toEqual({ claim: true, schema: false, identity: any });
@@ -58,6 +67,7 @@ describe("a rule", () => {
 
   test("about an amount fits where the action says one, and nowhere else", () => {
     expect(judge({ ...question, amount: null }, [rule("deny", { amountOver: 0 })], null)).toEqual(ALLOW);
+    expect(judge({ ...question, amount: null }, [rule("deny", { amountOver: -1 })], null)).toEqual(ALLOW);
     expect(judge({ ...question, amount: 0 }, [rule("deny", { amountOver: 0 })], null)).toEqual(ALLOW);
     expect(judge({ ...question, amount: 1 }, [rule("deny", { amountOver: 0 })], null).verdict).toBe("deny");
   });

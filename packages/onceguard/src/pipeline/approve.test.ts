@@ -50,7 +50,11 @@ describe("rules and policy", () => {
   test("a refusal is not stored, so a later policy can say otherwise", async () => {
     const { pay, paid } = payments();
     const { guard } = testGuard([pay], { policy: () => ({ verdict: "deny", reason: "not on Sundays" }) });
-    expect(await guard.execute("pay", BIG)).toMatchObject({ status: "denied", receipt: null, reason: "not on Sundays" });
+    expect(await guard.execute("pay", BIG)).toMatchObject({
+      status: "denied",
+      receipt: null,
+      reason: "not on Sundays",
+    });
     expect(paid).toEqual([]);
   });
 

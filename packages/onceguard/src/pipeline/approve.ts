@@ -1,6 +1,6 @@
+import { type Duration, durationMs } from "../core/duration.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { type Duration, durationMs } from "../core/duration.ts";
 import { decide, found, requireReason, requireVersion } from "./decide.ts";
 import type { Runtime } from "./runtime.ts";
 

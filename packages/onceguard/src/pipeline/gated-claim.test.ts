@@ -53,7 +53,8 @@ describe("the loop filter", () => {
     const said = escalations({ keyFields: ["ticket", "text"], dedupWindow: { window: "1h", limit: 2 } });
     const limited = testGuard([said.escalate]).guard;
     const statuses: string[] = [];
-    for (const text of ["a", "b", "c"]) statuses.push((await limited.execute("escalate", { ticket: "7", text })).status);
+    for (const text of ["a", "b", "c"])
+      statuses.push((await limited.execute("escalate", { ticket: "7", text })).status);
     expect(statuses).toEqual(["executed", "executed", "skipped"]);
   });
 
@@ -136,7 +137,11 @@ describe("serialized records", () => {
     const first = guard.execute("write", { id: "1" });
     await clock.advance(10);
     const second = await guard.execute("write", { id: "2" }, { wait: 0 });
-    expect(second).toMatchObject({ status: "in_progress", receipt: null, next: expect.stringContaining("nothing was sent") });
+    expect(second).toMatchObject({
+      status: "in_progress",
+      receipt: null,
+      next: expect.stringContaining("nothing was sent"),
+    });
     finish();
     expect(await settle(first)).toMatchObject({ status: "executed" });
     expect(await settle(guard.execute("write", { id: "2" }))).toMatchObject({ status: "executed" });
@@ -172,11 +177,18 @@ describe("an expected version or state", () => {
 
   test("that holds lets it pass", async () => {
     const { guard } = testGuard([close]);
-    expect(await guard.execute("close", { id: "1" }, { expected: { version: 7 } })).toMatchObject({ status: "executed" });
+    expect(await guard.execute("close", { id: "1" }, { expected: { version: 7 } })).toMatchObject({
+      status: "executed",
+    });
   });
 
   test("needs something to compare with", async () => {
-    const plain = defineAction({ name: "x", riskTier: "side_effecting", keyFields: ["id"], execute: async (_: { id: string }) => 1 });
+    const plain = defineAction({
+      name: "x",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      execute: async (_: { id: string }) => 1,
+    });
     const { guard } = testGuard([plain]);
     await expect(guard.execute("x", { id: "1" }, { expected: { version: 7 } })).rejects.toMatchObject({
       code: "invalid_context",

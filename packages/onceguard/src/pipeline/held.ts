@@ -69,7 +69,13 @@ function withoutConsent(
       return denied("approval_expired");
     default: {
       // What was consented to is no longer what would run: a person has to look again.
-      const asked = { ...hold, waitsFor: "approval", approval: null, actionVersion: definition.version, policyVersion } as const;
+      const asked = {
+        ...hold,
+        waitsFor: "approval",
+        approval: null,
+        actionVersion: definition.version,
+        policyVersion,
+      } as const;
       return { type: "keep_held", hold: { ...asked, reasons: [...hold.reasons, problem] }, nextInMs: holdMs };
     }
   }

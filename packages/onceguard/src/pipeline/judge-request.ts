@@ -12,10 +12,25 @@ export function judgeProposal(
   runtime: Runtime,
   definition: AnyAction,
   payload: JsonValue,
-  who: { readonly tenant: string; readonly recordId: string | null; readonly runId: string | null; readonly actor: string | null; readonly amount: number | null },
+  who: {
+    readonly tenant: string;
+    readonly recordId: string | null;
+    readonly runId: string | null;
+    readonly actor: string | null;
+    readonly amount: number | null;
+  },
 ): Judgement {
   const { tenant, recordId, runId, actor, amount } = who;
-  const question = { tenant, action: definition.name, riskTier: definition.riskTier, payload, recordId, runId, actor, amount };
+  const question = {
+    tenant,
+    action: definition.name,
+    riskTier: definition.riskTier,
+    payload,
+    recordId,
+    runId,
+    actor,
+    amount,
+  };
   return judge(question, runtime.rules, runtime.policy);
 }
 

@@ -1,27 +1,13 @@
 import type { Action, AnyAction } from "../core/action.ts";
-import type { Claim, Start } from "../core/claim.ts";
-import { halted, mismatch, notItsTurn, type Outcome, outcomeOf, skipped } from "../core/outcome.ts";
-import type { ClaimAnswer } from "../core/ports.ts";
+import type { Start } from "../core/claim.ts";
+import { halted, mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
 import { isLapsed, isTerminal, type Receipt } from "../core/receipt.ts";
-import { claim } from "./claim.ts";
-import { type Attempt, execute } from "./execute.ts";
-import { settleCase } from "./finality.ts";
-import { isUnavailable, persist } from "./persist.ts";
-import { recordLate, recordReceipt } from "./record-receipt.ts";
-import { isMismatch, replay } from "./replay.ts";
+import { attempt } from "./attempt.ts";
+import { begin, FIRST_POLL_MS, type LastKnown, LONGEST_POLL_MS, type Patience } from "./begin.ts";
+import { isUnavailable } from "./persist.ts";
+import { replay } from "./replay.ts";
 import { flightKey, goOn, type Runtime } from "./runtime.ts";
 import { canSettle, step } from "./settle.ts";
-import { spill } from "./spill.ts";
-import { attemptInTransaction, performInTransaction } from "./transact.ts";
-
-const FIRST_POLL_MS = 2;
-const LONGEST_POLL_MS = 100;
-
-/** One caller's patience: until when it waits for a settled answer, and the signal by which it leaves. */
-export interface Patience {
-  readonly until: number;
-  readonly signal: AbortSignal | undefined;
-}
 
 /**
  * Claim, execute, record, replay for one identified action. Duplicates in this process join the call that is already
@@ -72,66 +58,6 @@ async function lead(runtime: Runtime, action: Action, start: Start, patience: Pa
     runtime.report(error);
     return outcomeOf(known.receipt);
   }
-}
-
-/** The claim, and where it is ours the first attempt; or the answer where there is nothing to follow. */
-async function begin(
-  runtime: Runtime,
-  action: Action,
-  start: Start,
-  patience: Patience,
-): Promise<LastKnown | Outcome> {
-  const { requestId, definition } = action;
-  for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 2, LONGEST_POLL_MS)) {
-    const askedAt = runtime.clock.monotonicMs();
-    const inOneCommit = definition.transaction && start.state === "running";
-    const answer = inOneCommit ? await performInTransaction(runtime, action, start) : await claim(runtime, action, start);
-    switch (answer.kind) {
-      case "done":
-        return { receipt: answer.receipt, attempted: answer.receipt.fencingToken };
-      case "claimed": {
-        const attempted = await attempt(runtime, answer.claim, action, askedAt);
-        if ("status" in attempted) return attempted;
-        return { receipt: attempted, attempted: answer.claim.receipt.fencingToken };
-      }
-      case "busy":
-        // In order of arrival: asking again keeps the place in the record's queue.
-        if (askedAt + poll > patience.until || runtime.closing.aborted) return notItsTurn(requestId, answer.recordId);
-        await runtime.clock.sleep(poll, runtime.closing);
-        continue;
-      default:
-        return known(action, answer);
-    }
-  }
-}
-
-/** What a claim is answered with that makes nothing ours. */
-function known(
-  action: Action,
-  answer: Exclude<ClaimAnswer, { kind: "claimed" | "busy" }>,
-): LastKnown | Outcome {
-  const { requestId } = action;
-  switch (answer.kind) {
-    case "exists":
-      if (isMismatch(answer.receipt, action)) return mismatch(requestId);
-      if (answer.halt) return halted(requestId, answer.halt, answer.receipt);
-      return { receipt: answer.receipt, attempted: null };
-    case "recorded":
-      return { receipt: answer.receipt, attempted: null };
-    case "halted":
-      return halted(requestId, answer.halt, null);
-    case "skipped":
-      return skipped(requestId, answer.earlier);
-    case "new_epoch":
-      throw new Error("a claim in a new epoch is asked again as a question");
-  }
-}
-
-/** The newest state of a record that has been seen, also by whoever sees the work on it fail. */
-export interface LastKnown {
-  receipt: Receipt;
-  /** The fencing token of the last attempt that this call has made itself; null when it has made none. */
-  attempted: number | null;
 }
 
 /** Follows the record until it is settled, taking each step that comes due, for as long as the caller has patience. */
@@ -187,66 +113,6 @@ function untilDue(receipt: Receipt, definition: AnyAction, poll: number): number
     default:
       return null;
   }
-}
-
-/** Executes and records. The outcome `in_doubt` when the effect answered and the store did not take the answer. */
-export async function attempt(
-  runtime: Runtime,
-  granted: Claim,
-  action: Action,
-  askedAt: number,
-): Promise<Receipt | Outcome> {
-  if (action.definition.transaction) return attemptInTransaction(runtime, granted, action.definition, askedAt);
-  const { claim: ready, attempt: made } = await execute(runtime, granted, action, askedAt);
-  const recorded = recordReceipt(runtime, ready, action.definition, made);
-  if (made.kind === "interrupted") goOn(runtime, runtime.late, keepLate(runtime, ready, action, made.late, recorded));
-  try {
-    const receipt = await recorded;
-    if (receipt.state === "succeeded" && receipt.caseId !== null) {
-      goOn(runtime, runtime.background, settleCase(runtime, receipt));
-    }
-    return receipt;
-  } catch (error) {
-    // Whatever is wrong with the store: an exception after the dispatch would hide that it may have happened.
-    if (!isUnavailable(error)) runtime.report(error);
-    await spill(runtime, ready, made);
-    return unrecorded(ready, made);
-  }
-}
-
-/** What the effect answers after its time is evidence all the same. */
-async function keepLate(
-  runtime: Runtime,
-  granted: Claim,
-  action: Action,
-  late: Promise<Attempt>,
-  recorded: Promise<Receipt>,
-): Promise<void> {
-  const { tenant, requestId } = granted.receipt;
-  const answered = await late;
-  await recorded.catch(() => undefined); // first the doubt, then what settles it
-  if (runtime.isClosed()) return spill(runtime, granted, answered);
-  try {
-    const current = await persist(runtime, runtime.graceMs, () => runtime.store.find(tenant, requestId));
-    if (current) await recordLate(runtime, granted, current, answered, action.definition);
-  } catch (error) {
-    if (!isUnavailable(error)) throw error;
-    await spill(runtime, granted, answered);
-  }
-}
-
-function unrecorded(granted: Claim, made: Attempt): Outcome {
-  const { receipt } = granted;
-  return {
-    status: "in_doubt",
-    requestId: receipt.requestId,
-    receipt,
-    since: null,
-    failure: made.kind === "failure" ? made.failure : null,
-    next: "The effect was dispatched and the store could not record its outcome. Do not call again: ask for the receipt.",
-    retryAfterMs: 1_000,
-    ...(made.kind === "success" ? { result: made.value } : {}),
-  };
 }
 
 /** Waits for the outcome as long as the caller does; null when the caller's patience ends first. */

@@ -1,13 +1,14 @@
 import type { Action, AnyAction } from "../core/action.ts";
 import { type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { attempt, type LastKnown } from "./perform.ts";
+import { attempt } from "./attempt.ts";
+import type { LastKnown } from "./begin.ts";
+import { settleCase } from "./finality.ts";
 import { isUnavailable } from "./persist.ts";
 import { flightKey, goOn, type InFlight, type Runtime } from "./runtime.ts";
-import { settleCase } from "./finality.ts";
-import { tellPeople } from "./tell-people.ts";
-import { recordSpilled } from "./spill.ts";
 import { step } from "./settle.ts";
+import { recordSpilled } from "./spill.ts";
+import { tellPeople } from "./tell-people.ts";
 
 /** What one pass over everything due did. */
 export interface Reconciliation {

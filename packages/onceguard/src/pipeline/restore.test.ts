@@ -75,7 +75,11 @@ test("ends when a person says so, or when its time is over", async () => {
 
 test("needs a time in the past and a reason", async () => {
   const { guard, clock } = testGuard([]);
-  await expect(guard.restore({ backupAt: clock.now() + 1_000, ...BY })).rejects.toMatchObject({ code: "invalid_option" });
+  await expect(guard.restore({ backupAt: clock.now() + 1_000, ...BY })).rejects.toMatchObject({
+    code: "invalid_option",
+  });
   await expect(guard.restore({ backupAt: Number.NaN, ...BY })).rejects.toMatchObject({ code: "invalid_option" });
-  await expect(guard.restore({ backupAt: 0, actor: "ada", reason: " " })).rejects.toMatchObject({ code: "missing_reason" });
+  await expect(guard.restore({ backupAt: 0, actor: "ada", reason: " " })).rejects.toMatchObject({
+    code: "missing_reason",
+  });
 });

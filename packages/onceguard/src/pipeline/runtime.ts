@@ -1,10 +1,10 @@
 import type { AnyAction } from "../core/action.ts";
-import type { Hmac } from "../core/digest.ts";
-import type { Outcome } from "../core/outcome.ts";
 import type { CheckedBudgets } from "../core/budget.ts";
+import type { Hmac } from "../core/digest.ts";
 import type { Route } from "../core/failure.ts";
 import type { FinalityPolicy } from "../core/finality.ts";
 import type { Notifier } from "../core/notification.ts";
+import type { Outcome } from "../core/outcome.ts";
 import type { Policy, PolicyRule } from "../core/policy.ts";
 import type { Clock, Randomness, Store } from "../core/ports.ts";
 import type { JsonLimits } from "../core/strict-json.ts";

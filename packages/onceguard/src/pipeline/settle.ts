@@ -1,9 +1,9 @@
 import type { AnyAction, ProbeAnswer } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
+import type { Halt } from "../core/halt.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
 import { isLapsed, type Receipt } from "../core/receipt.ts";
 import { elapsedMs, hasBudget, retryInMs } from "../core/retry.ts";
-import type { Halt } from "../core/halt.ts";
 import { effectContext } from "./execute.ts";
 import { heldEvent } from "./held.ts";
 import { refusedNow } from "./judge-request.ts";

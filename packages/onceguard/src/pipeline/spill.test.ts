@@ -37,7 +37,16 @@ function situation() {
   });
   const spill = join(mkdtempSync(join(tmpdir(), "onceguard-spill-")), "kept");
   const made = testGuard([pay], { store: guarded, clock, spill });
-  return { ...made, spill, back: () => { away = false; }, paid: () => paid, real: store, pay };
+  return {
+    ...made,
+    spill,
+    back: () => {
+      away = false;
+    },
+    paid: () => paid,
+    real: store,
+    pay,
+  };
 }
 
 test("the store is away after the effect: the outcome is kept on disk, told in doubt, and recorded at the next start", async () => {
@@ -55,7 +64,10 @@ test("the store is away after the effect: the outcome is kept on disk, told in d
   await next.guard.receipts();
   await clock.advance(60_000);
   await next.guard.reconcile();
-  expect(await next.guard.execute("pay", { id: "1" })).toMatchObject({ status: "replayed", result: { charge: "ch_1" } });
+  expect(await next.guard.execute("pay", { id: "1" })).toMatchObject({
+    status: "replayed",
+    result: { charge: "ch_1" },
+  });
   expect(readdirSync(spill)).toEqual([]);
   expect(paid()).toBe(1);
 });

@@ -9,7 +9,13 @@ interface Order {
 }
 
 function pay(execute: () => Promise<unknown>, more: Partial<ActionOptions<"pay", Order, Order, unknown>> = {}) {
-  return defineAction({ name: "pay", riskTier: "side_effecting", keyFields: ["id"], ...more, execute: async () => execute() });
+  return defineAction({
+    name: "pay",
+    riskTier: "side_effecting",
+    keyFields: ["id"],
+    ...more,
+    execute: async () => execute(),
+  });
 }
 
 const lost = async (): Promise<never> => {
@@ -161,7 +167,9 @@ describe("late evidence of a failure", () => {
 test("needs a source, one of the two answers, and a request that is known", async () => {
   const { guard } = testGuard([pay(lost)]);
   const { requestId } = await guard.execute("pay", { id: "1" });
-  await expect(guard.evidence(requestId, { ...HAPPENED, source: "" })).rejects.toMatchObject({ code: "invalid_context" });
+  await expect(guard.evidence(requestId, { ...HAPPENED, source: "" })).rejects.toMatchObject({
+    code: "invalid_context",
+  });
   await expect(guard.evidence(requestId, { ...HAPPENED, answer: "maybe" as "happened" })).rejects.toMatchObject({
     code: "invalid_context",
   });

@@ -71,9 +71,7 @@ function eventOf(runtime: Runtime, receipt: Receipt, given: GivenEvidence): Life
   // Of several attempts it is about one, and nobody can tell which: a reason to ask, and no answer.
   const isAboutAll = receipt.attemptNumber === 1 && !runtime.pending.has(flightKey(receipt.tenant, receipt.requestId));
   if (!isAboutAll) return { type: "probe_cannot_tell", nextInMs: 0, source };
-  const again = definition
-    ? retryInMs(receipt, receipt.failure, definition.retry, runtime.randomness.random())
-    : null;
+  const again = definition ? retryInMs(receipt, receipt.failure, definition.retry, runtime.randomness.random()) : null;
   return { type: "probe_did_not_happen", retryInMs: again, source };
 }
 

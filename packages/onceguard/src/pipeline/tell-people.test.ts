@@ -45,7 +45,9 @@ test.each([
   const { requestId } = await guard.execute("mail", { id: "7" });
   await guard.tellPeople();
   await guard.tellPeople();
-  expect(right.told).toMatchObject([{ kind: "review", route, reason, requestId, action: "mail", recordId: "person:7" }]);
+  expect(right.told).toMatchObject([
+    { kind: "review", route, reason, requestId, action: "mail", recordId: "person:7" },
+  ]);
   expect(wrong.told).toEqual([]);
 });
 

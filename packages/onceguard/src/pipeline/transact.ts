@@ -42,7 +42,11 @@ class Stale extends Error {
 }
 
 /** Claim, effect and receipt as one commit; in the caller's own transaction where the call brings one along. */
-export async function performInTransaction(runtime: Runtime, action: Action, start: Start): Promise<ClaimAnswer | Done> {
+export async function performInTransaction(
+  runtime: Runtime,
+  action: Action,
+  start: Start,
+): Promise<ClaimAnswer | Done> {
   const { definition, tenant, requestId } = action;
   const request = claimRequest(runtime, action, start, runtime.randomness.token());
   const first = async (transaction: StoreTransaction): Promise<ClaimAnswer | Done> => {
@@ -92,9 +96,10 @@ export async function attemptInTransaction(
 ): Promise<Receipt | Outcome> {
   const lease = runtime.leases.hold(claim, askedAt, () => undefined);
   try {
-    return await transacting(runtime, definition)((transaction) =>
-      effectIn(runtime, transaction, claim, definition, undefined),
-    );
+    return await transacting(
+      runtime,
+      definition,
+    )((transaction) => effectIn(runtime, transaction, claim, definition, undefined));
   } catch (error) {
     if (error instanceof Stale) return error.receipt;
     if (error instanceof Undone) {

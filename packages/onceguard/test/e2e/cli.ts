@@ -44,6 +44,10 @@ export class Folder {
     return this.start(args).ended;
   }
 
+  exists(name: string): boolean {
+    return existsSync(this.file(name));
+  }
+
   file(name: string): string {
     return join(this.path, name);
   }

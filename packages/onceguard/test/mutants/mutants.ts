@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is code, as text
 /** One rule broken, in one place, and the tests that have to notice. */
 export interface Mutant {
   readonly name: string;
@@ -44,7 +45,10 @@ export const MUTANTS: readonly Mutant[] = [
     harm: "a lost response is reported as failed, and whoever hears that pays again",
     file: "src/core/failure.ts",
     replace: [
-      ['return { certainty: "indefinite", tier: "transient", code, message: messageOf(error) };', 'return { certainty: "definite", tier: null, code, message: messageOf(error) };'],
+      [
+        'return { certainty: "indefinite", tier: "transient", code, message: messageOf(error) };',
+        'return { certainty: "definite", tier: null, code, message: messageOf(error) };',
+      ],
     ],
     tests: ["src/core/failure.test.ts", `${PIPELINE}perform.test.ts`],
   },
@@ -53,8 +57,14 @@ export const MUTANTS: readonly Mutant[] = [
     harm: "a process that has lost its claim overwrites what the new owner has recorded",
     file: "src/stores/sql/apply.ts",
     replace: [
-      ['["request_id = ?", "tenant = ?", "version = ?", "state = ?", "fencing_token = ?"]', '["request_id = ?", "tenant = ?"]'],
-      ["values.push(from.requestId, from.tenant, from.version, from.state, from.fencingToken);", "values.push(from.requestId, from.tenant);"],
+      [
+        '["request_id = ?", "tenant = ?", "version = ?", "state = ?", "fencing_token = ?"]',
+        '["request_id = ?", "tenant = ?"]',
+      ],
+      [
+        "values.push(from.requestId, from.tenant, from.version, from.state, from.fencingToken);",
+        "values.push(from.requestId, from.tenant);",
+      ],
     ],
     tests: ["test/contract/sqlite-store.test.ts"],
   },
@@ -63,7 +73,10 @@ export const MUTANTS: readonly Mutant[] = [
     harm: "the same, on many machines",
     file: "src/stores/postgres/statements.ts",
     replace: [
-      ["AND r.version = i.from_version AND r.state = i.from_state\n    AND r.fencing_token = i.from_fence", "AND r.tenant = i.tenant"],
+      [
+        "AND r.version = i.from_version AND r.state = i.from_state\n    AND r.fencing_token = i.from_fence",
+        "AND r.tenant = i.tenant",
+      ],
     ],
     tests: ["test/contract/postgres-store.test.ts"],
   },
@@ -85,7 +98,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "no settle delay",
     harm: "a probe that lags says it did not happen, and it is paid again",
     file: "src/pipeline/settle.ts",
-    replace: [["const settledInMs = Math.max(0, definition.settleDelayMs - sinceEnd);", "const settledInMs = Math.min(0, sinceEnd);"]],
+    replace: [
+      [
+        "const settledInMs = Math.max(0, definition.settleDelayMs - sinceEnd);",
+        "const settledInMs = Math.min(0, sinceEnd);",
+      ],
+    ],
     tests: [`${PIPELINE}perform.test.ts`],
   },
   {
@@ -105,8 +123,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "mismatch only when settled",
     harm: "another payload under the id of a running request is answered as if it were that request",
-    file: "src/pipeline/perform.ts",
-    replace: [["if (isMismatch(answer.receipt, action)) return mismatch(requestId);", 'if (answer.receipt.state === "succeeded" && isMismatch(answer.receipt, action)) return mismatch(requestId);']],
+    file: "src/pipeline/begin.ts",
+    replace: [
+      [
+        "if (isMismatch(answer.receipt, action)) return mismatch(requestId);",
+        'if (answer.receipt.state === "succeeded" && isMismatch(answer.receipt, action)) return mismatch(requestId);',
+      ],
+    ],
     tests: [`${PIPELINE}perform.test.ts`],
   },
   {
@@ -125,14 +148,19 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a new key for an unknown outcome",
     harm: "the re-send goes out under another idempotency key, and the provider takes it for a second payment",
     file: "src/core/lifecycle.ts",
-    replace: [["return { ...kept, failure: event.failure, mayHaveApplied: true, dueInMs: event.nextInMs, endsAttempt: true };", "return { ...kept, generation: kept.generation + 1, failure: event.failure, mayHaveApplied: true, dueInMs: event.nextInMs, endsAttempt: true };"]],
+    replace: [
+      [
+        "return { ...kept, failure: event.failure, mayHaveApplied: true, dueInMs: event.nextInMs, endsAttempt: true };",
+        "return { ...kept, generation: kept.generation + 1, failure: event.failure, mayHaveApplied: true, dueInMs: event.nextInMs, endsAttempt: true };",
+      ],
+    ],
     tests: [LIFECYCLE],
   },
   {
     name: "a halt is not looked for in the claim",
     harm: "a run that was stopped goes on",
     file: "src/stores/sql/claim.ts",
-    replace: [["const stops = [notHalted];", 'const stops = [`(1 = 1 OR ${notHalted})`];']],
+    replace: [["const stops = [notHalted];", "const stops = [`(1 = 1 OR ${notHalted})`];"]],
     tests: ["test/contract/sqlite-store.test.ts"],
   },
   {
@@ -153,7 +181,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "authority is not asked again",
     harm: "a retry runs under a policy that says no by now",
     file: "src/pipeline/settle.ts",
-    replace: [["  const refused = refusedNow(runtime, receipt, definition);\n  if (refused !== null)", "  const refused: string | null = null;\n  if (refused !== null)"]],
+    replace: [
+      [
+        "  const refused = refusedNow(runtime, receipt, definition);\n  if (refused !== null)",
+        "  const refused: string | null = null;\n  if (refused !== null)",
+      ],
+    ],
     tests: [`${PIPELINE}approve.test.ts`],
   },
   {
@@ -167,14 +200,24 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the loop filter counts only what has succeeded",
     harm: "a request in doubt does not stop its own duplicate under another id",
     file: "src/stores/sql/claim.ts",
-    replace: [["`state NOT IN ('failed', 'denied') AND NOT", "`state NOT IN ('failed', 'denied', 'in_doubt', 'running', 'review') AND NOT"]],
+    replace: [
+      [
+        "`state NOT IN ('failed', 'denied') AND NOT",
+        "`state NOT IN ('failed', 'denied', 'in_doubt', 'running', 'review') AND NOT",
+      ],
+    ],
     tests: ["test/contract/sqlite-store.test.ts"],
   },
   {
     name: "no restore epoch",
     harm: "after a restore, a payment whose record is lost is made again",
     file: "src/stores/sql/claim.ts",
-    replace: [['return start.state === "running" && capability !== "transaction";', 'return start.state === "running" && capability === "transaction";']],
+    replace: [
+      [
+        'return start.state === "running" && capability !== "transaction";',
+        'return start.state === "running" && capability === "transaction";',
+      ],
+    ],
     tests: ["test/contract/sqlite-store.test.ts"],
   },
   {

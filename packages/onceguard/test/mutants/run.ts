@@ -20,9 +20,15 @@ const { values, positionals } = parseArgs({
 const PARTS = [
   "package.json",
   "vitest.config.ts",
-  ...["src", "test", "package.json", "tsconfig.base.json", "tsconfig.core.json", "tsconfig.json", "tsconfig.test.json"].map(
-    (part) => `packages/onceguard/${part}`,
-  ),
+  ...[
+    "src",
+    "test",
+    "package.json",
+    "tsconfig.base.json",
+    "tsconfig.core.json",
+    "tsconfig.json",
+    "tsconfig.test.json",
+  ].map((part) => `packages/onceguard/${part}`),
 ];
 
 type Verdict = "caught" | "SURVIVED" | "DOES NOT APPLY" | "TESTS FAIL WITHOUT IT";

@@ -31,7 +31,8 @@ export class Life implements Owner {
   skewMs: number;
   readonly timers = new Set<Happening>();
   readonly looks = new Map<string, Look>();
-  lastRenewal: { readonly askedAt: number; deliveredAt: number | null } | null = null;
+  /** Renewals whose answer comes in just now: when they were asked for. */
+  readonly renewedNow: { at: number; readonly askedAt: number[] } = { at: 0, askedAt: [] };
   /** Sends whose promise has not settled, by request. */
   readonly pending = new Map<string, number>();
   readonly #mishaps: ReadonlyMap<number, Mishap>;

@@ -3,7 +3,7 @@ import type { Outcome } from "../../src/core/outcome.ts";
 import type { ApplyAnswer, ClaimAnswer, LogEntry, Renewal, Store } from "../../src/core/ports.ts";
 import type { Receipt } from "../../src/core/receipt.ts";
 import type { Chronicle } from "./chronicle.ts";
-import type { Life } from "./life.ts";
+import type { Life, Look } from "./life.ts";
 import { problemWithChange } from "./record-rules.ts";
 import type { ActionPlan } from "./scenario.ts";
 import type { Timeline } from "./timeline.ts";
@@ -114,9 +114,13 @@ export class Oracle implements StoreWatch, WorldWatch {
     life.looks.set(requestId, { at, last, deliveredAt: null });
   }
 
-  delivered({ life, verb, args }: StoreCall, _answer: unknown): void {
+  delivered({ life, verb, args, askedAt }: StoreCall, _answer: unknown): void {
     const { now } = this.#timeline;
-    if (verb === "renew" && life.lastRenewal !== null) life.lastRenewal.deliveredAt = now;
+    if (verb === "renew") {
+      if (life.renewedNow.at !== now) life.renewedNow.askedAt.length = 0;
+      life.renewedNow.at = now;
+      life.renewedNow.askedAt.push(askedAt);
+    }
     if (verb !== "haltFor") return;
     const look = life.looks.get((args[0] as { requestId?: string }).requestId ?? "");
     if (look?.last) look.deliveredAt ??= now;
@@ -219,19 +223,20 @@ export class Oracle implements StoreWatch, WorldWatch {
         if (outcome.result !== undefined) this.#checkResult(violate, outcome.result, account);
         break;
       case "failed":
-        if (maybe) violate("failed, and it may have happened");
+        // Unless a person has had it tried again while the answer was on its way.
+        if (maybe && !this.seen.get(requestId)?.again) violate("failed, and it may have happened");
         break;
       case "denied":
         if (receipt === null ? call.sent.length > 0 : maybe) violate("denied, and it was sent");
         break;
       case "skipped":
-        if (maybe) violate("skipped, and it was sent");
+        if (call.sent.length > 0) violate("skipped, and it was sent");
         break;
       case "unavailable":
         if (call.sent.length > 0) violate("unavailable with dispatched: false, and it was sent");
         break;
       case "halted":
-        if (call.sent.length > 0 && maybe) violate("halted (nothing was sent by this call), and what it sent may have happened");
+        if (this.world.mayBeDoneBy(account, call.sent)) violate("halted (nothing was sent by this call), and what it sent may have happened");
         break;
       case "mismatch":
         if (receipt !== null) violate("mismatch that tells what is stored");
@@ -306,12 +311,12 @@ export class Oracle implements StoreWatch, WorldWatch {
 }
 
 /** Between its last look and the send there was nothing but the answer to it, and perhaps a renewal of the lease. */
-function followsItsLook(life: Life, look: { last: boolean; deliveredAt: number | null } | undefined, now: number): boolean {
+function followsItsLook({ renewedNow }: Life, look: Look | undefined, now: number): boolean {
   if (!look?.last || look.deliveredAt === null) return false;
-  const renewal = life.lastRenewal;
-  return look.deliveredAt === now || (renewal?.deliveredAt === now && renewal.askedAt === look.deliveredAt);
+  return look.deliveredAt === now || (renewedNow.at === now && renewedNow.askedAt.includes(look.deliveredAt));
 }
 
+/** The canonical text begins with it: `{"amount":1,`. */
 function amountIn({ payload }: Receipt): number | null {
-  return payload === null ? null : ((JSON.parse(payload) as SentPayload).amount ?? null);
+  return payload === null ? null : Number(/^\{"amount":(\d+),/.exec(payload)?.[1]);
 }

@@ -23,6 +23,9 @@ const MAY_BE_TOLD: ReadonlySet<string> = new Set([
   "case_refused",
 ]);
 
+/** Who speaks about finality cases. In the end they are of one mind. */
+const SOURCES = ["scores", "press"] as const;
+
 /** Agents, sweepers, operators and providers: everybody who has a guard do something. */
 export class People {
   readonly calls: Call[] = [];
@@ -71,11 +74,19 @@ export class People {
   /** From here on everybody does their best to bring everything to an end. */
   finish(): void {
     this.calm = true;
-    this.asksAgain();
+    for (const intent of this.#scenario.intents) {
+      if (this.#random.chance(0.5)) this.#at(this.#timeline.now, (life) => this.#agent(life, intent, 0));
+    }
     this.#every(1_500, (life) => {
+      if (!this.#isAnythingOpen()) return;
       this.#sweeps(life);
       this.#operator(life);
     });
+  }
+
+  #isAnythingOpen(): boolean {
+    for (const { receipt } of this.#oracle.seen.values()) if (!isTerminal(receipt.state)) return true;
+    return this.calls.some((call) => !call.answered && call.life.alive);
   }
 
   /** One more call for each intent, by whoever is there; what it hears has to be the end of the story. */
@@ -199,17 +210,16 @@ export class People {
     this.#does("look at what is open", this.#looksAround(life));
     if (this.calm || random.chance(0.4)) this.#does("resume", this.#resumes(life));
     const { intents } = this.#scenario;
-    for (const intent of intents) {
-      if (intent.caseId === null || !(this.calm || random.chance(0.4))) continue;
-      const signal = {
-        id: `signal-${++this.#signals}`,
-        source: random.pick(["scores", "press"]),
-        outcome: !this.calm && random.chance(0.1) ? "lost" : "won",
-        confidence: 1,
-        at: this.#timeline.now,
-      };
-      this.#does("signal", life.guard.case(intent.caseId).signal(signal));
+    for (const caseId of new Set(intents.map((intent) => intent.caseId))) {
+      if (caseId === null || !(this.calm || random.chance(0.4))) continue;
+      if (!this.calm) this.#signal(life, caseId, random.pick(SOURCES), random.chance(0.1) ? "lost" : "won");
+      else for (const source of SOURCES) this.#signal(life, caseId, source, "won");
     }
+  }
+
+  #signal(life: Life, caseId: string, source: string, outcome: "won" | "lost"): void {
+    const signal = { id: `signal-${++this.#signals}`, source, outcome, confidence: 1, at: this.#timeline.now };
+    this.#does("signal", life.guard.case(caseId).signal(signal));
   }
 
   async #looksAround(life: Life): Promise<void> {

@@ -48,12 +48,16 @@ const TURN_EVERY = 8;
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Simulated> {
   const simulation = new Simulation(seed, options);
   const onRejection = (reason: unknown): void => simulation.chronicle.violate("no rejection is left alone", String(reason));
+  const { stackTraceLimit } = Error;
+  // Errors are values here, made by the thousand; nobody reads where from.
+  Error.stackTraceLimit = 0;
   process.on("unhandledRejection", onRejection);
   try {
     await simulation.run();
     await atRestAfterTurn();
   } finally {
     process.off("unhandledRejection", onRejection);
+    Error.stackTraceLimit = stackTraceLimit;
   }
   const { chronicle, steps } = simulation;
   return { seed, violation: chronicle.violation, steps, counts: chronicle.counts, trace: chronicle.lines ?? [] };

@@ -79,7 +79,6 @@ export class Wire {
 
   #call(life: Life, verb: string, args: readonly unknown[]): Promise<unknown> {
     const call: StoreCall = { life, verb, args, askedAt: this.#timeline.now };
-    if (verb === "renew") life.lastRenewal = { askedAt: call.askedAt, deliveredAt: null };
     const fate = this.#fate();
     this.#chronicle.count(`store ${fate.kind}`);
     return new Promise((resolve, reject) => {

@@ -8,6 +8,7 @@ import type { Timeline } from "./timeline.ts";
 /** A change in the outside world: what this is all about. */
 export interface Effect {
   readonly at: number;
+  readonly fence: number;
   readonly key: string;
   readonly action: ActionPlan;
   readonly payload: SentPayload;
@@ -111,6 +112,12 @@ export class World {
     return false;
   }
 
+  /** The effect was made by one of these sends, or may still be. */
+  mayBeDoneBy(account: Account, fences: readonly number[]): boolean {
+    if (account.effects.some((effect) => fences.includes(effect.fence))) return true;
+    return this.mayStillHappen(account) && [...account.onTheWay].some((sent) => fences.includes(sent.fence));
+  }
+
   /** The other side will never do it under its newest key, and says so to whoever asks it again. */
   close(account: Account): string | null {
     const { lastKey } = account;
@@ -166,7 +173,7 @@ export class World {
     if (keyed) account.keys.set(key, entry);
     if (action.key?.repeatsErrors && typeof meant === "number" && meant >= 500) entry.error = meant;
     if (sent.does === "nothing") return this.#arrived(sent, "not done", meant, null);
-    const effect: Effect = { at, key, action, payload, result: { effect: `${requestId}#${fence}` } };
+    const effect: Effect = { at, fence, key, action, payload, result: { effect: `${requestId}#${fence}` } };
     account.effects.push(effect);
     entry.effect = effect;
     const answer = this.#arrived(sent, "EFFECT", meant, effect);

@@ -26,7 +26,13 @@ export function flakyWorldClient(port: number) {
         ...(sending.signal && { signal: sending.signal }),
       });
       sent.on("error", reject);
-      sent.on("information", () => sending.onCommitted?.());
+      sent.on("information", () => {
+        try {
+          sending.onCommitted?.();
+        } catch (error) {
+          reject(error); // an error of ours between the commit and the reply: the reply is never read
+        }
+      });
       sent.on("response", async (response) => {
         try {
           const answer = (await json(response)) as Answer;

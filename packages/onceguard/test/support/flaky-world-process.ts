@@ -10,6 +10,8 @@ const effects: Effect[] = [];
 const byKey = new Map<string, Effect>();
 const byReference = new Map<string, Effect>();
 const faults = new Map<string, Fault[]>();
+/** Look-ups that will fail. */
+const hidden = new Map<string, number>();
 const requests = new Map<string, number>();
 const held = new Map<string, () => void>();
 const awaited = new Map<string, () => void>();
@@ -38,7 +40,13 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   };
   if (request.method === "GET") {
-    const found = byReference.get(decodeURIComponent(request.url?.split("/")[2] ?? ""));
+    const asked = decodeURIComponent(request.url?.split("/")[2] ?? "");
+    const failing = hidden.get(asked) ?? 0;
+    if (failing > 0) {
+      hidden.set(asked, failing - 1);
+      return answer(503, {});
+    }
+    const found = byReference.get(asked);
     return found ? answer(200, found) : answer(404, {});
   }
   const { reference, amount } = (await json(request)) as { reference: string; amount: number };
@@ -71,10 +79,12 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
   }
 }
 
-async function control(ask: string, reference: string, planned: Fault[]): Promise<unknown> {
+async function control({ ask, reference, faults: planned, lookUps }: Ask): Promise<unknown> {
   switch (ask) {
     case "plan":
       return void faults.set(reference, planned);
+    case "hide":
+      return void hidden.set(reference, lookUps);
     case "release":
       held.get(reference)?.();
       return void held.delete(reference);
@@ -85,9 +95,9 @@ async function control(ask: string, reference: string, planned: Fault[]): Promis
   }
 }
 
-type Ask = { id: number; ask: string; reference: string; faults: Fault[] };
-process.on("message", async ({ id, ask, reference, faults }: Ask) => {
-  process.send?.({ id, value: await control(ask, reference, faults) });
+type Ask = { id: number; ask: string; reference: string; faults: Fault[]; lookUps: number };
+process.on("message", async (ask: Ask) => {
+  process.send?.({ id: ask.id, value: await control(ask) });
 });
 process.on("disconnect", () => process.exit());
 

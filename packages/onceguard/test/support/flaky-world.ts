@@ -38,6 +38,8 @@ export interface FlakyWorld {
   readonly port: number;
   /** What happens to the next requests for this reference, one after the other. */
   plan(reference: string, ...faults: Fault[]): Promise<void>;
+  /** So many look-ups of this reference fail from now on. */
+  hide(reference: string, lookUps: number): Promise<void>;
   /** Lets a held request for this reference go on. */
   release(reference: string): Promise<void>;
   /** Resolves when a request for this reference is being held. */
@@ -59,6 +61,7 @@ export async function startFlakyWorld(): Promise<FlakyWorld> {
   return {
     port,
     plan: async (reference, ...faults) => void (await ask("plan", reference, faults)),
+    hide: async (reference, lookUps) => void (await ask("hide", reference, [], lookUps)),
     release: async (reference) => void (await ask("release", reference)),
     holding: async (reference) => void (await ask("holding", reference)),
     requests: async (reference) => (await ask("requests", reference)) as number,
@@ -83,9 +86,9 @@ function asking(child: ChildProcess) {
     open.get(id)?.(value);
     open.delete(id);
   });
-  return (ask: string, reference: string, faults: Fault[] = []): Promise<unknown> =>
+  return (ask: string, reference: string, faults: Fault[] = [], lookUps = 0): Promise<unknown> =>
     new Promise((resolve) => {
       open.set(++last, resolve);
-      child.send({ id: last, ask, reference, faults });
+      child.send({ id: last, ask, reference, faults, lookUps });
     });
 }

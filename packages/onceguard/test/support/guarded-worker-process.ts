@@ -1,69 +1,21 @@
 // The program of `startWorker`: a host process with a guard, doing what its parent asks for.
 import { writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
-import {
-  createGuard,
-  type Decision,
-  defineAction,
-  type EffectContext,
-  OnceguardError,
-  type Outcome,
-  type Schema,
-  type Store,
-} from "../../src/index.ts";
+import { createGuard, type Decision, OnceguardError, type Outcome, type Store } from "../../src/index.ts";
+import type { ApprovalGrant } from "../../src/pipeline/approve.ts";
 import { crashPoints } from "../../src/testing/crash-points.ts";
-import { flakyWorldClient } from "./flaky-world-client.ts";
 import type { ActionName, Ask, Asks, Payment, WorkerOptions } from "./guarded-worker.ts";
+import { guardedActions, paymentPolicy } from "./guarded-worker-actions.ts";
+import { sweepingOnly } from "./sweeping-only.ts";
 
 const options = JSON.parse(process.argv[2] as string) as WorkerOptions;
 const points = crashPoints(options.crash ?? null, options.stop);
-const outside = flakyWorldClient(options.world);
-
-const input: Schema<Payment, Payment> = {
-  "~standard": { version: 1, vendor: "test", validate: (value) => ({ value: value as Payment }) },
-};
-
-/** Sends a payment, and tells the crash points what only the effect can know. */
-async function send({ reference, amount }: Payment, context: EffectContext, key?: string) {
-  const { number } = await outside.send(reference, amount, {
-    ...(key !== undefined && { key }),
-    ...(options.deaf !== true && { signal: context.signal }),
-    onCommitted: () =>
-      points.reach(context.attemptNumber === 1 ? "in_effect_after_commit_before_reply" : "during_resend"),
-  });
-  return { number };
-}
-
-const common = {
-  riskTier: "irreversible",
-  input,
-  timeout: "60s",
-  retry: { maxAttempts: 5, base: "20ms", cap: "100ms" },
-} as const;
-
-const actions = [
-  defineAction({ ...common, name: "pay_none", execute: (payment, context) => send(payment, context) }),
-  defineAction({
-    ...common,
-    name: "pay_probe",
-    execute: (payment, context) => send(payment, context),
-    probe: async ({ reference }) => {
-      const effect = await outside.lookUp(reference);
-      return effect ? { answer: "happened", result: { number: effect.number } } : { answer: "did_not_happen" };
-    },
-  }),
-  defineAction({
-    ...common,
-    name: "pay_downstream_key",
-    downstreamKey: { lifetime: "1h" },
-    execute: (payment, context) => send(payment, context, context.idempotencyKey),
-  }),
-];
 
 const newGuard = async () =>
   createGuard({
     store: points.store(await openStore(options)),
-    actions: actions.map((action) => points.action(action)),
+    actions: guardedActions({ world: options.world, points, deaf: options.deaf }),
+    policy: paymentPolicy,
     sweepEvery: false,
     lease: options.lease ?? "30s",
     wait: options.wait ?? "50s",
@@ -75,13 +27,17 @@ const guards = [guard, ...more];
 const close = () => Promise.all(guards.map((one) => one.close()));
 
 /** Each store loads its own driver only: a process that starts fast is a process that tests can afford to kill. */
-async function openStore({ store }: WorkerOptions): Promise<Store> {
-  if (store.kind === "sqlite") {
-    const { sqliteStore } = await import("../../src/stores/sqlite/sqlite-store.ts");
-    return sqliteStore({ path: store.path });
-  }
-  const { postgresStore } = await import("../../src/stores/postgres/postgres-store.ts");
-  return postgresStore({ url: store.url, maxConnections: 4 });
+async function openStore({ store: address, ahead, sweeps }: WorkerOptions): Promise<Store> {
+  const clock = ahead === undefined ? {} : { clock: () => Date.now() + ahead };
+  const store = await (async () => {
+    if (address.kind === "sqlite") {
+      const { sqliteStore } = await import("../../src/stores/sqlite/sqlite-store.ts");
+      return sqliteStore({ path: address.path, ...clock });
+    }
+    const { postgresStore } = await import("../../src/stores/postgres/postgres-store.ts");
+    return postgresStore({ url: address.url, maxConnections: 4, ...clock });
+  })();
+  return sweeps === undefined ? store : sweepingOnly(store, sweeps);
 }
 
 async function execute(action: ActionName, payment: Payment, by = guard): Promise<Outcome> {
@@ -112,6 +68,7 @@ const ASKS: { [Name in keyof Asks]: (...args: Parameters<Asks[Name]>) => Promise
   reconcileDue: () => guard.reconcile(),
   receipts: () => guard.receipts({ limit: 100_000 }),
   resolve: (requestId: string, decision: Decision) => guard.resolve(requestId, decision),
+  approve: (requestId: string, grant: ApprovalGrant) => guard.approve(requestId, grant),
 };
 
 process.on("message", async ({ id, ask, args }: Ask) => {

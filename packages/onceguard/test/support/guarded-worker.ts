@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Decision, LogEntry, Outcome, Receipt, Reconciliation } from "../../src/index.ts";
+import type { ApprovalGrant } from "../../src/pipeline/approve.ts";
 import type { CrashPoint } from "../../src/testing/crash-points.ts";
 
 /** Where the receipts are. */
@@ -10,12 +11,22 @@ export type StoreAddress =
   | { readonly kind: "sqlite"; readonly path: string }
   | { readonly kind: "postgres"; readonly url: string };
 
-export type ActionName = "pay_none" | "pay_probe" | "pay_downstream_key";
+export type ActionName =
+  | "pay_none"
+  | "pay_precise"
+  | "pay_probe"
+  | "pay_downstream_key"
+  | "pay_probe_and_key"
+  | "pay_transaction";
 
-/** The input of all three actions; the reference is the request id too. */
+/** The input of all actions; the reference is the request id too. */
 export interface Payment {
   readonly reference: string;
   readonly amount: number;
+  /** A person has to approve it. */
+  readonly held?: true;
+  /** How many of its attempts fail, of `pay_transaction`; all others meet the faults of the world. */
+  readonly failing?: number;
 }
 
 export interface WorkerOptions {
@@ -32,6 +43,10 @@ export interface WorkerOptions {
   readonly guards?: number;
   /** The effects ignore their abort signal. */
   readonly deaf?: boolean;
+  /** How far the store's clock is ahead of ours, in ms: leases of the dead have then run out without any waiting. */
+  readonly ahead?: number;
+  /** Its sweeper looks only at requests whose id begins so: another clock is not to be held against all others. */
+  readonly sweeps?: string;
 }
 
 /** What a worker can be asked for; each is the guard's own call. */
@@ -45,6 +60,7 @@ export interface Asks {
   reconcile(requestId: string): Promise<Outcome>;
   reconcileDue(): Promise<Reconciliation>;
   resolve(requestId: string, decision: Decision): Promise<Receipt>;
+  approve(requestId: string, grant: ApprovalGrant): Promise<Receipt>;
 }
 
 export interface Ask {
@@ -126,6 +142,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     reconcile: ask("reconcile"),
     reconcileDue: ask("reconcileDue"),
     resolve: ask("resolve"),
+    approve: ask("approve"),
     ended,
     printed: (marker) =>
       new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { mkdtempSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
@@ -144,7 +144,10 @@ describe.each(Object.entries(WORLDS))("an effect in the store's own database, on
         },
       });
       const guard = createGuard({ store: world.store, actions: [slow], sweepEvery: false });
-      expect(await guard.execute("post", { id: "1" })).toMatchObject({ status: "review", failure: { code: "timeout" } });
+      expect(await guard.execute("post", { id: "1" })).toMatchObject({
+        status: "review",
+        failure: { code: "timeout" },
+      });
       await expect(late).rejects.toThrow("The transaction is over");
       expect(await world.effects()).toEqual([]);
       await guard.close();
@@ -262,7 +265,11 @@ describe("the caller's own transaction", () => {
       transaction: true,
       execute: async (_: { id: string }, context) => context.tx.query("SELECT nothing FROM nowhere"),
     });
-    const guard = createGuard({ store: postgresStore({ url, schema: "joined_broken" }), actions: [broken], sweepEvery: false });
+    const guard = createGuard({
+      store: postgresStore({ url, schema: "joined_broken" }),
+      actions: [broken],
+      sweepEvery: false,
+    });
     const client = await pool.connect();
     await client.query("BEGIN");
     await expect(guard.execute("note", { id: "1" }, { tx: client })).rejects.toMatchObject({ code: "effect_failed" });
@@ -274,8 +281,17 @@ describe("the caller's own transaction", () => {
   });
 
   test("an action that reaches outside cannot be in it", async () => {
-    const outside = defineAction({ name: "mail", riskTier: "side_effecting", keyFields: ["id"], execute: async (_: { id: string }) => 1 });
-    const guard = createGuard({ store: postgresStore({ url, schema: "joined_outside" }), actions: [outside], sweepEvery: false });
+    const outside = defineAction({
+      name: "mail",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      execute: async (_: { id: string }) => 1,
+    });
+    const guard = createGuard({
+      store: postgresStore({ url, schema: "joined_outside" }),
+      actions: [outside],
+      sweepEvery: false,
+    });
     const pool = db();
     const client = await pool.connect();
     await client.query("BEGIN");
@@ -291,52 +307,56 @@ describe("the caller's own transaction", () => {
 });
 
 describe("the outbox", () => {
-  test.each(["pg", "kysely", "drizzle"] as const)("%s: executed after the commit, and never after a rollback", async (library) => {
-    const schema = `outbox_${library}`;
-    const pool = new pg.Pool({ connectionString: url, max: 4 });
-    const sent: string[] = [];
-    const mail = defineAction({
-      name: "mail",
-      riskTier: "side_effecting",
-      keyFields: ["id"],
-      execute: async ({ id }: { id: string }) => void sent.push(id),
-    });
-    const guard = createGuard({ store: postgresStore({ url, schema }), actions: [mail], sweepEvery: false });
-    const inTransaction = async (work: (tx: unknown) => Promise<unknown>): Promise<void> => {
-      if (library === "kysely") await new Kysely({ dialect: new PostgresDialect({ pool }) }).transaction().execute(work);
-      else if (library === "drizzle") await drizzle(pool).transaction(work);
-      else {
-        const client = await pool.connect();
-        try {
-          await client.query("BEGIN");
-          await work(client);
-          await client.query("COMMIT");
-        } catch (error) {
-          await client.query("ROLLBACK");
-          throw error;
-        } finally {
-          client.release();
+  test.each(["pg", "kysely", "drizzle"] as const)(
+    "%s: executed after the commit, and never after a rollback",
+    async (library) => {
+      const schema = `outbox_${library}`;
+      const pool = new pg.Pool({ connectionString: url, max: 4 });
+      const sent: string[] = [];
+      const mail = defineAction({
+        name: "mail",
+        riskTier: "side_effecting",
+        keyFields: ["id"],
+        execute: async ({ id }: { id: string }) => void sent.push(id),
+      });
+      const guard = createGuard({ store: postgresStore({ url, schema }), actions: [mail], sweepEvery: false });
+      const inTransaction = async (work: (tx: unknown) => Promise<unknown>): Promise<void> => {
+        if (library === "kysely")
+          await new Kysely({ dialect: new PostgresDialect({ pool }) }).transaction().execute(work);
+        else if (library === "drizzle") await drizzle(pool).transaction(work);
+        else {
+          const client = await pool.connect();
+          try {
+            await client.query("BEGIN");
+            await work(client);
+            await client.query("COMMIT");
+          } catch (error) {
+            await client.query("ROLLBACK");
+            throw error;
+          } finally {
+            client.release();
+          }
         }
-      }
-    };
-    await expect(
-      inTransaction(async (tx) => {
-        expect(await guard.enqueue("mail", { id: "undone" }, { tx })).toMatchObject({ status: "retry_later" });
-        throw new Error("the caller's own trouble");
-      }),
-    ).rejects.toThrow("own trouble");
-    await inTransaction(async (tx) => {
-      await guard.enqueue("mail", { id: "done" }, { tx });
+      };
+      await expect(
+        inTransaction(async (tx) => {
+          expect(await guard.enqueue("mail", { id: "undone" }, { tx })).toMatchObject({ status: "retry_later" });
+          throw new Error("the caller's own trouble");
+        }),
+      ).rejects.toThrow("own trouble");
+      await inTransaction(async (tx) => {
+        await guard.enqueue("mail", { id: "done" }, { tx });
+        await guard.reconcile();
+        expect(sent).toEqual([]); // not committed yet
+      });
       await guard.reconcile();
-      expect(sent).toEqual([]); // not committed yet
-    });
-    await guard.reconcile();
-    expect(sent).toEqual(["done"]);
-    expect(await guard.execute("mail", { id: "done" })).toMatchObject({ status: "replayed" });
-    expect(await guard.receipts()).toMatchObject([{ state: "succeeded", attemptNumber: 1, fencingToken: 1 }]);
-    await guard.close();
-    await pool.end();
-  });
+      expect(sent).toEqual(["done"]);
+      expect(await guard.execute("mail", { id: "done" })).toMatchObject({ status: "replayed" });
+      expect(await guard.receipts()).toMatchObject([{ state: "succeeded", attemptNumber: 1, fencingToken: 1 }]);
+      await guard.close();
+      await pool.end();
+    },
+  );
 
   test("sqlite: with node:sqlite's own BEGIN", async () => {
     const path = join(mkdtempSync(join(tmpdir(), "onceguard-outbox-")), "app.db");
@@ -373,5 +393,7 @@ test("a store without transactions says so before anything happens", async () =>
   });
   const guard = createGuard({ store: memoryStore(), actions: [action], sweepEvery: false });
   await expect(guard.execute("post", { id: "1" })).rejects.toMatchObject({ code: "transaction_unsupported" });
-  await expect(guard.enqueue("post", { id: "1" }, { tx: {} })).rejects.toMatchObject({ code: "transaction_unsupported" });
+  await expect(guard.enqueue("post", { id: "1" }, { tx: {} })).rejects.toMatchObject({
+    code: "transaction_unsupported",
+  });
 });

@@ -2,6 +2,7 @@ import { OnceguardError } from "../../core/errors.ts";
 
 /** Another connection holds the lock. */
 export const BUSY = 5;
+const ERROR = 1;
 const LOCKED = 6;
 const READONLY = 8;
 const IOERR = 10;
@@ -14,6 +15,7 @@ const RANGE = 25;
 const NOTADB = 26;
 
 const BY_NAME: Readonly<Record<string, number>> = {
+  SQLITE_ERROR: ERROR,
   SQLITE_BUSY: BUSY,
   SQLITE_LOCKED: LOCKED,
   SQLITE_READONLY: READONLY,

@@ -348,6 +348,7 @@ class SqliteStore implements Store {
         apply: async (transition) => runSteps(apply(DIALECT, transition), ask),
       });
       isOver = true;
+      if (!inTransaction(db)) throw transactionEnded();
       await this.#patiently(() => db.exec("COMMIT"));
       return answer;
     } catch (error) {

@@ -1,7 +1,20 @@
 import assert from "node:assert/strict";
+import { DEFAULT_FINALITY_POLICY, openCase } from "../../core/finality.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { another, type StoreContractCase } from "./context.ts";
-import { change, claimed, claimRequest, found, moved, SUCCESS, sameRecord } from "./fixtures.ts";
+import {
+  change,
+  claimed,
+  claimRequest,
+  found,
+  gateOf,
+  HOLD,
+  haltOrder,
+  moved,
+  recorded,
+  SUCCESS,
+  sameRecord,
+} from "./fixtures.ts";
 
 export const opening: readonly StoreContractCase[] = [
   {
@@ -47,6 +60,25 @@ export const opening: readonly StoreContractCase[] = [
         list: () => store.list({ limit: 1 }),
         due: () => store.due({ actions: [], limit: 1 }),
         log: ({ tenant, requestId }) => store.log(tenant, requestId),
+        "claim, held": ({ requestId }) =>
+          recorded(store, `held ${requestId}`, { start: { state: "held", hold: HOLD, dueInMs: 0 } }),
+        "claim, read first": ({ requestId }) => store.claim(claimRequest(requestId), true),
+        "claim, gated": ({ requestId }) => store.claim(claimRequest(`gated ${requestId}`, { gate: gateOf({}) })),
+        halt: ({ requestId }) => store.halt(haltOrder({ id: requestId })),
+        resume: ({ requestId }) => store.resume("acme", "run", requestId, { actor: "ada", reason: "go on" }),
+        halts: () => store.halts({ limit: 1 }),
+        haltFor: (receipt) => store.haltFor(receipt),
+        saveCase: ({ requestId }) =>
+          store.saveCase({ tenant: "acme", case: openCase(requestId), policy: DEFAULT_FINALITY_POLICY, version: 0 }),
+        findCase: ({ requestId }) => store.findCase("acme", requestId),
+        takeNotifications: () => store.takeNotifications({ routes: ["operator"], limit: 1, leaseMs: 1 }),
+        settleNotification: () => store.settleNotification("unknown", null),
+        now: () => store.now(),
+        startEpoch: ({ requestId }) =>
+          requestId === "r-0"
+            ? store.startEpoch({ backupAt: 0, lastsMs: null, actor: "ada", reason: "a restore" })
+            : store.epoch(),
+        endEpoch: () => store.endEpoch({ actor: "ada", reason: "checked" }),
       };
       for (const [kind, call] of Object.entries(kinds)) {
         const outcomes = Promise.allSettled(receipts.map(call));

@@ -10,11 +10,18 @@ export default defineConfig({
   // What may be executed by name, and what \`onceguard reconcile\` can settle after a crash.
   actions: [refund],
 
-  // Deterministic rules, asked before anything is claimed and again before every retry.
+  // Asked before anything is claimed, and again before anything runs again. "review": a person has to approve first.
+  // rules: [{ action: "refund_payment", amountOver: 100_00, verdict: "review", reason: "over 100 a person looks" }],
   // policy: ({ action, actor }) =>
   //   action === "refund_payment" && actor === null
   //     ? { verdict: "deny", reason: "a refund needs somebody who asked for it" }
   //     : { verdict: "allow" },
+
+  // Limits that halt a run that has gone wild.
+  // budgets: { maxActionsPerRun: 50, maxRepeatsPerRecord: 3 },
+
+  // Who is told what waits for a person; also data_owner, domain_expert and security.
+  // notify: { operator: { webhook: "https://ops.example/hooks", secret: "\${ONCEGUARD_WEBHOOK_SECRET}" } },
 });
 `;
 
@@ -54,6 +61,10 @@ export const refund = defineAction({
   volatile: ["note"],
   // The business record touched: for the log, and to find everything that touched it.
   record: (payload) => \`order:\${payload.orderId}\`,
+  // What it is worth, in cents: for rules and budgets.
+  amount: (payload) => payload.amount,
+  // Two refunds on one order are both meant. "24h" would skip the second within a day, whatever its amount.
+  dedupWindow: "none",
 
   // The one effect. Pass the idempotency key on wherever the other side takes one.
   execute: (payload, { idempotencyKey }) => payments.refund(payload, idempotencyKey),

@@ -21,11 +21,13 @@ const LIMIT = 1_000;
 
 const DESCRIPTION = `Tell Onceguard that its store was put back to a backup.
 
-Run it right after the backup was restored, and before anything else uses the store. What was recorded since the backup is gone; what was sent since is not. So from then on
+Run it right after the backup was restored, before anything else uses the store. What was recorded since the backup is gone; what was sent since is not. So from then on
 
-  - every request that was open in the backup is in doubt: its probe, its key or a person says whether it happened;
-  - every request without a record is in doubt, too, instead of a first call: it may have been sent after the backup was taken;
-  - what the backup knows as settled is replayed as ever.
+  what was open in the backup  is in doubt: a probe, a key or a person
+                               says whether it happened
+  what has no record           is in doubt, too, not a first call: it may
+                               have been sent after the backup was taken
+  what the backup has settled  is replayed, as ever
 
 That lasts for --lasts, or until --end. Choose it longer than anything is retried: until then a retry of what was lost is a question, and afterwards it is a first call.`;
 

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { durationMs } from "../../../core/duration.ts";
 import { durationText } from "../../../core/duration-text.ts";
-import type { State } from "../../../core/receipt.ts";
+import type { Receipt, State } from "../../../core/receipt.ts";
 import { spanOption } from "../../option-parsers.ts";
 import { count, paintState, print, printJson, printTable, progress, timeText, visible } from "../../output.ts";
 import { type CommonOptions, command, conclude, type Session, withGuard } from "../../session.ts";
@@ -21,7 +21,7 @@ const PAGE = 500;
 export function retentionCommand(): Command {
   return command(
     "retention",
-    "Forget payloads and results of requests that were settled long ago. What stays is the request id with its fingerprint and how it ended, so that a late retry meets an answer and never executes again. What is open, or waits for a person, is kept whole.",
+    "Forget payloads and results of requests that were settled long ago. What stays is the request id with its fingerprint and how it ended, so that a late retry meets an answer and never executes again. What is open, waits for a person, or is contradicted by evidence, is kept whole.",
     {
       summary: "forget payloads and results of old settled requests",
       examples: [
@@ -79,42 +79,54 @@ function stopped(): AbortSignal {
 interface Kind {
   readonly action: string;
   readonly state: State;
-  count: number;
-  oldest: number;
+  readonly count: number;
+  readonly oldest: number;
 }
 
 async function dryRun({ guard, store }: Session, options: RetentionOptions): Promise<void> {
   const { olderThan, action, tenant } = options;
   const olderThanMs = durationMs(olderThan, "--older-than");
-  // Opens the store; its clock decides what is old.
-  await guard.receipts({ limit: 1 });
+  await guard.receipts({ limit: 1 }); // opens the store; its clock decides what is old
   const before = (await store.now()) - olderThanMs;
   const kinds = new Map<string, Kind>();
-  let total = 0;
-  let page: Awaited<ReturnType<typeof guard.receipts>>;
-  let after: (typeof page)[number] | undefined;
+  let found = 0;
+  let kept = 0;
+  let page: readonly Receipt[];
+  let after: Receipt | undefined;
   do {
     page = await guard.receipts({ states: SETTLED, updatedBefore: before, action, tenant, after, limit: PAGE });
-    for (const { action: name, state, updatedAt } of page) {
-      const key = `${name}\u0000${state}`;
-      const kind = kinds.get(key) ?? { action: name, state, count: 0, oldest: updatedAt };
-      kinds.set(key, { ...kind, count: kind.count + 1, oldest: Math.min(kind.oldest, updatedAt) });
-    }
-    total += page.length;
-    progress(`${total} found, going on`);
+    kept += page.filter(({ conflict }) => conflict).length;
+    for (const receipt of page.filter(({ conflict }) => !conflict)) add(kinds, receipt);
+    found += page.length;
+    progress(`${found} found, going on`);
     after = page.at(-1);
   } while (page.length === PAGE);
   progress(null);
-  const found = [...kinds.values()].sort((a, b) => b.count - a.count);
+  const sorted = [...kinds.values()].sort((a, b) => b.count - a.count);
   if (options.json) {
-    const wire = found.map(({ oldest, ...kind }) => ({ ...kind, oldest: timeOnWire(oldest) }));
-    return printJson({ older_than_ms: olderThanMs, would_expire: total, kinds: wire, dry_run: true });
+    const wire = sorted.map(({ oldest, ...kind }) => ({ ...kind, oldest: timeOnWire(oldest) }));
+    return printJson({ older_than_ms: olderThanMs, would_expire: found - kept, kept, kinds: wire, dry_run: true });
   }
-  if (total === 0) return print(`Nothing to forget${scopeWords(options)}.`);
+  printKinds(sorted, options);
+  if (kept > 0) print(`${count(kept, "request")} would be kept: evidence contradicts the record.`);
+}
+
+function add(kinds: Map<string, Kind>, { action, state, updatedAt }: Receipt): void {
+  const key = `${action}\u0000${state}`;
+  const kind = kinds.get(key) ?? { action, state, count: 0, oldest: updatedAt };
+  kinds.set(key, { ...kind, count: kind.count + 1, oldest: Math.min(kind.oldest, updatedAt) });
+}
+
+function printKinds(kinds: readonly Kind[], options: RetentionOptions): void {
+  if (kinds.length === 0) {
+    print(`Nothing to forget${scopeWords(options)}.`);
+    return;
+  }
   printTable(
     [{ title: "ACTION", shrink: true }, { title: "ENDED" }, { title: "REQUESTS" }, { title: "OLDEST" }],
-    found.map((kind) => [visible(kind.action), paintState(kind.state), String(kind.count), timeText(kind.oldest)]),
+    kinds.map((kind) => [visible(kind.action), paintState(kind.state), String(kind.count), timeText(kind.oldest)]),
   );
+  const total = kinds.reduce((sum, kind) => sum + kind.count, 0);
   print();
   print(`${count(total, "request")} would be forgotten${scopeWords(options)}. Nothing was changed.`);
 }

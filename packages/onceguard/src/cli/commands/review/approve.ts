@@ -77,7 +77,9 @@ async function approve(id: string, options: ApproveOptions): Promise<void> {
   });
   if (options.json) return printJson({ receipt: receiptOnWire(receipt) });
   print(`${visible(id)} is approved ${approvalWords(receipt)}`);
-  print(`Next: ${nextStep(receipt, options)}, or nothing: a process with its action executes it.`);
+  const itself =
+    receipt.action === "run" ? "" : ", or nothing: the next process with its action that looks executes it";
+  print(`Next: ${nextStep(receipt, options)}${itself}`);
 }
 
 async function deny(id: string, options: DecisionOptions): Promise<void> {

@@ -101,7 +101,9 @@ export function printOthers({ otherHeld, inDoubt }: Waiting, options: CommonOpti
     );
   }
   if (approved > 0)
-    lines.push(`${count(approved, "request")} approved, and executed as soon as a process with the action looks.`);
+    lines.push(
+      `${count(approved, "request")} approved, and executed when a process with the action looks, or the caller asks again.`,
+    );
   if (cases > 0) lines.push(`${count(cases, "request")} held until the finality case is final.`);
   if (lines.length === 0) return;
   print();

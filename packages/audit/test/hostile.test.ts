@@ -1,0 +1,100 @@
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { toHtml } from "../src/report/html.ts";
+import { toJson } from "../src/report/json.ts";
+import { toMarkdown } from "../src/report/markdown.ts";
+import { toSarif } from "../src/report/sarif.ts";
+import { toTerminal } from "../src/report/terminal.ts";
+import { runAudit } from "../src/run-audit.ts";
+import { temporaryFolder } from "./support/temporary-folder.ts";
+
+const EFFECT =
+  'import pRetry from "p-retry";\nimport Stripe from "stripe";\nconst stripe = new Stripe("k");\nexport const pay = () => pRetry(() => stripe.charges.create({ amount: 1, currency: "eur" }));\n';
+
+describe("hostile repositories", () => {
+  it("leaves out 10 MB on one line, and says so", () => {
+    const root = temporaryFolder({
+      "bundle.js": `var a=${"[1,2,3].map(x=>x+1);".repeat(500_000)}`,
+      "small.js": `f(${"1,".repeat(60_000)}1)`,
+      "pay.ts": EFFECT,
+    });
+    const { report } = runAudit(root);
+    expect(report.coverage.notRead.map((one) => one.path).sort()).toEqual(["bundle.js", "small.js"]);
+    expect(report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
+  });
+
+  it("survives nesting that breaks a stack, and reads the rest", () => {
+    const root = temporaryFolder({
+      "deep.js": `const x = ${"(".repeat(6000)}1${")".repeat(6000)};`,
+      "sum.js": `const y = ${Array.from({ length: 20_000 }, (_, index) => `a${index}`).join(" +\n")};`,
+      "nested.js": `${"function f() {\n".repeat(3000)}${"}\n".repeat(3000)}`,
+      "arrows.js": `const z = ${"() =>\n".repeat(4000)} 1;`,
+      "pay.ts": EFFECT,
+    });
+    expect(runAudit(root).report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
+  });
+
+  it("reads what it can of broken syntax, and says so", () => {
+    const { report } = runAudit(
+      temporaryFolder({
+        "broken.ts": "export const = ;; function (",
+        "pay.ts": EFFECT,
+        "nul.ts": "const a = '\u0000';",
+        "latin.ts": Buffer.from([0x63, 0xe9, 0xff, 0x0a]),
+      }),
+    );
+    expect(report.coverage.notRead.some((one) => one.path === "broken.ts" && /syntax/.test(one.why))).toBe(true);
+    expect(report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
+  });
+
+  it("does not follow symbolic links", () => {
+    const root = temporaryFolder({ "pay.ts": EFFECT });
+    mkdirSync(join(root, "loop"));
+    symlinkSync(root, join(root, "loop", "again"));
+    symlinkSync("/etc/passwd", join(root, "secrets.ts"));
+    const { report } = runAudit(root);
+    expect(report.coverage.files).toBe(1);
+    expect(report.coverage.notRead).toEqual([{ path: "secrets.ts", why: "symbolic link" }]);
+  });
+
+  it("ends in cycles of imports, values, classes and types", () => {
+    const root = temporaryFolder({
+      "a.ts":
+        'export * from "./b.ts";\nexport { x } from "./b.ts";\nimport { y } from "./b.ts";\nexport let s = { ...y, s: () => s };\ns = { ...s, more: s };\nexport type T = T[] | { t: T };\nexport const t: T = t;\n',
+      "b.ts":
+        'export * from "./a.ts";\nexport { x } from "./a.ts";\nimport { s } from "./a.ts";\nexport let y = { ...s };\ny = y.s.y[0].s(y)(y);\nexport class A extends B {}\nexport class B extends A { m() { return this.m(); } }\nnew B().m().m();\n',
+      "c.js":
+        "function f(g, s) { return f(() => g(f), { ...s, ...f(s, g) }); }\nf(f, f(f, f));\nconst o = {}; o.o = o; o.o.o.o();\n",
+      "package.json": "{ broken",
+      "tsconfig.json": '{ "extends": "./tsconfig.json" }',
+      "vercel.json": '{ "crons": { "path": 1 } }',
+      "pay.ts": EFFECT,
+    });
+    expect(runAudit(root).report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
+  });
+
+  it("injects nothing into its reports", () => {
+    const evil = '<img src=x onerror=alert(1)>"\u001b[31m|`]](javascript:1)';
+    const name = `${evil.replaceAll("/", "")}.ts`;
+    const source = `import axios from "axios";\nimport pRetry from "p-retry";\nexport const pay = () => pRetry(() => axios.post("https://x.example/<script>alert(1)</script>\\u001b[2J/orders", {}));\n// onceguard-ignore-next-line DUP001 -- <b>\u001b[1m\n`;
+    const root = temporaryFolder();
+    writeFileSync(join(root, name), source);
+    const { report } = runAudit(root);
+    expect(report.findings).toHaveLength(1);
+    const page = toHtml(report);
+    expect(page).not.toContain("<img");
+    expect(page).not.toMatch(/<script/i);
+    expect(page).toContain("default-src &#39;none&#39;".replaceAll("&#39;", "'"));
+    for (const text of [
+      page,
+      toMarkdown(report),
+      toTerminal(report, { color: false, all: true }),
+      toJson(report),
+      toSarif(report, "1"),
+    ])
+      expect(text).not.toContain("\u001b");
+    expect(toMarkdown(report)).not.toMatch(/<(?:img|script)/i);
+    expect(JSON.parse(toJson(report)).findings[0].place.path).toBe(name);
+  });
+});

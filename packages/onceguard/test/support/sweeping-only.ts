@@ -1,0 +1,12 @@
+import type { Store } from "../../src/index.ts";
+import { forwardingStore } from "../../src/testing/forwarding-store.ts";
+
+/** A store whose sweepers see only the requests with such ids; whatever else is due in it is other people's work. */
+export function sweepingOnly(store: Store, requestIds: string): Store {
+  return forwardingStore(store, {
+    due: async (query) => {
+      const due = await store.due({ ...query, limit: 10_000 });
+      return due.filter(({ requestId }) => requestId.startsWith(requestIds)).slice(0, query.limit);
+    },
+  });
+}
