@@ -51,7 +51,7 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
   const graph = buildCallGraph(evaluator);
   const catalogue = new Catalogue(options.sinks);
   const found = [...project.files.values()].flatMap((file) => findBoundaries({ evaluator, catalogue, graph }, file));
-  const contexts = findContexts(evaluator);
+  const contexts = findContexts(evaluator, graph);
   addProcessEdges(evaluator, graph, contexts, found);
   const guards = new GuardSearch(evaluator, contexts, guardedFunctions(evaluator));
   const boundaries = found

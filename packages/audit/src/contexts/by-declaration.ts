@@ -108,6 +108,7 @@ const SCHEMAS = ["parameters", "inputSchema", "schema", "input_schema", "paramsS
 function addToolObjects(evaluator: Evaluator, contexts: Contexts, file: FileFacts): void {
   for (const { expr, fn } of file.handlers) {
     const keys = new Set(expr.props.map((one) => one.key));
+    addJobTable(evaluator, contexts, expr, fn);
     if (!keys.has("description") || !SCHEMAS.some((one) => keys.has(one))) continue;
     const handler = expr.props.find((one) => HANDLERS.includes(one.key));
     if (!handler) continue;
@@ -123,6 +124,15 @@ function addToolObjects(evaluator: Evaluator, contexts: Contexts, file: FileFact
         options: expr,
       });
   }
+}
+
+/** `{ catalog: { x: { retry } }, jobs: { x: async () => ... } }`: a worker that a project has made for itself. */
+function addJobTable(evaluator: Evaluator, contexts: Contexts, expr: Extract<Expr, { k: "object" }>, fn: FunctionFact): void {
+  const jobs = expr.props.find((one) => one.key === "jobs" || one.key === "handlers");
+  if (jobs?.value.k !== "object" || !expr.props.some((one) => one.key === "catalog" || one.key === "retry")) return;
+  for (const prop of jobs.value.props)
+    for (const one of functionsOf(evaluator, prop.value))
+      contexts.add({ family: "job:redis-worker", fn: one, at: { fn, pos: prop.pos }, label: prop.key, options: expr });
 }
 
 /** Which host a bare tool object is for, as far as the imports of its file tell. */

@@ -209,7 +209,7 @@ function lowerObject(on: Lowering, node: ObjectExpression): Expr {
   return expr;
 }
 
-const HANDLER_KEYS = new Set(["execute", "handler", "invoke", "func", "run", "fn", "action", "process", "perform"]);
+const HANDLER_KEYS = new Set(["execute", "handler", "invoke", "func", "run", "fn", "action", "process", "perform", "jobs", "handlers"]);
 
 function lowerJsx(on: Lowering, node: JSXElement | JSXFragment): Expr[] {
   const parts: Expr[] = [];

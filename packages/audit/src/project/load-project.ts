@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { lowerIsolated, type RiskyFile } from "../facts/isolated.ts";
 import { lowerFile } from "../facts/lower-file.ts";
 import type { FileFacts } from "../facts/model.ts";
+import { mayExhaustStack } from "../facts/risk.ts";
 import { type FactsCache, openFactsCache } from "./facts-cache.ts";
 import { findFiles } from "./find-files.ts";
 import { ModuleResolver } from "./module-resolver.ts";
@@ -30,14 +32,18 @@ export function loadProject(root: string, { cacheFolder, include }: LoadOptions)
   // Tests, examples and tools are read only where they are audited, or where audited code imports them.
   const wanted = found.sources.map((one) => one.path).filter((path) => isWanted(classOfName(path), include));
   const queued = new Set(wanted);
-  for (let path = wanted.pop(); path !== undefined; path = wanted.pop()) {
-    const facts = reader.read(path, sources.get(path) as string);
+  const follow = (facts: FileFacts | null) => {
     for (const request of facts?.requests ?? []) {
-      const target = resolver.resolve(path, request);
+      const target = facts ? resolver.resolve(facts.path, request) : null;
       if (target === null || queued.has(target)) continue;
       queued.add(target);
       wanted.push(target);
     }
+  };
+  while (wanted.length > 0) {
+    for (let path = wanted.pop(); path !== undefined; path = wanted.pop())
+      follow(reader.read(path, sources.get(path) as string));
+    for (const facts of reader.readRisky()) follow(facts);
   }
   const files = new Map(
     [...reader.files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)).map((file) => [file.path, file]),
@@ -68,6 +74,7 @@ class Reader {
   lines = 0;
   cached = 0;
   readonly #cache: FactsCache;
+  readonly #risky: RiskyFile[] = [];
 
   constructor(cache: FactsCache, notRead: Project["notRead"]) {
     this.#cache = cache;
@@ -85,16 +92,33 @@ class Reader {
         this.notRead.push({ path, why: "minified" });
         return null;
       }
-      const facts = known ?? lowerFile(path, source, hash);
-      this.files.set(path, facts);
-      this.lines += facts.lines;
-      if (facts.syntaxErrors > 0)
-        this.notRead.push({ path, why: `${facts.syntaxErrors} syntax error(s): read in part` });
-      return facts;
+      if (!known && mayExhaustStack(source)) {
+        this.#risky.push({ path, absolute, hash });
+        return null;
+      }
+      return this.#keep(known ?? lowerFile(path, source, hash));
     } catch (error) {
       this.notRead.push({ path, why: reasonOf(error) });
       return null;
     }
+  }
+
+  /** What was put aside, in a process that may die of it. */
+  readRisky(): FileFacts[] {
+    const files = this.#risky.splice(0);
+    return lowerIsolated(files).flatMap((facts, index) => {
+      if (facts) return [this.#keep(facts)];
+      this.notRead.push({ path: files[index]?.path ?? "", why: "nested too deeply to read" });
+      return [];
+    });
+  }
+
+  #keep(facts: FileFacts): FileFacts {
+    this.files.set(facts.path, facts);
+    this.lines += facts.lines;
+    if (facts.syntaxErrors > 0)
+      this.notRead.push({ path: facts.path, why: `${facts.syntaxErrors} syntax error(s): read in part` });
+    return facts;
   }
 }
 

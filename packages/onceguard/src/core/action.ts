@@ -283,7 +283,10 @@ function dedup(
 ): ActionDefinition["dedup"] {
   if (given === undefined) return null;
   if (given === "none") return "none";
-  const { window, limit = 1, behaviour = "skip" } = typeof given === "object" ? given : { window: given };
+  const options: DedupOptions = typeof given === "object" ? given : { window: given };
+  const { window, limit = 1, behaviour = "skip", ...unknown } = options;
+  const [misspelt] = Object.keys(unknown);
+  if (misspelt !== undefined) invalid(name, `dedupWindow takes window, limit and behaviour, and not "${misspelt}"`);
   if (!Number.isInteger(limit) || limit < 1) invalid(name, "dedupWindow.limit must be a whole number from 1");
   if (behaviour !== "skip" && behaviour !== "hold") invalid(name, "dedupWindow.behaviour must be skip or hold");
   return { windowMs: durationMs(window, `${name}.dedupWindow`), limit, behaviour };

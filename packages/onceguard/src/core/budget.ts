@@ -41,8 +41,10 @@ export function checkBudgets(budgets: Budgets): CheckedBudgets {
   return {
     maxActionsPerRun: count("maxActionsPerRun", maxActionsPerRun),
     maxRepeatsPerRecord: count("maxRepeatsPerRecord", maxRepeatsPerRecord),
-    amounts: amounts.map(({ limit, window, per = "tenant", action }) => {
-      if (!(limit >= 0)) throw invalid("amounts", "needs a limit from 0");
+    amounts: amounts.map(({ limit, window, per = "tenant", action, ...rest }) => {
+      const [unknownField] = Object.keys(rest);
+      if (unknownField !== undefined) throw invalid("amounts", `knows no ${unknownField}`);
+      if (typeof limit !== "number" || !(limit >= 0)) throw invalid("amounts", "needs a limit from 0");
       if (!["tenant", "action", "run"].includes(per)) throw invalid("amounts", "takes per: tenant, action or run");
       const windowMs = durationMs(window, "budgets.amounts.window");
       return { limit, windowMs, per, ...(action === undefined ? {} : { action }) };

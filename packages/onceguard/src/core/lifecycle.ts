@@ -100,8 +100,8 @@ function of<T extends EventType>(
 }
 
 /**
- * A review about a compensation that failed: the effect itself has been observed, so it can neither be run again nor be
- * said not to have happened.
+ * The effect itself has been observed, whatever else is open (a compensation that failed, an attempt whose success was
+ * heard of before it answered): it can neither be run again nor be said not to have happened.
  */
 function isKnownToHaveHappened(receipt: Receipt): boolean {
   return receipt.evidence !== null;
@@ -139,7 +139,7 @@ export const TRANSITIONS: readonly TransitionRow[] = [
   { row: 9, from: ["absent"], on: "doubt", to: "in_doubt" },
   { row: 2, from: ["held"], on: "keep_held", to: "held" },
   { row: 3, from: ["held"], on: "approve", to: "held" },
-  { row: 3, from: ["held"], on: "release", to: "running" },
+  { row: 3, from: ["held"], on: "release", to: "running", when: hasNoConflict },
   { row: 4, from: ["held"], on: "deny", to: "denied" },
   { row: 5, from: ["running"], on: "success", to: "succeeded" },
   { row: 8, from: ["running"], on: "definite_failure", to: "in_doubt", when: (receipt) => receipt.mayHaveApplied },
@@ -169,6 +169,8 @@ export const TRANSITIONS: readonly TransitionRow[] = [
   { row: 10, from: ["retry_wait"], on: "retry", to: "running", when: hasNoConflict },
   { row: 11, from: ["in_doubt"], on: "resend", to: "running", when: hasNoConflict },
   { row: 12, from: ["in_doubt"], on: "probe_happened", to: "succeeded" },
+  // Somebody else has said that it did: two answers, and a person has to look.
+  { row: 18, from: ["in_doubt"], on: "probe_did_not_happen", to: "same", when: isKnownToHaveHappened },
   {
     row: 13,
     from: ["in_doubt"],
@@ -311,8 +313,9 @@ function haltOf(receipt: Receipt, event: LifecycleEvent): HaltOrder | null {
 
 /** A person has to hear of a new review, and of a new conflict. */
 function tellsOf(receipt: Receipt, next: Next): Transition["tells"] {
-  const consentLost = next.state === "held" && receipt.hold?.approval && !next.hold?.approval;
-  if (consentLost) return { kind: "held", route: "operator", reason: next.hold?.reasons.at(-1) ?? null };
+  const isAsked = next.hold?.waitsFor === "approval" && next.hold.approval === null;
+  const wasAsked = receipt.hold?.waitsFor === "approval" && receipt.hold.approval === null;
+  if (next.state === "held" && isAsked && !wasAsked) return { kind: "held", route: "operator", reason: next.hold?.reasons.at(-1) ?? null };
   if (next.conflict && !receipt.conflict) return { kind: "conflict", route: "operator", reason: next.reason };
   if (next.state !== "review" || receipt.state === "review") return null;
   return { kind: "review", route: next.route ?? "operator", reason: next.reason };
@@ -360,6 +363,7 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
     case "approve":
       return {
         ...kept,
+        conflict: false, // a person has looked
         hold: receipt.hold && { ...receipt.hold, approval: event.approval },
         reason: receipt.reason,
         dueInMs: 0,
@@ -409,6 +413,7 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
     case "probe_happened":
       return succeeded(kept, event.result, "probe");
     case "probe_did_not_happen":
+      if (to === "in_doubt") return { ...kept, conflict: true, dueInMs: 0 };
       return {
         ...kept,
         mayHaveApplied: false,
@@ -448,7 +453,7 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
     case "late_denial":
       return {
         ...kept,
-        conflict: receipt.conflict || (saysHappened(receipt) && event.sameKey),
+        conflict: receipt.conflict || (event.sameKey && (saysHappened(receipt) || isKnownToHaveHappened(receipt))),
         reason: receipt.reason,
         route: receipt.route,
         dueInMs: KEEP_DUE,
@@ -507,7 +512,8 @@ function resolved(before: Next, event: Extract<LifecycleEvent, { type: "resolve"
 function contradicts(receipt: Receipt, event: Extract<LifecycleEvent, { type: "late_success" }>): boolean {
   if (receipt.conflict) return true;
   if (receipt.state === "running") return !event.sameKey && event.fencingToken !== receipt.fencingToken;
-  return !(saysHappened(receipt) && (event.sameKey || event.fencingToken === receipt.fencingToken));
+  const isKnown = saysHappened(receipt) || isKnownToHaveHappened(receipt);
+  return !(isKnown && (event.sameKey || event.fencingToken === receipt.fencingToken));
 }
 
 function saysHappened({ state, reason }: Receipt): boolean {

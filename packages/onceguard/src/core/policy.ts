@@ -68,16 +68,25 @@ export interface Judgement {
 
 /** The strictest of all that fits: deny before review before allow. */
 export function judge(question: PolicyQuestion, rules: readonly PolicyRule[], policy: Policy | null): Judgement {
-  const said: Verdict[] = rules.filter((rule) => fits(rule, question));
-  const own = policy?.(question);
-  if (own !== undefined && own.verdict !== "allow") said.push(own);
+  const said = rules.filter((rule) => fits(rule, question)).map((rule) => heard(rule, "a rule"));
+  if (policy !== null) said.push(heard(policy(question), "the policy"));
   for (const verdict of ["deny", "review"] as const) {
     const reasons = said.flatMap((one) => (one.verdict === verdict ? [one.reason] : []));
     if (reasons.length > 0) return { verdict, reasons };
   }
-  // Whatever is not one of the three words is no permission.
-  if (own !== undefined && own.verdict !== "allow") return { verdict: "deny", reasons: ["the policy gave no verdict"] };
   return { verdict: "allow", reasons: [] };
+}
+
+/** Whatever is not one of the three words is no permission, and nobody can approve it away. */
+function heard(verdict: Verdict | null | undefined, who: string): Verdict {
+  switch (verdict?.verdict) {
+    case "allow":
+    case "deny":
+    case "review":
+      return verdict;
+    default:
+      return { verdict: "deny", reason: `${who} gave no verdict` };
+  }
 }
 
 function fits(rule: PolicyRule, question: PolicyQuestion): boolean {

@@ -21,7 +21,9 @@ export async function heldEvent(
   if (hold === null) return null;
   const judgement = judgeProposal(runtime, definition, payloadOf(receipt) as JsonValue, receipt);
   if (judgement.verdict === "deny") return denied(judgement.reasons.join("; "));
-  const needsApproval = hold.waitsFor === "approval" || judgement.verdict === "review";
+  // Evidence says that it has happened, although nothing was sent: consent from before that does not count.
+  if (receipt.conflict && hold.approval !== null) return askAgain(runtime, hold, definition, "conflict");
+  const needsApproval = hold.waitsFor === "approval" || judgement.verdict === "review" || receipt.conflict;
   if (needsApproval && !hasConsent(runtime, receipt, hold, definition)) {
     return withoutConsent(runtime, receipt, hold, definition, judgement.reasons);
   }
@@ -54,7 +56,7 @@ function withoutConsent(
   reasons: readonly string[],
 ): LifecycleEvent | null {
   const { readAt: at } = receipt;
-  const { policyVersion, holdMs } = runtime;
+  const { holdMs } = runtime;
   const problem = problemOf(runtime, receipt, hold, definition);
   switch (problem) {
     case null:
@@ -67,18 +69,16 @@ function withoutConsent(
       return { type: "keep_held", hold: { ...hold, waitsFor: "approval", reasons }, nextInMs: holdMs };
     case "approval_expired":
       return denied("approval_expired");
-    default: {
-      // What was consented to is no longer what would run: a person has to look again.
-      const asked = {
-        ...hold,
-        waitsFor: "approval",
-        approval: null,
-        actionVersion: definition.version,
-        policyVersion,
-      } as const;
-      return { type: "keep_held", hold: { ...asked, reasons: [...hold.reasons, problem] }, nextInMs: holdMs };
-    }
+    default:
+      return askAgain(runtime, hold, definition, problem);
   }
+}
+
+/** What was consented to is no longer what would run: a person has to look again. */
+function askAgain(runtime: Runtime, hold: Hold, definition: AnyAction, why: string): LifecycleEvent {
+  const { policyVersion, holdMs } = runtime;
+  const asked = { waitsFor: "approval", approval: null, actionVersion: definition.version, policyVersion } as const;
+  return { type: "keep_held", hold: { ...hold, ...asked, reasons: [...hold.reasons, why] }, nextInMs: holdMs };
 }
 
 function denied(reason: string): LifecycleEvent {

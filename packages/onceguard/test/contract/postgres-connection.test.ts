@@ -2,7 +2,17 @@ import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Store } from "../../src/core/ports.ts";
 import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
-import { change, claimRequest, gateOf, receiptIn, SUCCESS } from "../../src/testing/store-contract/fixtures.ts";
+import {
+  change,
+  claimed,
+  claimRequest,
+  FAILED,
+  gateOf,
+  type MoreOfClaim,
+  moved,
+  receiptIn,
+  SUCCESS,
+} from "../../src/testing/store-contract/fixtures.ts";
 import { createDatabase, dropDatabase } from "../support/postgres.ts";
 
 // Transactions on PostgreSQL: what its isolation levels and its failed transactions would do to a claim.
@@ -106,33 +116,47 @@ describe.each(["REPEATABLE READ", "SERIALIZABLE"])("a caller's transaction at %s
       turn: { gate: gateOf({ turn: { recordId: "order:A1", placeMs: 1_000 } }), serialized: true },
     };
     for (const [name, more] of Object.entries(gates)) {
-      await pool.query("TRUNCATE onceguard.request, onceguard.gate, onceguard.turn");
-      // Once with the lock's row there already, once without.
-      if (name !== "filter") await store.claim(claimRequest("other", { ...more, tenant: "globex" }));
-      const asked = overtaken(
-        () => store.claim(claimRequest("first", more)),
-        async (client) => store.join?.(client).claim(claimRequest("second", more)),
-      );
-      await expect(asked, name).rejects.toMatchObject({ cause: SERIALIZATION });
+      // The lock's row is there from before, or not.
+      for (const isThere of [false, true]) {
+        await pool.query("TRUNCATE onceguard.request, onceguard.gate, onceguard.turn");
+        if (isThere) await gone(more);
+        const asked = overtaken(
+          () => store.claim(claimRequest("first", more)),
+          async (client) => store.join?.(client).claim(claimRequest("second", more)),
+        );
+        await expect(asked, `${name}, ${isThere}`).rejects.toMatchObject({ cause: SERIALIZATION });
+      }
     }
   });
 });
 
-it("two callers' transactions at once, each with a gated claim on one record: the second waits, and sees the first", async () => {
-  const dedup = { recordId: "order:A1", windowMs: 60_000, limit: 1, hold: null, holdMs: 0 };
-  const [a, b] = [await pool.connect(), await pool.connect()];
-  await a.query("BEGIN");
-  await b.query("BEGIN");
-  const request = (id: string) => claimRequest(id, { gate: gateOf({ dedup }) });
-  expect((await store.join?.(a).claim(request("a")))?.kind).toBe("claimed");
-  const second = store.join?.(b).claim(request("b"));
-  expect(await Promise.race([second, waits(b)])).toBe("waits");
-  await a.query("COMMIT");
-  expect((await second)?.kind).toBe("skipped");
-  await b.query("COMMIT");
-  a.release();
-  b.release();
-});
+/** A request that was refused by the other side: nothing counts it any more, but its gate has been locked once. */
+async function gone(more: MoreOfClaim): Promise<void> {
+  await moved(store, (await claimed(store, "gone", more)).receipt, FAILED);
+}
+
+it.each([
+  ["for the first time", false],
+  ["again", true],
+])(
+  "two callers' transactions at once, that decide on one record %s: the second waits, and sees the first",
+  async (_what, isThere) => {
+    const dedup = { recordId: "order:A1", windowMs: 60_000, limit: 1, hold: null, holdMs: 0 };
+    const more = { gate: gateOf({ dedup }) };
+    if (isThere) await gone(more);
+    const [a, b] = [await pool.connect(), await pool.connect()];
+    await a.query("BEGIN");
+    await b.query("BEGIN");
+    expect((await store.join?.(a).claim(claimRequest("a", more)))?.kind).toBe("claimed");
+    const second = store.join?.(b).claim(claimRequest("b", more));
+    expect(await Promise.race([second, waits(b)])).toBe("waits");
+    await a.query("COMMIT");
+    expect((await second)?.kind).toBe("skipped");
+    await b.query("COMMIT");
+    a.release();
+    b.release();
+  },
+);
 
 /** Resolves once this client's session waits for a lock, as the server sees it. */
 async function waits(client: pg.PoolClient): Promise<"waits"> {

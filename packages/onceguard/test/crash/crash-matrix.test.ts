@@ -7,11 +7,11 @@ import { CRASH_POINTS, type CrashPoint, type CrashPoints, crashPoints } from "..
 import { type FlakyWorld, startFlakyWorld } from "../support/flaky-world.ts";
 import { type Payment, startWorker, type Worker } from "../support/guarded-worker.ts";
 import { type GuardedAction, guardedActions, paymentPolicy } from "../support/guarded-worker-actions.ts";
-import { createEffectTable, type EffectTable } from "../support/guarded-worker-effects.ts";
 import { sweepingOnly } from "../support/sweeping-only.ts";
 import { createStore, STORE_KINDS } from "../support/test-stores.ts";
 import { atMost } from "./at-most.ts";
 import { type Carried, carryOn, type Hands, type Work } from "./carry-on.ts";
+import { createEffectTable, type EffectTable } from "./effect-table.ts";
 import { MatrixSummary } from "./matrix-summary.ts";
 import { type Asked, askedIn, type Cell, COLUMN_NAMES, COLUMNS, cellsOf, impossibleIn, ROWS, type Row } from "./matrix-rows.ts";
 import { type StoreOpener, storeOpener } from "./store-opener.ts";

@@ -131,7 +131,7 @@ describe("the dialogue", () => {
     // In the order in which they began to wait: the lost one came into review with the sweep.
     await terminal.sees("[1/3]  refund on order:A3");
     await terminal.sees("it certainly did not happen");
-    await terminal.answers("q quit", "n");
+    await terminal.answers("q quit\n> ", "n");
     await terminal.answers("Why is it not to be tried again? (empty: back)", "the desk says so");
     await terminal.sees(`${conflict} is now failed`);
 
@@ -166,7 +166,7 @@ describe("the dialogue", () => {
     await terminal.sees("[3/3]  refund on order:A2");
     await terminal.sees("over 500 a person looks");
     await terminal.sees("a person's approval (until ");
-    await terminal.answers("a approve · d deny · s skip · q quit", "approve");
+    await terminal.answers("a approve · d deny · s skip · q quit\n> ", "approve");
     await terminal.sees("It will be SENT, once and with just this payload");
     await terminal.answers("Why do you agree?", "the parcel came back");
     await terminal.sees(`${held} is now approved`);
@@ -195,7 +195,7 @@ describe("the dialogue", () => {
     for (const id of [shown, other]) {
       expect((await folder.onceguard("review", "resolve", id, "--did-not-happen", "--reason", "faster")).code).toBe(0);
     }
-    await terminal.answers("q quit", "r");
+    await terminal.answers("q quit\n> ", "r");
     await terminal.answers("How do you know", "it is not there");
     await terminal.sees("has moved on: the decision was made on version 3, it is now 4");
     await terminal.sees(`[1/2] ${shown} waits no more: somebody else was faster`);
@@ -213,7 +213,7 @@ describe("the dialogue", () => {
     const folder = new Folder();
     await requests(folder, [LOST, HELD]);
     const terminal = new Terminal(folder, ["review"]);
-    await terminal.answers("q quit", "s");
+    await terminal.answers("q quit\n> ", "s");
     await terminal.sees("[2/2]");
     await terminal.answers("\n> ", "d");
     await terminal.sees("Why do you refuse? (empty: back)");
@@ -228,14 +228,27 @@ describe("the dialogue", () => {
     expect(states).toEqual(["held", "review"]);
   });
 
+  it("takes nothing for a reason that was typed before it was asked for", async () => {
+    const folder = new Folder();
+    const [id = ""] = await requests(folder, [LOST]);
+    const terminal = new Terminal(folder, ["review"]);
+    await terminal.sees("q quit\n> ");
+    terminal.keys("r\rit is not in their books\r");
+    await terminal.sees("How do you know that it did not happen? (empty: back)");
+    await terminal.answers("", "");
+    await terminal.answers("q quit\n> ", "q");
+    expect(await terminal.ends()).toBe(0);
+    expect((await receiptOf(folder, id)).receipt.state).toBe("review");
+  });
+
   it("does not let who proposed it approve it, and goes on", async () => {
     const folder = new Folder();
     const [id = ""] = await requests(folder, [HELD], "mo");
     const terminal = new Terminal(folder, ["review", "--actor", "mo"]);
-    await terminal.answers("q quit", "a");
+    await terminal.answers("q quit\n> ", "a");
     await terminal.answers("Why do you agree?", "it is fine");
     await terminal.sees("cannot approve it: what is irreversible takes two");
-    await terminal.answers("q quit", "d");
+    await terminal.answers("q quit\n> ", "d");
     await terminal.answers("Why do you refuse?", "then not");
     await terminal.sees(`${id} is now denied`);
     expect(await terminal.ends()).toBe(0);
@@ -250,7 +263,7 @@ describe("the dialogue", () => {
     const text = `import { defineAction } from "onceguard"; export default { actions: ${actions} };`;
     writeFileSync(folder.file("onceguard.config.js"), text);
     const terminal = new Terminal(folder, ["review"]);
-    await terminal.answers("r retry · b read the record · s skip", "b");
+    await terminal.answers("r retry · b read the record · s skip · q quit\n> ", "b");
     await terminal.sees('as it is now: {"order":"A1","balance":400}');
     await terminal.answers("\n> ", "q");
     expect(await terminal.ends()).toBe(0);
@@ -276,7 +289,7 @@ describe("the dialogue", () => {
     const note = `\u001b[2Jcleared ${"long ".repeat(30)}`;
     await requests(folder, [{ ...LOST, fails: "conflict", note }]);
     const plain = new Terminal(folder, ["review"], { columns: 80, env: { NO_COLOR: "1" } });
-    await plain.answers("q quit", "q");
+    await plain.answers("q quit\n> ", "q");
     expect(await plain.ends()).toBe(0);
     expect(plain.screen).toContain("conflict says no: \\u001b[2Jcleared");
     expect(plain.raw).not.toContain("\u001b[2J");

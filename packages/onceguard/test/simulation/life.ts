@@ -1,8 +1,15 @@
 import type { Clock } from "../../src/core/ports.ts";
 import type { Guard } from "../../src/pipeline/guard.ts";
-import type { Happening, Owner, Timeline } from "./timeline.ts";
+import type { Happening, Owner, Timeline, Turn } from "./timeline.ts";
 
-/** What befalls a process, at one of its own events. */
+/** When something befalls a process: at which of its own events, of those that are such a turn. */
+export interface Moment {
+  readonly turn: Turn;
+  readonly count: number;
+  readonly mishap: Mishap;
+}
+
+/** What befalls a process. */
 export type Mishap =
   | { readonly kind: "crash" }
   /** Frozen: its timers and whatever it is answered have to wait. */
@@ -35,15 +42,15 @@ export class Life implements Owner {
   readonly renewedNow: { at: number; readonly askedAt: number[] } = { at: 0, askedAt: [] };
   /** Sends whose promise has not settled, by request. */
   readonly pending = new Map<string, number>();
-  readonly #mishaps: ReadonlyMap<number, Mishap>;
-  #events = 0;
+  readonly #moments: readonly Moment[];
+  readonly #counts: Record<Turn, number> = { claimed: 0, answered: 0, other: 0 };
   #tokens = 0;
   #guard: Guard | null = null;
 
-  constructor(name: string, skewMs: number, mishaps: ReadonlyMap<number, Mishap>) {
+  constructor(name: string, skewMs: number, moments: readonly Moment[]) {
     this.name = name;
     this.skewMs = skewMs;
-    this.#mishaps = mishaps;
+    this.#moments = moments;
   }
 
   get guard(): Guard {
@@ -55,8 +62,10 @@ export class Life implements Owner {
   }
 
   /** What befalls it at the event that comes now, if anything. */
-  mishap(): Mishap | undefined {
-    return this.#mishaps.get(++this.#events);
+  mishap(turn: Turn): Mishap | undefined {
+    if (this.#moments.length === 0) return undefined;
+    const count = ++this.#counts[turn];
+    return this.#moments.find((moment) => moment.turn === turn && moment.count === count)?.mishap;
   }
 
   token(): string {

@@ -5,7 +5,7 @@ import type { Receipt } from "../../src/core/receipt.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Life, Look } from "./life.ts";
 import { problemWithChange } from "./record-rules.ts";
-import type { ActionPlan } from "./scenario.ts";
+import { type ActionPlan, type Scenario, WOBBLE_MS } from "./scenario.ts";
 import type { Timeline } from "./timeline.ts";
 import type { StoreCall, StoreWatch } from "./wire.ts";
 import type { Account, Effect, SentPayload, World, WorldWatch } from "./world.ts";
@@ -39,9 +39,10 @@ const TENANT = "default";
 export class Oracle implements StoreWatch, WorldWatch {
   readonly seen = new Map<string, Seen>();
   readonly consented = new Set<string>();
-  haltLookMs = 0;
   world!: World;
   onEffect: (account: Account, effect: Effect) => void = () => undefined;
+  readonly #actions: ReadonlyMap<string, ActionPlan>;
+  readonly #haltLookMs: number;
   readonly #store: Store;
   readonly #timeline: Timeline;
   readonly #chronicle: Chronicle;
@@ -50,7 +51,9 @@ export class Oracle implements StoreWatch, WorldWatch {
   readonly #dispatched = new Set<string>();
   readonly #executedTold = new Set<string>();
 
-  constructor(store: Store, timeline: Timeline, chronicle: Chronicle) {
+  constructor({ actions, guard }: Scenario, store: Store, timeline: Timeline, chronicle: Chronicle) {
+    this.#actions = new Map(actions.map((action) => [action.name, action]));
+    this.#haltLookMs = guard.haltLook;
     this.#store = store;
     this.#timeline = timeline;
     this.#chronicle = chronicle;
@@ -71,7 +74,7 @@ export class Oracle implements StoreWatch, WorldWatch {
         const { requestId } = args[0] as { requestId: string };
         const claimed = answer as ClaimAnswer;
         this.#touched.add("receipt" in claimed ? claimed.receipt.requestId : requestId);
-        if (claimed.kind === "claimed") this.#looked(life, claimed.claim.receipt, false);
+        if (claimed.kind === "claimed") this.#granted(life, claimed.claim.receipt);
         this.#chronicle.count(`claim ${claimed.kind}`);
         break;
       }
@@ -79,7 +82,7 @@ export class Oracle implements StoreWatch, WorldWatch {
         const { from, event } = args[0] as { from: Receipt; event: string };
         const applied = answer as ApplyAnswer;
         this.#touched.add(from.requestId);
-        if (applied.kind === "applied" && applied.claim) this.#looked(life, applied.claim.receipt, false);
+        if (applied.kind === "applied" && applied.claim) this.#granted(life, applied.claim.receipt);
         this.#chronicle.count(applied.kind === "applied" ? `event ${event}` : `apply ${applied.kind}`);
         if (this.#chronicle.lines && applied.kind !== "applied") {
           this.#chronicle.note("store", `${life.name} ${event} ${from.requestId}: ${applied.kind}`);
@@ -108,10 +111,17 @@ export class Oracle implements StoreWatch, WorldWatch {
   }
 
   /** The store answered that it is ours, and so that nothing halts it: at its commit, however often it is asked. */
-  #looked(life: Life, { requestId, version }: Receipt, last: boolean): void {
+  #granted(life: Life, receipt: Receipt): void {
+    const { requestId, version } = receipt;
     const seen = this.seen.get(requestId);
-    const at = seen?.receipt.version === version ? seen.changedAt : this.#timeline.now;
-    life.looks.set(requestId, { at, last, deliveredAt: null });
+    const repeated = seen?.receipt.version === version;
+    life.looks.set(requestId, { at: repeated ? seen.changedAt : this.#timeline.now, last: false, deliveredAt: null });
+    if (repeated) return;
+    this.#check(
+      this.#store.haltFor(receipt).then((halt) => {
+        if (halt) this.#chronicle.violate("a halt counts in the commit of a claim", `${requestId}: ${halt.scope} ${halt.id}`);
+      }),
+    );
   }
 
   delivered({ life, verb, args, askedAt }: StoreCall, _answer: unknown): void {
@@ -172,8 +182,13 @@ export class Oracle implements StoreWatch, WorldWatch {
         }
         if (receipt.dispatched === false) violate("the mark comes first", "it is not marked");
         if (amountIn(receipt) !== payload.amount) violate("what was claimed is what is sent", `amount ${payload.amount}`);
+        // Half of the margin is for what came between the grant and the send.
+        const knownUntil = receipt.generationAt + (action.key?.lifetimeMs ?? 0) - (action.key?.marginMs ?? 0) / 2;
+        if (action.key !== null && receipt.mayHaveApplied && receipt.readAt > knownUntil + 2 * WOBBLE_MS) {
+          violate("a key is used while it is known", `${receipt.readAt - knownUntil} ms too late`);
+        }
         if (halt === null) return;
-        const quick = look !== undefined && now - look.at <= this.haltLookMs;
+        const quick = look !== undefined && now - look.at <= this.#haltLookMs;
         if (!quick && !followsItsLook(life, look, now)) {
           violate("nothing is sent after a halt", `${halt.scope} ${halt.id}; its last look was at ${look?.at} ms`);
         }
@@ -269,7 +284,7 @@ export class Oracle implements StoreWatch, WorldWatch {
       const due = dueAt === null ? "" : `, due in ${dueAt - readAt} ms`;
       this.#chronicle.note("store", `${requestId} ${before?.receipt.state ?? "absent"} -> ${state} by ${entry?.event}: v${version} #${fencingToken} attempt ${attemptNumber}${mayHaveApplied ? ", may have applied" : ""}${due} ${entry?.detail ?? ""}`);
     }
-    const finding = problemWithChange(before?.receipt ?? null, receipt, entry);
+    const finding = problemWithChange(before?.receipt ?? null, receipt, entry, this.#actions.get(receipt.action));
     if (finding) violate(...finding);
     const again = before?.again || entry?.event === "reopen" || entry?.event === "approve" || entry?.event === "resolve";
     this.seen.set(requestId, {

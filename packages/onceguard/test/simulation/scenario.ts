@@ -1,4 +1,4 @@
-import type { Mishap } from "./life.ts";
+import type { Mishap, Moment } from "./life.ts";
 import { Random } from "./random.ts";
 
 /** An action, and how its other side behaves. What it declares is true, unless a test of the harness makes it a lie. */
@@ -139,7 +139,8 @@ function drawAction(random: Random, name: string, longestWayMs: number): ActionP
         ? capability
         : null;
   const lagMs = probe === "lagging" ? random.pick([0, 500, 2_000]) : 0;
-  const marginMs = longestWayMs + 2 * WOBBLE_MS + 1;
+  // One half of it is for the way to the send, the other for the way from there.
+  const marginMs = 2 * (longestWayMs + 2 * WOBBLE_MS + 1);
   const shared = random.chance(0.3);
   return {
     name,
@@ -150,7 +151,7 @@ function drawAction(random: Random, name: string, longestWayMs: number): ActionP
     key:
       capability === "key" || capability === "both"
         ? {
-            lifetimeMs: marginMs + random.pick([1_000, 5_000, 60_000]),
+            lifetimeMs: marginMs + random.pick([300, 1_500, 5_000, 60_000]),
             marginMs,
             repeatsErrors: random.chance(0.2),
           }
@@ -193,11 +194,14 @@ function drawOutage(random: Random, activeMs: number): { from: number; until: nu
   return { from, until: from + random.pick([300, 2_000, 8_000]) };
 }
 
-/** What befalls a new life, by the number of the event at which it does. */
-export function drawMishaps(random: Random, perLife: number): Map<number, Mishap> {
-  const mishaps = new Map<number, Mishap>();
-  for (let left = perLife; random.chance(left); left -= 1) mishaps.set(random.int(1, 50), drawMishap(random));
-  return mishaps;
+/** What befalls a new life: often just when it has been given a claim, or hears what became of its effect. */
+export function drawMoments(random: Random, perLife: number): readonly Moment[] {
+  const moments: Moment[] = [];
+  for (let left = perLife; random.chance(left); left -= 1) {
+    const turn = random.weighted({ other: 3, claimed: 2, answered: 1 });
+    moments.push({ turn, count: random.int(1, turn === "other" ? 50 : 3), mishap: drawMishap(random) });
+  }
+  return moments;
 }
 
 function drawMishap(random: Random): Mishap {

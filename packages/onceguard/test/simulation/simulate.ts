@@ -5,11 +5,11 @@ import { createGuard } from "../../src/pipeline/create-guard.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { actionOf, type SimulatedOptions } from "./actions.ts";
 import { Chronicle } from "./chronicle.ts";
-import { clockOf, Life, type Mishap } from "./life.ts";
+import { clockOf, Life } from "./life.ts";
 import { Oracle } from "./oracle.ts";
 import { People } from "./people.ts";
 import { Random } from "./random.ts";
-import { type ActionPlan, drawMishaps, drawScenario, type Scenario, WOBBLE_MS } from "./scenario.ts";
+import { type ActionPlan, drawMoments, drawScenario, type Scenario, WOBBLE_MS } from "./scenario.ts";
 import { atRest, atRestAfterTurn, type Happening, Timeline } from "./timeline.ts";
 import { LATEST_MS, Wire } from "./wire.ts";
 import { World } from "./world.ts";
@@ -86,13 +86,12 @@ class Simulation {
     this.#random = new Random(seed, 1);
     this.#fortune = new Random(seed, 2);
     this.#atRest = seed % TURN_EVERY === 0 ? atRestAfterTurn : atRest;
-    const { troubles, guard } = this.#scenario;
+    const { troubles } = this.#scenario;
     const timeline = this.#timeline;
     const chronicle = new Chronicle(timeline, options.traced ?? false);
     this.chronicle = chronicle;
     const store = memoryStore({ clock: () => START + timeline.now + this.#wobbleMs });
-    this.#oracle = new Oracle(store, timeline, chronicle);
-    this.#oracle.haltLookMs = guard.haltLook;
+    this.#oracle = new Oracle(this.#scenario, store, timeline, chronicle);
     this.#world = new World(timeline, new Random(seed, 3), chronicle, this.#oracle, troubles);
     this.#world.forgetsKeys = options.sabotage?.forgetsKeys ?? false;
     this.#oracle.world = this.#world;
@@ -144,8 +143,8 @@ class Simulation {
 
   #start(process: string, lifeNumber: number): void {
     const { guard: options, mishapsPerLife, actions } = this.#scenario;
-    const mishaps = this.#calm ? new Map<number, Mishap>() : drawMishaps(this.#fortune, mishapsPerLife);
-    const life = new Life(`${process}.${lifeNumber}`, this.#random.int(0, 1_000_000), mishaps);
+    const moments = this.#calm ? [] : drawMoments(this.#fortune, mishapsPerLife);
+    const life = new Life(`${process}.${lifeNumber}`, this.#random.int(0, 1_000_000), moments);
     const distort = this.#options.sabotage?.action ?? ((one) => one);
     const { maxActionsPerRun, ...durations } = options;
     const approval = actions.filter((action) => action.needsApproval);
@@ -171,7 +170,7 @@ class Simulation {
   /** True when its owner does not get to it now. */
   #befalls(happening: Happening): boolean {
     const life = happening.owner as Life | null;
-    const mishap = this.#calm ? undefined : life?.mishap();
+    const mishap = this.#calm ? undefined : life?.mishap(happening.turn);
     if (life === null || mishap === undefined) return false;
     this.chronicle.count(`mishap ${mishap.kind}`);
     if (this.chronicle.lines) this.chronicle.note(life.name, JSON.stringify(mishap));

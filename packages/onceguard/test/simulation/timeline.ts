@@ -10,8 +10,13 @@ export interface Happening {
   readonly seq: number;
   readonly owner: Owner | null;
   readonly run: () => void;
+  /** What it is to its owner, where that matters. */
+  readonly turn: Turn;
   off: boolean;
 }
+
+/** A claim is granted, an effect has answered, or anything else. */
+export type Turn = "claimed" | "answered" | "other";
 
 /**
  * Virtual time: what is to happen, in order of time and then of planning. Nothing else moves a simulation, so the same
@@ -22,14 +27,14 @@ export class Timeline {
   #seq = 0;
   readonly #heap: Happening[] = [];
 
-  at(time: number, owner: Owner | null, run: () => void): Happening {
-    const happening = { time: Math.max(time, this.now), seq: this.#seq++, owner, run, off: false };
+  at(time: number, owner: Owner | null, run: () => void, turn: Turn = "other"): Happening {
+    const happening = { time: Math.max(time, this.now), seq: this.#seq++, owner, run, turn, off: false };
     this.#push(happening);
     return happening;
   }
 
-  in(ms: number, owner: Owner | null, run: () => void): Happening {
-    return this.at(this.now + Math.max(0, ms), owner, run);
+  in(ms: number, owner: Owner | null, run: () => void, turn: Turn = "other"): Happening {
+    return this.at(this.now + Math.max(0, ms), owner, run, turn);
   }
 
   /** Moves time on to what is next, and takes it out; undefined when nothing is left, or nothing until `end`. */

@@ -91,10 +91,16 @@ export class Wire {
       switch (fate.kind) {
         case "ok":
           this.#commitIn(fate.toMs, call, (answer) => {
-            this.#timeline.in(fate.backMs, life, () => {
-              this.#watch.delivered(call, answer);
-              resolve(answer);
-            });
+            const turn = grantsClaim(answer) ? "claimed" : "other";
+            this.#timeline.in(
+              fate.backMs,
+              life,
+              () => {
+                this.#watch.delivered(call, answer);
+                resolve(answer);
+              },
+              turn,
+            );
           });
           break;
         case "refused":
@@ -149,4 +155,8 @@ export class Wire {
   #way(slow: number, slowestMs: number): number {
     return this.#random.chance(slow) ? this.#random.int(1, slowestMs) : this.#random.int(0, 2);
   }
+}
+
+function grantsClaim(answer: unknown): boolean {
+  return typeof answer === "object" && answer !== null && "claim" in answer && answer.claim !== null;
 }

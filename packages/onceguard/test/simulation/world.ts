@@ -54,7 +54,7 @@ interface Fate {
   readonly arrivesInMs: number | null;
   readonly does: Sent["does"];
   readonly repliesInMs: number | null;
-  readonly reply: "ok" | "refused" | "reset" | number;
+  readonly reply: "ok" | "refused" | "reset" | "odd" | number;
   readonly heedsAbort: boolean;
 }
 
@@ -135,11 +135,12 @@ export class World {
     const sent: Sent = { life, action, payload, requestId, fence, key, does: fate.does };
     return new Promise((resolve, reject) => {
       const reply = (ms: number, how: Fate["reply"], effect: Effect | null): void => {
-        this.#timeline.in(ms, life, () => {
+        const hear = (): void => {
           if (this.#chronicle.lines) this.#chronicle.note(life.name, `hears of ${requestId}#${fence}: ${how}`);
           if (how === "ok") resolve(effect?.result);
           else reject(errorOf(how));
-        });
+        };
+        this.#timeline.in(ms, life, hear, "answered");
       };
       if (fate.arrivesInMs !== null) {
         account.onTheWay.add(sent);
@@ -206,7 +207,7 @@ export class World {
       case "never sent":
         return fate(kind, null, "nothing", quick(), "refused");
       case "lost, reset":
-        return fate(kind, null, "nothing", quick(), "reset");
+        return fate(kind, null, "nothing", quick(), random.pick(["reset", "odd"]));
       case "lost, silent":
         return fate(kind, null, "nothing", null, "reset");
       case "rejected":
@@ -220,7 +221,7 @@ export class World {
       case "broken, done":
         return fate(kind, way(), "effect", quick(), random.pick([502, 504]));
       case "done, reset":
-        return fate(kind, way(), "effect", quick(), "reset");
+        return fate(kind, way(), "effect", quick(), random.pick(["reset", "odd"]));
       case "done, silent":
         return fate(kind, way(), "effect", null, "reset");
       case "late":
@@ -293,14 +294,16 @@ function isRefused(account: Account, sent: Sent): boolean {
 }
 
 /** As clients throw them. */
-function errorOf(how: Exclude<Fate["reply"], "ok"> | "ok"): Error {
+function errorOf(how: Fate["reply"]): Error {
   switch (how) {
     case "refused":
       return Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", syscall: "connect" });
     case "reset":
       return Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" });
+    // What nobody knows by its shape says nothing.
+    case "odd":
     case "ok":
-      return new Error("no error");
+      return new Error("something went wrong");
     default:
       return Object.assign(new Error(`HTTP ${how}`), {
         status: how,

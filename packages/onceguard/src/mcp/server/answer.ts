@@ -104,8 +104,7 @@ export function answerForError(error: unknown): CallToolResult {
 function broken(error: unknown): CallToolResult {
   const next =
     "Something unexpected went wrong in the guard. Do not call again before get_receipt has told you what is known.";
-  const failure = { code: "internal", message: messageOf(error) };
-  return resultOf({ status: "unavailable", request_id: null, error: failure, next }, true);
+  return resultOf({ status: "in_doubt", request_id: null, error: { code: "internal", message: messageOf(error) }, next });
 }
 
 /** Structured, and the same as text for hosts that show nothing else; the words come first. */

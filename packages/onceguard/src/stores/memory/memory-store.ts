@@ -384,9 +384,9 @@ class MemoryStore implements Store {
     const now = this.#now();
     return [...this.#notifications.values()]
       .filter((one) => one.dueAt <= now && query.routes.includes(one.told.route))
-      .sort((a, b) => a.dueAt - b.dueAt)
+      .sort((a, b) => a.dueAt - b.dueAt || oldestFirst(a.told, b.told))
       .slice(0, query.limit)
-      .sort((a, b) => a.told.at - b.told.at)
+      .sort((a, b) => oldestFirst(a.told, b.told))
       .map((one) => {
         one.dueAt = now + query.leaseMs;
         one.deliveries += 1;
@@ -508,6 +508,10 @@ function newestFirst(a: Position, b: Position): number {
   if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt;
   if (a.requestId !== b.requestId) return a.requestId < b.requestId ? 1 : -1;
   return a.tenant < b.tenant ? 1 : a.tenant > b.tenant ? -1 : 0;
+}
+
+function oldestFirst(a: Notification, b: Notification): number {
+  return a.at - b.at || (a.id < b.id ? -1 : 1);
 }
 
 function longestDueFirst(a: Receipt, b: Receipt): number {

@@ -25,7 +25,7 @@ export function takeNotificationsQuery(
   const routes = query.routes.map(() => "?").join(", ") || "NULL"; // PostgreSQL takes no empty list
   return {
     text: `UPDATE ${table} SET due_at = ?, deliveries = deliveries + 1 WHERE due_at <= ? AND id IN (
-  SELECT id FROM ${table} WHERE due_at <= ? AND route IN (${routes}) ORDER BY due_at LIMIT ?
+  SELECT id FROM ${table} WHERE due_at <= ? AND route IN (${routes}) ORDER BY due_at, at, id LIMIT ?
 ) RETURNING ${COLUMNS}, deliveries`,
     values: [now + query.leaseMs, now, now, ...query.routes, query.limit],
   };
@@ -40,7 +40,7 @@ export function settleNotificationQuery(dialect: Dialect, id: string, againInMs:
 
 /** The oldest first: RETURNING knows no order. */
 export function takenOf(rows: readonly Row[]): readonly TakenNotification[] {
-  return rows.map(taken).sort((a, b) => a.notification.at - b.notification.at);
+  return rows.map(taken).sort(({ notification: a }, { notification: b }) => a.at - b.at || (a.id < b.id ? -1 : 1));
 }
 
 function taken(row: Row): TakenNotification {

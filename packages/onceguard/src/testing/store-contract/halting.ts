@@ -353,6 +353,16 @@ export const halting: readonly StoreContractCase[] = [
     },
   },
   {
+    name: "halt: a security failure that needs no person halts its run, too",
+    async run({ store }) {
+      const { receipt } = await claimed(store, "r");
+      const failed = await moved(store, receipt, { ...SECURITY, route: null, reason: null } as LifecycleEvent);
+      assert.equal(failed.state, "failed");
+      const order = haltOrder({ reason: "security", actor: null });
+      assert.deepEqual(await store.halts({ limit: 10 }), [halted(order, failed.updatedAt)]);
+    },
+  },
+  {
     name: "halt: a security failure that is stale halts nothing",
     async run({ store }) {
       const { receipt } = await claimed(store, "r");

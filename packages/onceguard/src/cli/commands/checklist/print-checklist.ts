@@ -11,7 +11,10 @@ const MARKS: Readonly<Record<ChecklistAnswer, string>> = {
 const INDENT = " ".repeat(11);
 
 export function printChecklist({ action, riskTier, promise, items }: ActionChecklist): void {
-  print(`${paint("bold", visible(action))}  ${paint("dim", `${riskTier}; ${promise}`)}`);
+  const name = visible(action);
+  const [head = "", ...more] = wrapped(`${riskTier}; ${promise}`, " ".repeat(name.length + 2));
+  print(`${paint("bold", name)}  ${paint("dim", head.trimStart())}`);
+  for (const line of more) print(paint("dim", line));
   for (const { number, question, answer, points } of items) {
     const [first = "", ...rest] = wrapped(question, INDENT);
     print(`${number}  ${MARKS[answer]} ${paint("bold", first.slice(INDENT.length))}`);
