@@ -52,11 +52,8 @@ await story("Three agent threads, one work order", async () => {
     SYSTEM,
     async (system) => {
       let ahead = 0;
-      let goOn = (): void => undefined;
-      const stall = new Promise<void>((resolve) => {
-        goOn = resolve;
-      });
-      const one = worker(system, () => Date.now() + ahead, stall);
+      const stall = Promise.withResolvers<void>();
+      const one = worker(system, () => Date.now() + ahead, stall.promise);
       const other = worker(system, () => Date.now() + ahead);
       const decision = DECISIONS[0] as Decision;
 
@@ -65,7 +62,7 @@ await story("Three agent threads, one work order", async () => {
       ahead = 60_000; // its lease is over
       const outcome = await other.guard.execute("set_state", decision);
       say(`the other worker: ${outcome.status}, with fencing token ${outcome.receipt?.fencingToken}`);
-      goOn();
+      stall.resolve();
       say(`the one that stood still: ${(await late).status}; its write came with an old token`);
       await one.guard.close();
       await other.guard.close();
@@ -84,10 +81,7 @@ await story("Three agent threads, one work order", async () => {
 
 /** A worker; one with a `stall` has its claim, and then stands still before it writes. */
 function worker(system: World, clock = Date.now, stall?: Promise<void>) {
-  let begun = (): void => undefined;
-  const hasBegun = new Promise<void>((resolve) => {
-    begun = resolve;
-  });
+  const begun = Promise.withResolvers<void>();
   const setState = defineAction({
     name: "set_state",
     riskTier: "side_effecting",
@@ -105,14 +99,14 @@ function worker(system: World, clock = Date.now, stall?: Promise<void>) {
     },
     retry: { base: "20ms" },
     execute: async (decision, { requestId, fencingToken, signal }) => {
-      begun();
+      begun.resolve();
       await stall;
       const headers = { "Request-Id": requestId, "Fencing-Token": String(fencingToken) };
       return post<Decision>(`${system.url}/states`, decision, { headers, signal });
     },
   });
   const store = sqliteStore({ path: join(system.folder, "onceguard.db"), clock });
-  return { guard: createGuard({ store, actions: [setState], sweepEvery: false }), hasBegun };
+  return { guard: createGuard({ store, actions: [setState], sweepEvery: false }), hasBegun: begun.promise };
 }
 
 /** The work order as it stands: every write makes a version. */

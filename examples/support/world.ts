@@ -66,7 +66,7 @@ export async function startWorld(terms: Terms): Promise<World> {
   const requests = (book: string): Line[] =>
     readFileSync(ledger, "utf8")
       .split("\n")
-      .filter((text) => text !== "")
+      .slice(0, -1) // after the last line break there is nothing, or a line that is being written
       .map((text) => JSON.parse(text) as Line)
       .filter((line) => line.book === book);
   return {

@@ -67,7 +67,9 @@ export function buildCallGraph(evaluator: Evaluator, rounds = 2): CallGraph {
 
 function addTargets(evaluator: Evaluator, graph: CallGraph, call: CallFact): void {
   const { callee } = call;
-  const applied = callee.k === "member" && (callee.p === "call" || callee.p === "apply") ? callee.o : null;
+  const method = callee.k === "member" && (callee.p === "call" || callee.p === "apply") ? callee.o : null;
+  // A method of the project may be called `call` as well.
+  const applied = method && evaluator.of(method).some((one) => one.k === "function") ? method : null;
   let count = 0;
   for (const value of evaluator.of(applied ?? callee)) {
     const target: FunctionFact | undefined =

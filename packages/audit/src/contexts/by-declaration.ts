@@ -127,7 +127,12 @@ function addToolObjects(evaluator: Evaluator, contexts: Contexts, file: FileFact
 }
 
 /** `{ catalog: { x: { retry } }, jobs: { x: async () => ... } }`: a worker that a project has made for itself. */
-function addJobTable(evaluator: Evaluator, contexts: Contexts, expr: Extract<Expr, { k: "object" }>, fn: FunctionFact): void {
+function addJobTable(
+  evaluator: Evaluator,
+  contexts: Contexts,
+  expr: Extract<Expr, { k: "object" }>,
+  fn: FunctionFact,
+): void {
   const jobs = expr.props.find((one) => one.key === "jobs" || one.key === "handlers");
   if (jobs?.value.k !== "object" || !expr.props.some((one) => one.key === "catalog" || one.key === "retry")) return;
   for (const prop of jobs.value.props)

@@ -3,7 +3,7 @@ import type { CallFact, Expr, FunctionFact } from "../facts/model.ts";
 import type { Contexts } from "./context.ts";
 import { outermost } from "./from-registrations.ts";
 
-const MAX_HOPS = 3;
+const MAX_HOPS = 1;
 
 /**
  * A helper that verifies the signature of a sender makes receivers of those who call it, and of the handlers that are
@@ -11,7 +11,8 @@ const MAX_HOPS = 3;
  */
 export function spreadVerifiers(contexts: Contexts, graph: CallGraph): void {
   const verifiers = contexts.all.filter(
-    (one) => one.fn !== null && /^(?:webhook|queue):/.test(one.family) && one.call !== null && outermost(one.at.fn) === one.fn,
+    (one) =>
+      one.fn !== null && /^(?:webhook|queue):/.test(one.family) && one.call !== null && outermost(one.at.fn) === one.fn,
   );
   for (const verifier of verifiers) {
     let layer = [verifier.fn as FunctionFact];
@@ -26,7 +27,13 @@ export function spreadVerifiers(contexts: Contexts, graph: CallGraph): void {
           const receivers = handlers.length > 0 ? handlers : [outermost(edge.caller)];
           for (const receiver of receivers) {
             if (receiver.kind === "module") continue;
-            contexts.add({ family: verifier.family, fn: receiver, at: { fn: edge.caller, pos: edge.call.pos }, label: verifier.label, call: edge.call });
+            contexts.add({
+              family: verifier.family,
+              fn: receiver,
+              at: { fn: edge.caller, pos: edge.call.pos },
+              label: verifier.label,
+              call: edge.call,
+            });
             if (handlers.length === 0) next.push(receiver);
           }
         }

@@ -209,7 +209,19 @@ function lowerObject(on: Lowering, node: ObjectExpression): Expr {
   return expr;
 }
 
-const HANDLER_KEYS = new Set(["execute", "handler", "invoke", "func", "run", "fn", "action", "process", "perform", "jobs", "handlers"]);
+const HANDLER_KEYS = new Set([
+  "execute",
+  "handler",
+  "invoke",
+  "func",
+  "run",
+  "fn",
+  "action",
+  "process",
+  "perform",
+  "jobs",
+  "handlers",
+]);
 
 function lowerJsx(on: Lowering, node: JSXElement | JSXFragment): Expr[] {
   const parts: Expr[] = [];

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { testGuard } from "../../test/support/guard.ts";
+import { type TestOptions, testGuard } from "../../test/support/guard.ts";
 import { type ActionOptions, defineAction } from "../core/action.ts";
-import type { GuardOptions } from "./guard.ts";
 
 interface Payment {
   readonly orderId: string;
@@ -26,7 +25,7 @@ function payments(more: Partial<ActionOptions<"pay", Payment, Payment, string>> 
   return { pay, paid };
 }
 
-const OVER_100: Partial<GuardOptions> = {
+const OVER_100: TestOptions = {
   rules: [{ action: "pay", amountOver: 100, verdict: "review", reason: "more than 100" }],
 };
 const BIG: Payment = { orderId: "A1", amount: 500 };

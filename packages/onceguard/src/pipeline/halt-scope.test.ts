@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { testGuard } from "../../test/support/guard.ts";
 import { defineAction } from "../core/action.ts";
 import { effectError } from "../core/failure.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
 
 const SECURITY = { certainty: "definite", tier: "security", code: "http_403", message: "forbidden" } as const;
 
@@ -60,9 +61,9 @@ describe("a halt by a person", () => {
 
   test("takes effect between claim and dispatch", async () => {
     const { action, sent } = mail();
-    const { guard, clock, settle } = testGuard([
-      { ...action, before: () => clock.sleep(500).then(() => ({ version: 1 })), expect: () => true },
-    ]);
+    const clock = fakeClock();
+    const slow = { ...action, before: () => clock.sleep(500).then(() => ({ version: 1 })), expect: () => true };
+    const { guard, settle } = testGuard([slow], { clock });
     const outcome = guard.execute("mail", { to: "bo" }, { runId: "run-1" });
     await clock.advance(200);
     await guard.halt("run", "run-1", { actor: "ada", reason: "stop" });

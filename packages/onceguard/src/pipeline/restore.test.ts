@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { testGuard } from "../../test/support/guard.ts";
-import { defineAction, type ProbeAnswer } from "../core/action.ts";
+import { type ActionDefinition, type ActionOptions, defineAction, type ProbeAnswer } from "../core/action.ts";
 
 interface Order {
   readonly id: string;
@@ -10,8 +10,11 @@ const BY = { actor: "ada", reason: "disk lost" };
 
 function world() {
   const done = new Set<string>();
-  const pay = (name: string, more: object = {}) =>
-    defineAction({
+  const pay = <Name extends string>(
+    name: Name,
+    more: Partial<ActionOptions<Name, Order, Order, string>> = {},
+  ): ActionDefinition<Name, Order, Order, string> =>
+    defineAction<Name, string, Order, Order>({
       name,
       riskTier: "side_effecting",
       keyFields: ["id"],

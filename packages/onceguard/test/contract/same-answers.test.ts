@@ -79,7 +79,7 @@ const TENANTS = ["acme", "globex"];
 const ACTIONS = ["refund", "payout"];
 const RECORDS = ["order:A", "order:B", null];
 const RUNS = ["run-1", "run-2", null];
-const IDS = Array.from({ length: 14 }, (_, n) => `r-${n}`);
+const IDS = Array.from({ length: 60 }, (_, n) => `r-${n}`);
 const BY = { actor: "ada", reason: "because" };
 
 function step(pick: Picker, known: readonly Receipt[], tried: ClaimRequest[], n: number): Step {
@@ -91,7 +91,7 @@ function step(pick: Picker, known: readonly Receipt[], tried: ClaimRequest[], n:
   const subject = { tenant, action: pick.of(ACTIONS), runId: pick.of(RUNS) };
   const kinds: readonly (readonly [weight: number, make: () => Step])[] = [
     [
-      30,
+      40,
       () => {
         const again = tried.length > 0 && pick.chance(0.15);
         const request = again ? pick.of(tried) : randomClaim(pick, tenant, id, n);
@@ -106,20 +106,21 @@ function step(pick: Picker, known: readonly Receipt[], tried: ClaimRequest[], n:
         if (known.length === 0) return ["now", (store) => store.now()];
         // Mostly the newest of what was seen; sometimes something older, that has moved on since.
         const from = pick.chance(0.85) ? pick.of(newest(known)) : pick.of(known);
-        const event = pick.of(EVENTS.map((make) => make(from, pick)));
-        const change = transition(from, event, `token ${n}`);
-        if (isRefusal(change)) return ["find", (store) => store.find(from.tenant, from.requestId)];
-        return [`apply ${event.type} to ${from.requestId}`, (store) => store.apply(change)];
+        const changes = EVENTS.map((make) => transition(from, make(from, pick), `token ${n}`)).filter(
+          (made) => !isRefusal(made),
+        );
+        const change = pick.of(changes);
+        return [`apply ${change.event} to ${from.requestId}`, (store) => store.apply(change)];
       },
     ],
     [
-      3,
+      1,
       () => [
         `halt ${scope} ${haltId}`,
         (store) => store.halt({ tenant, scope, id: haltId, reason: "why", actor: "ada" }),
       ],
     ],
-    [8, () => [`resume ${scope} ${haltId}`, (store) => store.resume(tenant, scope, haltId, BY)]],
+    [12, () => [`resume ${scope} ${haltId}`, (store) => store.resume(tenant, scope, haltId, BY)]],
     [2, () => ["halts", (store) => store.halts({ inForce, limit: 100 })]],
     [2, () => ["haltFor", (store) => store.haltFor(subject)]],
     [3, () => due(pick)],
@@ -162,7 +163,7 @@ function step(pick: Picker, known: readonly Receipt[], tried: ClaimRequest[], n:
 function randomClaim(pick: Picker, tenant: string, requestId: string, n: number): ClaimRequest {
   const recordId = pick.of(RECORDS);
   const runId = pick.of(RUNS);
-  const serialized = recordId !== null && pick.chance(0.4);
+  const serialized = recordId !== null && pick.chance(0.5);
   const caseId = pick.chance(0.2) ? "case:1" : null;
   const starts: readonly Start[] = [
     { state: "running", leaseMs: pick.of([50, 5_000]) },
@@ -206,7 +207,7 @@ function randomGate(
           {
             name: "actions",
             counts: "actions",
-            limit: pick.of([2, 6]),
+            limit: pick.of([8, 20]),
             runId,
             action: null,
             recordId: pick.of([null, recordId]),
@@ -220,7 +221,7 @@ function randomGate(
           {
             name: "amount",
             counts: "amount",
-            limit: pick.of([20, 80]),
+            limit: pick.of([80, 300]),
             runId: null,
             action: pick.of([null, "refund"]),
             recordId: null,

@@ -28,6 +28,8 @@ export async function createEffectTable(address: StoreAddress): Promise<EffectTa
   }
   const pool = new pg.Pool({ connectionString: address.url, max: 2 });
   pool.on("error", () => undefined); // a database that is dropped cuts its connections
-  await pool.query("CREATE TABLE app_effect (number integer GENERATED ALWAYS AS IDENTITY, reference text, amount integer)");
+  await pool.query(
+    "CREATE TABLE app_effect (number integer GENERATED ALWAYS AS IDENTITY, reference text, amount integer)",
+  );
   return { effects: async () => (await pool.query<TableEffect>(select)).rows, close: () => pool.end() };
 }

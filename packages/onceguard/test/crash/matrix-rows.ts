@@ -80,7 +80,8 @@ const hasNothing = (column: Column): boolean => column.startsWith("none");
 
 const plain = (): Given => ({});
 /** The first attempt is rejected, for certain and not for good. */
-const rejectedOnce = (column: Column): Given => (inTransaction(column) ? { failing: 1 } : { fault: "reject_transient" });
+const rejectedOnce = (column: Column): Given =>
+  inTransaction(column) ? { failing: 1 } : { fault: "reject_transient" };
 const held = (): Given => ({ held: true });
 /** The outcome of the first attempt stays open. */
 const inDoubt =
@@ -192,7 +193,14 @@ export const ROWS: readonly Row[] = [
     committed: 1,
     asks: ALONE,
   },
-  { main: 9, title: "during a retry wait", points: ["during_retry_wait"], given: rejectedOnce, effects: 0, asks: ALONE },
+  {
+    main: 9,
+    title: "during a retry wait",
+    points: ["during_retry_wait"],
+    given: rejectedOnce,
+    effects: 0,
+    asks: ALONE,
+  },
   {
     main: 10,
     title: "in doubt, recorded",

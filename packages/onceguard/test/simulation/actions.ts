@@ -2,7 +2,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type ActionOptions, type AnyAction, defineAction, type Schema } from "../../src/core/action.ts";
 import type { ProviderContract } from "../../src/core/provider-contract.ts";
 import type { Life } from "./life.ts";
-import type { Call, Oracle } from "./oracle.ts";
+import type { Oracle } from "./oracle.ts";
+import type { Call } from "./outcome-rules.ts";
 import type { ActionPlan } from "./scenario.ts";
 import type { SentPayload, World } from "./world.ts";
 

@@ -4,31 +4,12 @@ import type { ApplyAnswer, ClaimAnswer, LogEntry, Renewal, Store } from "../../s
 import type { Receipt } from "../../src/core/receipt.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Life, Look } from "./life.ts";
+import { amountIn, type Call, problemWithOutcome, type Seen } from "./outcome-rules.ts";
 import { problemWithChange } from "./record-rules.ts";
 import { type ActionPlan, type Scenario, WOBBLE_MS } from "./scenario.ts";
 import type { Timeline } from "./timeline.ts";
 import type { StoreCall, StoreWatch } from "./wire.ts";
 import type { Account, Effect, SentPayload, World, WorldWatch } from "./world.ts";
-
-/** One call of `execute` or `reconcile` by somebody who wants an answer. */
-export interface Call {
-  readonly name: string;
-  readonly requestId: string;
-  readonly amount: number | null;
-  readonly life: Life;
-  /** Fences of what was sent by this very call. */
-  readonly sent: number[];
-  answered: boolean;
-}
-
-/** What is known of a record from the changes seen so far. */
-interface Seen {
-  receipt: Receipt;
-  log: readonly LogEntry[];
-  changedAt: number;
-  /** A person had it tried again, or it was approved. */
-  again: boolean;
-}
 
 const TENANT = "default";
 
@@ -90,14 +71,15 @@ export class Oracle implements StoreWatch, WorldWatch {
         break;
       }
       case "renew":
-        for (const { requestId } of args[0] as readonly Renewal[]) this.#touched.add(requestId);
+        this.#renewed(args[0] as readonly Renewal[], answer as readonly Renewal[]);
         break;
       case "append":
         this.#touched.add((args[0] as LogEntry).requestId);
         break;
       case "haltFor": {
         const { requestId } = args[0] as { requestId?: string };
-        if (requestId !== undefined && answer === null) life.looks.set(requestId, { at: this.#timeline.now, last: true, deliveredAt: null });
+        if (requestId !== undefined && answer === null)
+          life.looks.set(requestId, { at: this.#timeline.now, last: true, deliveredAt: null });
         break;
       }
       case "saveCase":
@@ -119,9 +101,21 @@ export class Oracle implements StoreWatch, WorldWatch {
     if (repeated) return;
     this.#check(
       this.#store.haltFor(receipt).then((halt) => {
-        if (halt) this.#chronicle.violate("a halt counts in the commit of a claim", `${requestId}: ${halt.scope} ${halt.id}`);
+        if (halt)
+          this.#chronicle.violate("a halt counts in the commit of a claim", `${requestId}: ${halt.scope} ${halt.id}`);
       }),
     );
+  }
+
+  #renewed(asked: readonly Renewal[], refused: readonly Renewal[]): void {
+    for (const renewal of asked) {
+      const { requestId, fencingToken } = renewal;
+      this.#touched.add(requestId);
+      const receipt = this.seen.get(requestId)?.receipt;
+      if (refused.includes(renewal)) continue;
+      if (receipt?.state === "running" && receipt.fencingToken === fencingToken) continue;
+      this.#chronicle.violate("only the owner renews", `${requestId}#${fencingToken}, it is ${receipt?.state}`);
+    }
   }
 
   delivered({ life, verb, args, askedAt }: StoreCall, _answer: unknown): void {
@@ -141,7 +135,10 @@ export class Oracle implements StoreWatch, WorldWatch {
     this.#chronicle.count("effect");
     const { requestId, effects } = account;
     if (effects.length > 1) {
-      this.#chronicle.violate("one effect per intent", `${requestId}: ${effects.map((one) => one.result.effect).join(", ")}`);
+      this.#chronicle.violate(
+        "one effect per intent",
+        `${requestId}: ${effects.map((one) => one.result.effect).join(", ")}`,
+      );
     }
     const { action, payload } = effect;
     for (const other of this.world.accounts.values()) {
@@ -159,20 +156,31 @@ export class Oracle implements StoreWatch, WorldWatch {
   }
 
   /** The guard calls the action's code: from here on it may happen. */
-  dispatched(life: Life, action: ActionPlan, payload: SentPayload, context: EffectContext, call: Call | undefined): void {
+  dispatched(
+    life: Life,
+    action: ActionPlan,
+    payload: SentPayload,
+    context: EffectContext,
+    call: Call | undefined,
+  ): void {
     const { requestId, fencingToken: fence } = context;
     const { now } = this.#timeline;
     const violate = (rule: string, what: string): void => {
       this.#chronicle.violate(rule, `${requestId}#${fence} by ${life.name}: ${what}`);
     };
     if (this.#chronicle.lines) {
-      this.#chronicle.note(life.name, `sends ${requestId}#${fence} (generation key ${context.idempotencyKey.slice(0, 4)}) for ${call?.name ?? "a sweep"}`);
+      this.#chronicle.note(
+        life.name,
+        `sends ${requestId}#${fence} (generation key ${context.idempotencyKey.slice(0, 4)}) for ${call?.name ?? "a sweep"}`,
+      );
     }
     call?.sent.push(fence);
     if (this.#dispatched.has(`${requestId}#${fence}`)) violate("each claim is sent once", "again");
     this.#dispatched.add(`${requestId}#${fence}`);
-    if (life.pending.has(requestId)) violate("retries are serial in a process", `while #${life.pending.get(requestId)} is open`);
-    if (action.needsApproval && !this.consented.has(requestId)) violate("nothing is sent without consent", "nobody agreed");
+    if (life.pending.has(requestId))
+      violate("retries are serial in a process", `while #${life.pending.get(requestId)} is open`);
+    if (action.needsApproval && !this.consented.has(requestId))
+      violate("nothing is sent without consent", "nobody agreed");
     const look = life.looks.get(requestId);
     this.#check(
       Promise.all([this.#store.find(TENANT, requestId), this.#haltFor(requestId)]).then(([receipt, halt]) => {
@@ -181,7 +189,8 @@ export class Oracle implements StoreWatch, WorldWatch {
           return;
         }
         if (receipt.dispatched === false) violate("the mark comes first", "it is not marked");
-        if (amountIn(receipt) !== payload.amount) violate("what was claimed is what is sent", `amount ${payload.amount}`);
+        if (amountIn(receipt) !== payload.amount)
+          violate("what was claimed is what is sent", `amount ${payload.amount}`);
         // Half of the margin is for what came between the grant and the send.
         const knownUntil = receipt.generationAt + (action.key?.lifetimeMs ?? 0) - (action.key?.marginMs ?? 0) / 2;
         if (action.key !== null && receipt.mayHaveApplied && receipt.readAt > knownUntil + 2 * WOBBLE_MS) {
@@ -198,7 +207,8 @@ export class Oracle implements StoreWatch, WorldWatch {
     this.#check(
       this.#store.findCase(TENANT, payload.case).then((stored) => {
         const { state, takenBy } = stored?.case ?? {};
-        if (state !== "FINAL" || takenBy !== requestId) violate("nothing is sent before its case is final", `it is ${state}`);
+        if (state !== "FINAL" || takenBy !== requestId)
+          violate("nothing is sent before its case is final", `it is ${state}`);
       }),
     );
   }
@@ -210,59 +220,18 @@ export class Oracle implements StoreWatch, WorldWatch {
 
   /** What a caller was told has to be true, now. */
   told(call: Call, outcome: Outcome): void {
-    const { status, requestId, receipt } = outcome;
     call.answered = true;
-    this.#chronicle.count(`outcome ${status}`);
-    if (this.#chronicle.lines) this.#chronicle.note(call.name, `${requestId} is ${status}`);
-    const violate = (what: string): void => this.#chronicle.violate("what callers are told is true", `${call.name} (${requestId}): ${what}`);
-    const account = this.world.account(call.requestId);
-    const happened = account.effects.length;
-    const stillOpen = this.world.mayStillHappen(account);
-    const maybe = happened > 0 || stillOpen;
-    if (status !== "skipped" && receipt && call.amount !== null && amountIn(receipt) !== null && amountIn(receipt) !== call.amount) {
-      violate(`${status} with what is stored for another payload`);
+    this.#chronicle.count(`outcome ${outcome.status}`);
+    if (this.#chronicle.lines) this.#chronicle.note(call.name, `${outcome.requestId} is ${outcome.status}`);
+    const seen = this.seen.get(call.requestId);
+    const problem = problemWithOutcome(call, outcome, this.world, seen);
+    if (problem)
+      this.#chronicle.violate("what callers are told is true", `${call.name} (${call.requestId}): ${problem}`);
+    if (outcome.status !== "executed") return;
+    if (this.#executedTold.has(call.requestId)) {
+      this.#chronicle.violate("one caller hears that it executed", `${call.name} (${call.requestId}) is the second`);
     }
-    switch (status) {
-      case "executed":
-        if (this.#executedTold.has(requestId)) violate("executed, for the second time");
-        this.#executedTold.add(requestId);
-        if (call.sent.length === 0) violate("executed, and it sent nothing");
-        if (happened !== 1) violate("executed, and it has not happened");
-        this.#checkResult(violate, outcome.result, account);
-        break;
-      case "replayed":
-        if (happened !== 1) violate("replayed, and it has not happened");
-        this.#checkResult(violate, outcome.result, account);
-        break;
-      case "in_doubt":
-        if (outcome.result !== undefined) this.#checkResult(violate, outcome.result, account);
-        break;
-      case "failed":
-        // Unless a person has had it tried again while the answer was on its way.
-        if (maybe && !this.seen.get(requestId)?.again) violate("failed, and it may have happened");
-        break;
-      case "denied":
-        if (receipt === null ? call.sent.length > 0 : maybe) violate("denied, and it was sent");
-        break;
-      case "skipped":
-        if (call.sent.length > 0) violate("skipped, and it was sent");
-        break;
-      case "unavailable":
-        if (call.sent.length > 0) violate("unavailable with dispatched: false, and it was sent");
-        break;
-      case "halted":
-        if (this.world.mayBeDoneBy(account, call.sent)) violate("halted (nothing was sent by this call), and what it sent may have happened");
-        break;
-      case "mismatch":
-        if (receipt !== null) violate("mismatch that tells what is stored");
-        break;
-    }
-  }
-
-  #checkResult(violate: (what: string) => void, result: unknown, { effects }: Account): void {
-    if (result === undefined) return; // nobody has told the guard, or its time of retention has passed
-    const effect = (result as { effect?: string } | null)?.effect;
-    if (effect !== effects[0]?.result.effect) violate(`the result is ${effect}, it was ${effects[0]?.result.effect}`);
+    this.#executedTold.add(call.requestId);
   }
 
   #check(check: Promise<void>): void {
@@ -276,17 +245,22 @@ export class Oracle implements StoreWatch, WorldWatch {
     const before = this.seen.get(requestId) ?? null;
     const violate = (rule: string, what: string): void => this.#chronicle.violate(rule, `${requestId}: ${what}`);
     const kept = before?.log ?? [];
-    if (log.length < kept.length || kept.some((entry, n) => log[n] !== entry)) violate("the log is append-only", "it changed");
+    if (log.length < kept.length || kept.some((entry, n) => log[n] !== entry))
+      violate("the log is append-only", "it changed");
     const changed = before?.receipt.version !== receipt.version;
     const entry = changed ? log.findLast((line) => line.version === receipt.version && line.state !== null) : undefined;
     if (changed && this.#chronicle.lines) {
       const { state, version, fencingToken, attemptNumber, dueAt, readAt, mayHaveApplied } = receipt;
       const due = dueAt === null ? "" : `, due in ${dueAt - readAt} ms`;
-      this.#chronicle.note("store", `${requestId} ${before?.receipt.state ?? "absent"} -> ${state} by ${entry?.event}: v${version} #${fencingToken} attempt ${attemptNumber}${mayHaveApplied ? ", may have applied" : ""}${due} ${entry?.detail ?? ""}`);
+      this.#chronicle.note(
+        "store",
+        `${requestId} ${before?.receipt.state ?? "absent"} -> ${state} by ${entry?.event}: v${version} #${fencingToken} attempt ${attemptNumber}${mayHaveApplied ? ", may have applied" : ""}${due} ${entry?.detail ?? ""}`,
+      );
     }
     const finding = problemWithChange(before?.receipt ?? null, receipt, entry, this.#actions.get(receipt.action));
     if (finding) violate(...finding);
-    const again = before?.again || entry?.event === "reopen" || entry?.event === "approve" || entry?.event === "resolve";
+    const again =
+      before?.again || entry?.event === "reopen" || entry?.event === "approve" || entry?.event === "resolve";
     this.seen.set(requestId, {
       receipt,
       log,
@@ -329,9 +303,4 @@ export class Oracle implements StoreWatch, WorldWatch {
 function followsItsLook({ renewedNow }: Life, look: Look | undefined, now: number): boolean {
   if (!look?.last || look.deliveredAt === null) return false;
   return look.deliveredAt === now || (renewedNow.at === now && renewedNow.askedAt.includes(look.deliveredAt));
-}
-
-/** The canonical text begins with it: `{"amount":1,`. */
-function amountIn({ payload }: Receipt): number | null {
-  return payload === null ? null : Number(/^\{"amount":(\d+),/.exec(payload)?.[1]);
 }

@@ -65,7 +65,13 @@ async function one(seed: number, traced: boolean): Promise<number> {
   return violation === null ? 0 : 1;
 }
 
-async function many(from: number, end: number, jobs: number, mostFailures: number, withCounts: boolean): Promise<number> {
+async function many(
+  from: number,
+  end: number,
+  jobs: number,
+  mostFailures: number,
+  withCounts: boolean,
+): Promise<number> {
   const started = performance.now();
   const counts = new Map<string, number>();
   let next = from;

@@ -1,13 +1,14 @@
 import { OnceguardError } from "../../src/core/errors.ts";
 import type { Store } from "../../src/core/ports.ts";
-import { isTerminal } from "../../src/core/receipt.ts";
 import { createGuard } from "../../src/pipeline/create-guard.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { actionOf, type SimulatedOptions } from "./actions.ts";
+import { Agents } from "./agents.ts";
 import { Chronicle } from "./chronicle.ts";
+import { Crowd } from "./crowd.ts";
 import { clockOf, Life } from "./life.ts";
+import { Operators } from "./operators.ts";
 import { Oracle } from "./oracle.ts";
-import { People } from "./people.ts";
 import { Random } from "./random.ts";
 import { type ActionPlan, drawMoments, drawScenario, type Scenario, WOBBLE_MS } from "./scenario.ts";
 import { atRest, atRestAfterTurn, type Happening, Timeline } from "./timeline.ts";
@@ -47,7 +48,8 @@ const TURN_EVERY = 8;
 /** One history: the same seed gives the same, whenever and wherever. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Simulated> {
   const simulation = new Simulation(seed, options);
-  const onRejection = (reason: unknown): void => simulation.chronicle.violate("no rejection is left alone", String(reason));
+  const onRejection = (reason: unknown): void =>
+    simulation.chronicle.violate("no rejection is left alone", String(reason));
   const { stackTraceLimit } = Error;
   // Errors are values here, made by the thousand; nobody reads where from.
   Error.stackTraceLimit = 0;
@@ -74,7 +76,9 @@ class Simulation {
   readonly #oracle: Oracle;
   readonly #world: World;
   readonly #wire: Wire;
-  readonly #people: People;
+  readonly #crowd: Crowd;
+  readonly #agents: Agents;
+  readonly #operators: Operators;
   readonly #lives: Life[] = [];
   readonly #fortune: Random;
   #wobbleMs = 0;
@@ -97,27 +101,33 @@ class Simulation {
     this.#oracle.world = this.#world;
     const seen = options.sabotage?.store?.(store) ?? store;
     this.#wire = new Wire(seen, timeline, new Random(seed, 4), chronicle, this.#oracle, troubles);
-    const lives = (): readonly Life[] => this.#lives;
     const people = new Random(seed, 5);
-    this.#people = new People(this.#scenario, timeline, people, chronicle, this.#oracle, this.#world, lives);
+    this.#crowd = new Crowd(this.#scenario, timeline, people, chronicle, this.#oracle, this.#world, this.#lives);
+    this.#agents = new Agents(this.#crowd);
+    this.#operators = new Operators(this.#crowd, this.#agents);
   }
 
   async run(): Promise<void> {
     const { processes, activeMs, troubles } = this.#scenario;
     if (this.chronicle.lines) this.chronicle.note("scenario", JSON.stringify(this.#scenario));
     for (let n = 1; n <= processes; n++) this.#start(`p${n}`, 1);
-    this.#people.start();
+    this.#agents.start();
+    this.#operators.start();
     this.#wobbles();
     await this.#until(activeMs, () => false);
     this.#calmDown();
-    this.#people.finish();
-    const settled = await this.#until(activeMs + PATIENCE_MS, () => this.#isSettled());
-    if (!settled) this.chronicle.violate("everything comes to an end", this.#open());
+    this.#operators.finish();
+    this.#agents.askAgain(0.5);
+    await this.#comesToRest();
+    this.#agents.askAgain();
     // What is still on its way must change nothing any more.
-    this.#people.asksAgain();
     await this.#until(this.#timeline.now + LATEST_MS + troubles.longestWayMs, () => false);
-    const stillSettled = await this.#until(this.#timeline.now + PATIENCE_MS, () => this.#isSettled());
-    if (!stillSettled) this.chronicle.violate("everything comes to an end", `and then it began again: ${this.#open()}`);
+    await this.#comesToRest();
+  }
+
+  async #comesToRest(): Promise<void> {
+    const rested = await this.#until(this.#timeline.now + PATIENCE_MS, () => !this.#crowd.isAnythingOpen());
+    if (!rested) this.chronicle.violate("everything comes to an end", this.#crowd.open());
   }
 
   /** Step by step, and after every step a look at the rules. Whether `done` came about before `end`. */
@@ -229,20 +239,6 @@ class Simulation {
   #deniesNow(): boolean {
     const { deniesFrom } = this.#scenario;
     return !this.#calm && deniesFrom !== null && this.#timeline.now >= deniesFrom;
-  }
-
-  #isSettled(): boolean {
-    for (const { receipt } of this.#oracle.seen.values()) if (!isTerminal(receipt.state)) return false;
-    return this.#people.calls.every((call) => call.answered || !call.life.alive);
-  }
-
-  #open(): string {
-    const records = [...this.#oracle.seen.values()].filter(({ receipt }) => !isTerminal(receipt.state));
-    const calls = this.#people.calls.filter((call) => !call.answered && call.life.alive);
-    return [
-      ...records.map(({ receipt }) => `${receipt.requestId} is ${receipt.state}`),
-      ...calls.map((call) => `${call.name} has no answer`),
-    ].join(", ");
   }
 }
 

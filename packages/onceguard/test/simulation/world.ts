@@ -167,7 +167,12 @@ export class World {
     if (known !== undefined && action.key !== null && at < known.firstAt + action.key.lifetimeMs) {
       if (known.error !== null) return this.#arrived(sent, "the error again", known.error, null);
       if (known.effect !== null) {
-        return this.#arrived(sent, "known by its key", typeof meant === "number" && meant < 500 ? "ok" : meant, known.effect);
+        return this.#arrived(
+          sent,
+          "known by its key",
+          typeof meant === "number" && meant < 500 ? "ok" : meant,
+          known.effect,
+        );
       }
     }
     const entry = { firstAt: known?.firstAt ?? at, effect: null as Effect | null, error: null as number | null };
@@ -254,7 +259,10 @@ export class World {
         const inMs = how === "hangs" ? SOCKET_DIES_MS : how === "slow" ? random.int(20, 4_000) : random.int(1, 20);
         this.#timeline.in(inMs, life, () => {
           if (this.#chronicle.lines) {
-            this.#chronicle.note(life.name, `probe of ${context.requestId}#${context.fencingToken}: ${how}, ${answer.answer}`);
+            this.#chronicle.note(
+              life.name,
+              `probe of ${context.requestId}#${context.fencingToken}: ${how}, ${answer.answer}`,
+            );
           }
           if (how === "throws") reject(errorOf("reset"));
           else resolve(answer);

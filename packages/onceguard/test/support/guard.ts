@@ -13,12 +13,15 @@ export interface TestGuard<Actions extends readonly AnyAction[]> {
   settle<T>(promise: Promise<T>): Promise<T>;
 }
 
+/** A guard's options, with a clock that a test can move. */
+export type TestOptions = Partial<Omit<GuardOptions, "clock">> & { readonly clock?: FakeClock };
+
 let tokens = 0;
 
 /** A guard in virtual time: backoffs are as long as they can be, and nothing waits for the wall clock. */
 export function testGuard<const Actions extends readonly AnyAction[]>(
   actions: Actions,
-  { clock = fakeClock(), ...options }: Partial<Omit<GuardOptions, "clock">> & { readonly clock?: FakeClock } = {},
+  { clock = fakeClock(), ...options }: TestOptions = {},
 ): TestGuard<Actions> {
   const store = options.store ?? memoryStore({ clock: clock.now });
   const guard = createGuard({

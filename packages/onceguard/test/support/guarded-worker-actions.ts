@@ -66,12 +66,17 @@ export function guardedActions({ world, points, deaf = false }: GuardedActionsOp
       execute: async ({ reference, amount, failing = 0 }: Payment, context) => {
         const number = await insertEffect(context.tx, reference, amount);
         committed(context);
-        if (context.attemptNumber <= failing) throw new Error("a bug, half way");
+        if (context.attemptNumber <= failing) throw busy();
         return { number };
       },
     }),
   ];
   return actions.map((action) => points.action(action));
+}
+
+/** As the world rejects for the moment: with a wait that is long enough to die in. */
+function busy(): Error {
+  return Object.assign(new Error("busy"), { status: 429, retryAfterMs: 250 });
 }
 
 /** A payment that says so needs a person's consent. */
