@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { type Argument, Command, CommanderError, Option } from "commander";
+import { auditCommand, runAuditCommand } from "./commands/audit/audit.ts";
 import { checklistCommand } from "./commands/checklist/checklist.ts";
 import { demoCommand } from "./commands/demo/demo.ts";
 import { doctorCommand } from "./commands/doctor/doctor.ts";
@@ -34,6 +35,7 @@ const program = new Command("onceguard")
   .addCommand(haltCommand())
   .addCommand(resumeCommand())
   .addCommand(checklistCommand())
+  .addCommand(auditCommand())
   .addCommand(doctorCommand())
   .addCommand(migrateCommand())
   .addCommand(retentionCommand())
@@ -47,6 +49,7 @@ const program = new Command("onceguard")
         "onceguard receipts                                       # what happened",
         "onceguard review                                         # what a person must decide",
         "onceguard checklist                                      # before production",
+        "onceguard audit .                                        # where your code can do it twice",
       ],
       exits: [
         ["0", "ok"],
@@ -65,6 +68,8 @@ process.stderr.on("error", ignoreClosedPipe);
 
 try {
   if (process.argv.length <= 2) program.outputHelp();
+  // A package of its own with options of its own, which also says what they are.
+  else if (process.argv[2] === "audit") process.exitCode = await runAuditCommand(process.argv.slice(3));
   else await program.parseAsync();
 } catch (error) {
   const isHelp = error instanceof CommanderError && error.exitCode === 0;

@@ -6,7 +6,7 @@ import type { Classify } from "./failure.ts";
 import type { JsonValue } from "./json.ts";
 import { RISK_TIERS, type RiskTier, tierDemands } from "./policy.ts";
 import type { ProviderContract } from "./provider-contract.ts";
-import type { Capability } from "./receipt.ts";
+import type { Capability, Expected } from "./receipt.ts";
 import type { KeySource } from "./request-id.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";
 
@@ -362,9 +362,6 @@ export interface Proposal {
   readonly input: unknown;
   readonly context: CallContext;
 }
-
-/** What fields of the record must be like. */
-export type Expected = Readonly<Record<string, string | number | boolean | null>>;
 
 /** Who asks, and on whose behalf. */
 export interface CallContext {

@@ -26,6 +26,7 @@ const CLAIM = {
   amount: null,
   serialized: false,
   caseId: null,
+  expected: null,
   ownerToken: "owner",
   start: { state: "running", leaseMs: 30_000 },
   tracked: false,

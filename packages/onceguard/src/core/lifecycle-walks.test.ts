@@ -28,6 +28,7 @@ const HOLD: Hold = {
   actionVersion: "1",
   policyVersion: "1",
   caseId: null,
+  expected: null,
   outcome: null,
   approval: null,
 };

@@ -70,7 +70,12 @@ export interface RequestIdentity {
   readonly serialized: boolean;
   /** The finality case it is bound to. */
   readonly caseId: string | null;
+  /** What the caller expects the record to be like, at every attempt. */
+  readonly expected: Expected | null;
 }
+
+/** What fields of a record must be like. */
+export type Expected = Readonly<Record<string, string | number | boolean | null>>;
 
 /**
  * What the store durably knows of one request, as read at `readAt`. A value: every change makes a new one with the next

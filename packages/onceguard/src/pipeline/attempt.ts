@@ -18,13 +18,14 @@ export async function attempt(
   askedAt: number,
 ): Promise<Receipt | Outcome> {
   if (action.definition.transaction) return attemptInTransaction(runtime, granted, action.definition, askedAt);
-  const { claim: ready, attempt: made } = await execute(runtime, granted, action, askedAt);
+  const { claim: ready, attempt: made } = await execute(runtime, granted, action.definition, askedAt);
   const recorded = recordReceipt(runtime, ready, action.definition, made);
   if (made.kind === "interrupted") goOn(runtime, runtime.late, keepLate(runtime, ready, action, made.late, recorded));
   try {
     const receipt = await recorded;
     if (receipt.state === "succeeded" && receipt.caseId !== null) {
-      goOn(runtime, runtime.background, settleCase(runtime, receipt));
+      // Not what the call is about, and what is missed here is made up for by whoever reads the case.
+      await settleCase(runtime, receipt).catch(runtime.report);
     }
     return receipt;
   } catch (error) {

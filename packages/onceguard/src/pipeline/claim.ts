@@ -84,6 +84,7 @@ export function claimRequest(runtime: Runtime, action: Action, start: Start, own
     amount: action.amount,
     serialized: definition.serialize,
     caseId: action.boundTo?.id ?? null,
+    expected: action.expected,
     ownerToken,
     start,
     tracked: definition.preciseDispatch,

@@ -1,9 +1,9 @@
-import type { Action, AnyAction, EffectContext, Expected } from "../core/action.ts";
+import type { AnyAction, EffectContext } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import { classifyFailure, type Failure, messageOf } from "../core/failure.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
 import { isRefusal, transition } from "../core/lifecycle.ts";
-import type { Receipt } from "../core/receipt.ts";
+import type { Expected, Receipt } from "../core/receipt.ts";
 import { sha256 } from "./digest.ts";
 import type { HeldLease } from "./leases.ts";
 import { payloadOf } from "./payload-of.ts";
@@ -53,10 +53,9 @@ function notSent(code: keyof typeof NOT_SENT): Attempt {
 export async function execute(
   runtime: Runtime,
   claim: Claim,
-  action: Pick<Action, "definition" | "expected">,
+  definition: AnyAction,
   askedAt: number,
 ): Promise<Made> {
-  const { definition } = action;
   const controller = new AbortController();
   let interrupt: (by: Interruption) => void = () => undefined;
   const interrupted = new Promise<Interruption>((resolve) => {
@@ -70,7 +69,7 @@ export async function execute(
   const cancelTimeout = runtime.clock.after(definition.timeoutMs, () => stop("timeout"));
   const stopShutdown = runtime.onAbort(() => stop("shutdown"));
   try {
-    const unexpected = await Promise.race([lookBefore(claim.receipt, action, controller.signal), interrupted]);
+    const unexpected = await Promise.race([lookBefore(claim.receipt, definition, controller.signal), interrupted]);
     if (typeof unexpected === "string") return { claim, attempt: notSent("not_dispatched") };
     if (unexpected) return { claim, attempt: { kind: "failure", failure: unexpected } };
     const ready = await lastLook(runtime, claim, definition, lease, askedAt);
@@ -93,9 +92,10 @@ export async function execute(
 /** What the record is like before anything is sent, where the action or the caller expects something of it. */
 async function lookBefore(
   receipt: Receipt,
-  { definition, expected }: Pick<Action, "definition" | "expected">,
+  definition: AnyAction,
   signal: AbortSignal,
 ): Promise<Failure | null> {
+  const { expected } = receipt;
   if (!definition.before || (!definition.expect && !expected)) return null;
   try {
     const context = effectContext(receipt, signal);

@@ -125,8 +125,10 @@ export function externalClaims(
       const current = await found(runtime, receipt.tenant, receipt.requestId);
       // Asked again because the answer was lost: the same success, and no further evidence.
       if (current.state === "succeeded" && current.fencingToken === held.fencingToken) return outcomeOf(current);
-      const of = { ...current, fencingToken: givenOut(current, held), attemptNumber: current.attemptNumber };
-      return outcomeOf(await recordLateSuccess(runtime, of, current, kept, definition.downstreamKey !== null));
+      const of = { ...current, fencingToken: givenOut(current, held) };
+      // Which key an earlier attempt was sent under is not known here: it must not pass for the current one's.
+      const sameKey = held.fencingToken === current.fencingToken && definition.downstreamKey !== null;
+      return outcomeOf(await recordLateSuccess(runtime, of, current, kept, sameKey));
     },
     fail: async (requestId, { failure, ...held }) => {
       const [receipt, definition] = await ours(requestId, held);

@@ -175,6 +175,28 @@ describe("an expected version or state", () => {
     shipment.state = "open";
   });
 
+  test("is asked again when somebody else carries the request on", async () => {
+    const record = { version: 7 };
+    let fails = true;
+    const write = defineAction({
+      name: "write",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      retry: { base: "10m", cap: "1h", maxElapsed: "1d" },
+      before: () => record,
+      execute: async (_: { id: string }) => {
+        if (fails) throw Object.assign(new Error("busy"), { status: 429 });
+      },
+    });
+    const { guard, clock } = testGuard([write]);
+    const { requestId } = await guard.execute("write", { id: "1" }, { expected: { version: 7 }, wait: 0 });
+    fails = false;
+    record.version = 8;
+    await clock.advance(3_600_000);
+    await guard.reconcile();
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "review", failure: { code: "unexpected_state" } });
+  });
+
   test("that holds lets it pass", async () => {
     const { guard } = testGuard([close]);
     expect(await guard.execute("close", { id: "1" }, { expected: { version: 7 } })).toMatchObject({

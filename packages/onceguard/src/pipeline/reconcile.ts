@@ -93,7 +93,7 @@ async function steps(runtime: Runtime, known: LastKnown, giveUp: boolean): Promi
 function actionOf(receipt: Receipt, definition: AnyAction): Action {
   const canonical = receipt.payload ?? "null";
   const boundTo = receipt.caseId === null ? null : { id: receipt.caseId, outcome: receipt.hold?.outcome ?? null };
-  return { ...receipt, definition, canonical, payload: JSON.parse(canonical), boundTo, expected: null, tx: undefined };
+  return { ...receipt, definition, canonical, payload: JSON.parse(canonical), boundTo, tx: undefined };
 }
 
 /** Runs `reconcileDue` every `everyMs` until the guard closes. A store that is away is asked again next time. */

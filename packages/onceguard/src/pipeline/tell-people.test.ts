@@ -86,9 +86,9 @@ test("held requests, halts and conflicts are told, too", async () => {
   await guard.execute("mail", { id: "2" }, { runId: "run-1" });
   await guard.halt("action", "mail", { actor: "ada", reason: "enough" });
   await guard.tellPeople();
-  expect(operator.told).toMatchObject([
-    { kind: "held", tenant: "globex", reason: "new customer" },
+  expect(operator.told.toSorted((a, b) => (a.kind < b.kind ? -1 : 1))).toMatchObject([
     { kind: "halted", action: "mail", reason: "enough" },
+    { kind: "held", tenant: "globex", reason: "new customer" },
   ]);
   expect(security.told.map(({ kind, runId }) => [kind, runId]).sort()).toEqual([
     ["halted", "run-1"],

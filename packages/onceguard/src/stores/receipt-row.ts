@@ -2,7 +2,7 @@ import type { Failure, Route } from "../core/failure.ts";
 import type { Hold } from "../core/hold.ts";
 import type { RiskTier } from "../core/policy.ts";
 import type { LogEntry } from "../core/ports.ts";
-import type { Capability, Evidence, Receipt, State, StoredResult } from "../core/receipt.ts";
+import type { Capability, Evidence, Expected, Receipt, State, StoredResult } from "../core/receipt.ts";
 import type { KeySource } from "../core/request-id.ts";
 
 /** An integer as a driver gives it: SQLite as a number, `pg` as text, booleans in SQLite as 0 and 1. */
@@ -25,6 +25,7 @@ export interface ReceiptRow {
   readonly amount: Int | null;
   readonly serialized: boolean | Int;
   readonly case_id: string | null;
+  readonly expected: string | null;
   readonly state: string;
   readonly conflict: boolean | Int;
   readonly may_have_applied: boolean | Int;
@@ -64,6 +65,7 @@ export const RECEIPT_COLUMNS: readonly (keyof ReceiptRow)[] = [
   "amount",
   "serialized",
   "case_id",
+  "expected",
   "state",
   "conflict",
   "may_have_applied",
@@ -105,6 +107,7 @@ export function receiptOf(row: ReceiptRow, now: number): Receipt {
     amount: row.amount === null ? null : Number(row.amount),
     serialized: Boolean(row.serialized),
     caseId: row.case_id,
+    expected: row.expected === null ? null : (JSON.parse(row.expected) as Expected),
     state: row.state as State,
     conflict: Boolean(row.conflict),
     mayHaveApplied: Boolean(row.may_have_applied),
@@ -160,6 +163,7 @@ export function receiptValues(receipt: Receipt, ownerToken: string): Column[] {
     receipt.amount,
     receipt.serialized,
     receipt.caseId,
+    receipt.expected && JSON.stringify(receipt.expected),
     receipt.state,
     receipt.conflict,
     receipt.mayHaveApplied,

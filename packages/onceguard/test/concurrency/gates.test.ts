@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { BudgetCondition } from "../../src/core/gate.ts";
 import type { Store } from "../../src/core/ports.ts";
 import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
@@ -29,8 +29,12 @@ import { type StoreWorker, startStoreWorkers } from "./store-worker.ts";
 
 const PROCESSES = 4;
 const RACERS = 100;
-const ROUNDS = 10;
+const ROUNDS = 5;
 const LONG_MS = 3_600_000; // no lease and no place runs out under a test
+
+/** A busy machine is no failure. */
+const PATIENCE_MS = 60_000;
+vi.setConfig({ testTimeout: 240_000 });
 
 const dir = mkdtempSync(join(tmpdir(), "onceguard-gates-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -43,7 +47,10 @@ describe.each(STORE_KINDS)("on %s", (kind) => {
   beforeAll(async () => {
     place = await createStore(kind);
     const { address } = place;
-    store = address.kind === "sqlite" ? sqliteStore({ path: address.path }) : postgresStore({ url: address.url });
+    store =
+      address.kind === "sqlite"
+        ? sqliteStore({ path: address.path, busyTimeoutMs: PATIENCE_MS })
+        : postgresStore({ url: address.url, statementTimeoutMs: PATIENCE_MS });
     await store.open();
     workers = await startStoreWorkers(PROCESSES, address);
   });
@@ -114,7 +121,7 @@ describe.each(STORE_KINDS)("on %s", (kind) => {
     expect(await race("amount", more)).toEqual({ claimed: 6, halted: RACERS - 6 });
   });
 
-  it("on a serialised record one runs at a time, in the order in which they came", { timeout: 180_000 }, async () => {
+  it("on a serialised record one runs at a time, in the order in which they came", async () => {
     const recordId = "order:serialised";
     const turn = { recordId, placeMs: LONG_MS };
     const more = { recordId, serialized: true, gate: gateOf({ turn }), leaseMs: LONG_MS };
@@ -180,7 +187,7 @@ describe.each(STORE_KINDS)("on %s", (kind) => {
     expect(running.map(({ requestId }) => requestId).sort()).toEqual(granted.sort());
   });
 
-  it("of 20 processes that release one approved request, one gets it", { timeout: 180_000 }, async () => {
+  it("of 20 processes that release one approved request, one gets it", async () => {
     const more = await startStoreWorkers(20 - PROCESSES, place.address);
     try {
       for (let round = 0; round < 2 * ROUNDS; round++) {

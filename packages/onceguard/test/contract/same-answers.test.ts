@@ -6,7 +6,7 @@ import type { ClaimRequest, Start } from "../../src/core/claim.ts";
 import { DEFAULT_FINALITY_POLICY, openCase } from "../../src/core/finality.ts";
 import type { Gate } from "../../src/core/gate.ts";
 import { HALT_SCOPES } from "../../src/core/halt.ts";
-import { isRefusal, type LifecycleEvent, transition } from "../../src/core/lifecycle.ts";
+import { isRefusal, type LifecycleEvent, type Transition, transition } from "../../src/core/lifecycle.ts";
 import type { Store } from "../../src/core/ports.ts";
 import { type Receipt, STATES } from "../../src/core/receipt.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
@@ -106,10 +106,8 @@ function step(pick: Picker, known: readonly Receipt[], tried: ClaimRequest[], n:
         if (known.length === 0) return ["now", (store) => store.now()];
         // Mostly the newest of what was seen; sometimes something older, that has moved on since.
         const from = pick.chance(0.85) ? pick.of(newest(known)) : pick.of(known);
-        const changes = EVENTS.map((make) => transition(from, make(from, pick), `token ${n}`)).filter(
-          (made) => !isRefusal(made),
-        );
-        const change = pick.of(changes);
+        const changes = EVENTS.map((make) => transition(from, make(from, pick), `token ${n}`));
+        const change = pick.of(changes.filter((made): made is Transition => !isRefusal(made)));
         return [`apply ${change.event} to ${from.requestId}`, (store) => store.apply(change)];
       },
     ],

@@ -20,6 +20,7 @@ import {
   COLUMNS,
   cellsOf,
   impossibleIn,
+  impossibleLines,
   ROWS,
   type Row,
 } from "./matrix-rows.ts";
@@ -90,9 +91,7 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
       cells.map((cell) =>
         judged(cell, async () => {
           await die(cell);
-          const effects = (await effectsOf(cell, referenceOf(cell))).length;
-          const expected = cell.column === "transaction" ? (row.committed ?? 0) : row.effects;
-          if (expected !== "either") expect(effects, "effects at the death").toBe(expected);
+          await asLeftBehind(cell);
           dead.set(cell, await world.requests(referenceOf(cell)));
         }),
       ),
@@ -122,6 +121,16 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
       ),
     );
     await successor.stop();
+  }
+
+  /** What there is when it is dead: in the ledger, and in the store. */
+  async function asLeftBehind(cell: Cell): Promise<void> {
+    const { row, column } = cell;
+    const inDatabase = column === "transaction";
+    const effects = inDatabase ? (row.committed ?? 0) : row.effects;
+    if (effects !== "either") expect(await effectsOf(cell, referenceOf(cell)), "at the death").toHaveLength(effects);
+    const shown = [(inDatabase && row.showsCommitted) || row.shows].flat();
+    expect(shown).toContain((await witness.receipt(referenceOf(cell)))?.state ?? "absent");
   }
 
   async function die(cell: Cell): Promise<void> {
@@ -316,6 +325,14 @@ describe.each(STORE_KINDS)("on %s, whoever dies at", (kind) => {
 it("has a row for every crash point, and the 13 of them once each", () => {
   expect(CRASH_POINTS.filter((point) => !ROWS.some(({ points }) => points.at(-1) === point))).toEqual([]);
   expect(ROWS.flatMap(({ main }) => main ?? [])).toEqual(Array.from({ length: 13 }, (_, n) => n + 1));
+});
+
+it("is what the documentation says, the impossible cells and their reasons included", () => {
+  const page = readFileSync(new URL("../../../../docs/crash-matrix.md", import.meta.url), "utf8");
+  expect(ROWS.filter(({ title }) => !page.includes(`| ${title} |`)).map(({ title }) => title)).toEqual([]);
+  const said = new Set(page.split("\n"));
+  const lines = ROWS.flatMap(impossibleLines).map((line) => `| ${line.join(" | ")} |`);
+  expect(lines.filter((line) => !said.has(line))).toEqual([]);
 });
 
 /** Where it is not the store that fails but the effect, the probe, or the code around the guard. */

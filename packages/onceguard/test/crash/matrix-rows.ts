@@ -1,3 +1,4 @@
+import type { State } from "../../src/index.ts";
 import type { CrashPoint } from "../../src/testing/crash-points.ts";
 import type { Fault } from "../support/flaky-world.ts";
 import type { ActionName } from "../support/guarded-worker.ts";
@@ -5,7 +6,7 @@ import type { ActionName } from "../support/guarded-worker.ts";
 /** What an action can do about an unknown outcome, and `none` once more with a dispatch mark. */
 export const COLUMNS = {
   none: "pay_none",
-  "none, precise": "pay_precise",
+  "none + mark": "pay_precise",
   probe: "pay_probe",
   key: "pay_downstream_key",
   "probe + key": "pay_probe_and_key",
@@ -35,6 +36,9 @@ export interface Given {
 /** Whether somebody has to look into the ledger, where the action has nothing to tell what happened. */
 export type Asked = "nobody" | "a person" | "either";
 
+/** A state, or one of two where it is open. */
+type Shown = State | "absent" | readonly (State | "absent")[];
+
 /** One way to die. */
 export interface Row {
   readonly title: string;
@@ -42,9 +46,12 @@ export interface Row {
   readonly main: number | null;
   /** Where it dies, one process after the other. */
   readonly points: readonly CrashPoint[];
-  /** What it takes to get there; or in words why it cannot. */
-  readonly given: (column: Column) => Given | string;
-  /** Effects in the ledger when the last process is dead: outside, and in the database. */
+  /** What it takes to get there; or in words why it cannot; or null where another row is just that. */
+  readonly given: (column: Column) => Given | string | null;
+  /** What the store has when the last process is dead; and where the effect is in its own database. */
+  readonly shows: Shown;
+  readonly showsCommitted?: Shown;
+  /** Effects in the ledger then: outside, and in the database. */
   readonly effects: number | "either";
   readonly committed?: number | "either";
   /** Whose word it takes without a capability: after a death, when the store was away, after any other error. */
@@ -60,18 +67,18 @@ const ASKS = { died: "a person", unavailable: "a person", thrown: "a person" } a
 
 /** Whose word a cell takes. A probe, a key or the commit itself settles everything alone. */
 export function askedIn(row: Row, column: Column, after: "died" | "unavailable" | "thrown"): Asked {
-  if (column !== "none" && column !== "none, precise") return "nobody";
-  const own = column === "none, precise" ? row.asksPrecise?.[after] : undefined;
+  if (column !== "none" && column !== "none + mark") return "nobody";
+  const own = column === "none + mark" ? row.asksPrecise?.[after] : undefined;
   return own ?? row.asks?.[after] ?? (after === "unavailable" ? "nobody" : "a person");
 }
 
 const NO_MARK = "writes no dispatch mark";
 const NO_PROBE = "has no probe";
-const NEVER_IN_DOUBT = "effect and record are one commit: it is never in doubt";
-const FIRST_IS_ONE_COMMIT = "a first attempt leaves nothing behind that could lapse";
-const NO_PERSON = "is settled without a person";
-const NEVER_SENT_AGAIN = "after a doubt nothing is sent again";
-const ANSWERS_FIRST = "its probe has found the effect, and nothing is sent again";
+const NEVER_IN_DOUBT = "is never in doubt: effect and record are one commit";
+const FIRST_IS_ONE_COMMIT = "leaves nothing behind of a first attempt that could lapse";
+const NO_PERSON = "is settled before it comes to a person";
+const NEVER_SENT_AGAIN = "sends nothing again after a doubt";
+const ANSWERS_FIRST = "sends nothing again: its probe has found the effect";
 
 const inTransaction = (column: Column): boolean => column === "transaction";
 const hasProbe = (column: Column): boolean => column.includes("probe");
@@ -92,7 +99,7 @@ const probed =
   (fault?: Fault) =>
   (column: Column): Given | string =>
     hasProbe(column) ? (fault ? { fault } : {}) : NO_PROBE;
-const marked = (column: Column): Given | string => (column === "none, precise" ? {} : NO_MARK);
+const marked = (column: Column): Given | string => (column === "none + mark" ? {} : NO_MARK);
 const reviewed =
   (fault: "lose_reply" | "drop_request") =>
   (column: Column): Given | string =>
@@ -108,10 +115,20 @@ const resent =
   };
 
 export const ROWS: readonly Row[] = [
-  { main: 1, title: "before the claim is sent", points: ["before_claim_sent"], given: plain, effects: 0, asks: ALONE },
+  {
+    main: 1,
+    title: "before the claim is sent",
+    shows: "absent",
+    points: ["before_claim_sent"],
+    given: plain,
+    effects: 0,
+    asks: ALONE,
+  },
   {
     main: null,
     title: "claim in flight",
+    shows: ["absent", "running"],
+    showsCommitted: "absent",
     points: ["claim_in_flight"],
     given: plain,
     effects: 0,
@@ -121,6 +138,8 @@ export const ROWS: readonly Row[] = [
   {
     main: 2,
     title: "claim sent, answer lost",
+    shows: "running",
+    showsCommitted: "absent",
     points: ["claim_sent_ack_lost"],
     given: plain,
     effects: 0,
@@ -129,6 +148,8 @@ export const ROWS: readonly Row[] = [
   {
     main: 3,
     title: "claimed, not dispatched",
+    shows: "running",
+    showsCommitted: "absent",
     points: ["after_claim_before_dispatch"],
     given: plain,
     effects: 0,
@@ -137,16 +158,27 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "before the dispatch mark",
+    shows: "running",
     points: ["before_dispatch_mark"],
     given: marked,
     effects: 0,
     asks: ALONE,
   },
-  { main: null, title: "marked, not sent", points: ["dispatch_marked"], given: marked, effects: 0 },
-  { main: 4, title: "in the effect, before the send", points: ["in_effect_before_send"], given: plain, effects: 0 },
+  { main: null, title: "marked, not sent", shows: "running", points: ["dispatch_marked"], given: marked, effects: 0 },
+  {
+    main: 4,
+    title: "in the effect, before the send",
+    shows: "running",
+    showsCommitted: "absent",
+    points: ["in_effect_before_send"],
+    given: plain,
+    effects: 0,
+  },
   {
     main: 5,
     title: "effect applied, no reply yet",
+    shows: "running",
+    showsCommitted: "absent",
     points: ["in_effect_after_commit_before_reply"],
     given: plain,
     effects: 1,
@@ -154,6 +186,8 @@ export const ROWS: readonly Row[] = [
   {
     main: 6,
     title: "reply read, not recorded",
+    shows: "running",
+    showsCommitted: "absent",
     points: ["after_reply_before_record"],
     given: plain,
     effects: 1,
@@ -162,6 +196,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "rejection read, not recorded",
+    shows: "running",
     points: ["failure_not_recorded"],
     given: rejectedOnce,
     effects: 0,
@@ -169,6 +204,8 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "outcome in flight",
+    shows: ["running", "succeeded"],
+    showsCommitted: ["absent", "succeeded"],
     points: ["record_in_flight"],
     given: plain,
     effects: 1,
@@ -178,6 +215,7 @@ export const ROWS: readonly Row[] = [
   {
     main: 7,
     title: "outcome sent, answer lost",
+    shows: "succeeded",
     points: ["record_sent_ack_lost"],
     given: plain,
     effects: 1,
@@ -187,6 +225,7 @@ export const ROWS: readonly Row[] = [
   {
     main: 8,
     title: "recorded, caller not told",
+    shows: "succeeded",
     points: ["recorded_caller_not_told"],
     given: plain,
     effects: 1,
@@ -196,6 +235,7 @@ export const ROWS: readonly Row[] = [
   {
     main: 9,
     title: "during a retry wait",
+    shows: "retry_wait",
     points: ["during_retry_wait"],
     given: rejectedOnce,
     effects: 0,
@@ -204,6 +244,7 @@ export const ROWS: readonly Row[] = [
   {
     main: 10,
     title: "in doubt, recorded",
+    shows: "in_doubt",
     points: ["in_doubt_recorded"],
     given: inDoubt("lose_reply"),
     effects: 1,
@@ -212,6 +253,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "in doubt, recorded, nothing happened",
+    shows: "in_doubt",
     points: ["in_doubt_recorded"],
     given: inDoubt("drop_request"),
     effects: 0,
@@ -220,6 +262,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "lapse of a dead claim recorded, effect applied",
+    shows: "in_doubt",
     points: ["in_effect_after_commit_before_reply", "lapse_recorded"],
     given: (column) => (inTransaction(column) ? FIRST_IS_ONE_COMMIT : {}),
     effects: 1,
@@ -227,6 +270,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "lapse of a dead claim recorded, nothing sent",
+    shows: "in_doubt",
     points: ["in_effect_before_send", "lapse_recorded"],
     given: (column) => (inTransaction(column) ? FIRST_IS_ONE_COMMIT : {}),
     effects: 0,
@@ -234,14 +278,24 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "lapse of a dead second claim recorded",
+    shows: "in_doubt",
+    showsCommitted: "retry_wait",
     points: ["before_resend", "lapse_recorded"],
     given: rejectedOnce,
     effects: 0,
   },
-  { main: 11, title: "during a probe", points: ["during_probe"], given: probed("lose_reply"), effects: 1 },
+  {
+    main: 11,
+    title: "during a probe",
+    shows: "in_doubt",
+    points: ["during_probe"],
+    given: probed("lose_reply"),
+    effects: 1,
+  },
   {
     main: null,
     title: "during a probe, nothing happened",
+    shows: "in_doubt",
     points: ["during_probe"],
     given: probed("drop_request"),
     effects: 0,
@@ -249,6 +303,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "during a probe of a dead process's request",
+    shows: "in_doubt",
     points: ["in_effect_after_commit_before_reply", "during_probe"],
     given: probed(),
     effects: 1,
@@ -256,6 +311,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "probe answered, not recorded",
+    shows: "in_doubt",
     points: ["probe_answered_not_recorded"],
     given: probed("lose_reply"),
     effects: 1,
@@ -263,6 +319,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "probe answered, not recorded, nothing happened",
+    shows: "in_doubt",
     points: ["probe_answered_not_recorded"],
     given: probed("drop_request"),
     effects: 0,
@@ -270,15 +327,24 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "retry claimed, answer lost",
+    shows: "running",
     points: ["reclaimed_ack_lost"],
     given: rejectedOnce,
     effects: 0,
     asksPrecise: ALONE,
   },
-  { main: null, title: "before a retry is sent", points: ["before_resend"], given: rejectedOnce, effects: 0 },
+  {
+    main: null,
+    title: "before a retry is sent",
+    shows: "running",
+    points: ["before_resend"],
+    given: rejectedOnce,
+    effects: 0,
+  },
   {
     main: null,
     title: "before it is sent again, nothing happened",
+    shows: "running",
     points: ["before_resend"],
     given: resent("drop_request", 0),
     effects: 0,
@@ -286,6 +352,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "before it is sent again, effect applied",
+    shows: "running",
     points: ["before_resend"],
     given: resent("lose_reply", 1),
     effects: 1,
@@ -293,6 +360,7 @@ export const ROWS: readonly Row[] = [
   {
     main: 12,
     title: "during a retry or re-send",
+    shows: "running",
     points: ["during_resend"],
     given: (column) => {
       const doubtful = resent("lose_reply", 1)(column);
@@ -303,13 +371,15 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "during a retry, after a rejection",
+    shows: "running",
     points: ["during_resend"],
-    given: (column) => (hasKey(column) ? rejectedOnce(column) : "is the row above"),
+    given: (column) => (hasKey(column) ? rejectedOnce(column) : null),
     effects: 1,
   },
   {
     main: null,
     title: "during a re-send, nothing happened",
+    shows: "running",
     points: ["during_resend"],
     given: resent("drop_request", 0),
     effects: 1,
@@ -317,18 +387,36 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "three deaths: in the effect, before and during its re-send",
+    shows: "running",
     points: ["in_effect_after_commit_before_reply", "before_resend", "during_resend"],
     given: (column) => {
       const again = resent("lose_reply", 2)(column);
-      return typeof again === "string" || again.hidden === undefined ? (hasKey(column) ? {} : again) : { hidden: 2 };
+      return typeof again === "string" ? again : hasProbe(column) ? { hidden: 2 } : {};
     },
     effects: 1,
   },
-  { main: null, title: "held, nobody told", points: ["held_recorded"], given: held, effects: 0, asks: ALONE },
-  { main: 13, title: "approved, not released", points: ["approved_ack_lost"], given: held, effects: 0, asks: ALONE },
+  {
+    main: null,
+    title: "held, nobody told",
+    shows: "held",
+    points: ["held_recorded"],
+    given: held,
+    effects: 0,
+    asks: ALONE,
+  },
+  {
+    main: 13,
+    title: "approved, not released",
+    shows: "held",
+    points: ["approved_ack_lost"],
+    given: held,
+    effects: 0,
+    asks: ALONE,
+  },
   {
     main: null,
     title: "released, not dispatched",
+    shows: "running",
     points: ["released_ack_lost"],
     given: held,
     effects: 0,
@@ -337,6 +425,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "three deaths: held, approved, released",
+    shows: "running",
     points: ["held_recorded", "approved_ack_lost", "released_ack_lost"],
     given: held,
     effects: 0,
@@ -345,6 +434,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "review recorded",
+    shows: "review",
     points: ["review_recorded"],
     given: reviewed("lose_reply"),
     effects: 1,
@@ -353,6 +443,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "person's answer lost: happened",
+    shows: "succeeded",
     points: ["resolved_ack_lost"],
     given: reviewed("lose_reply"),
     effects: 1,
@@ -361,6 +452,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "person's answer lost: retry",
+    shows: "retry_wait",
     points: ["resolved_ack_lost"],
     given: reviewed("drop_request"),
     effects: 0,
@@ -370,6 +462,7 @@ export const ROWS: readonly Row[] = [
   {
     main: null,
     title: "person's answer lost: did not happen",
+    shows: "failed",
     points: ["resolved_ack_lost"],
     given: reviewed("drop_request"),
     effects: 0,
@@ -404,7 +497,9 @@ export function deathsOf(row: Row, column: Column): readonly Death[] {
 export function cellsOf(row: Row): readonly Cell[] {
   return COLUMN_NAMES.flatMap((column) => {
     const given = row.given(column);
-    return typeof given === "string" ? [] : deathsOf(row, column).map((death) => ({ row, column, death, given }));
+    return given === null || typeof given === "string"
+      ? []
+      : deathsOf(row, column).map((death) => ({ row, column, death, given }));
   });
 }
 
@@ -413,4 +508,10 @@ export function impossibleIn(row: Row): readonly Impossible[] {
     const why = row.given(column);
     return typeof why === "string" ? [{ row, column, why }] : [];
   });
+}
+
+/** The same for people: row, columns, reason. */
+export function impossibleLines(row: Row): readonly (readonly [row: string, columns: string, why: string])[] {
+  const byReason = Map.groupBy(impossibleIn(row), ({ why }) => why);
+  return [...byReason].map(([why, group]) => [row.title, group.map(({ column }) => column).join(", "), why]);
 }

@@ -1,4 +1,14 @@
-import { type Cell, COLUMN_NAMES, type Column, DEATHS, type Impossible, ROWS, type Row } from "./matrix-rows.ts";
+import {
+  type Cell,
+  COLUMN_NAMES,
+  type Column,
+  DEATHS,
+  deathsOf,
+  type Impossible,
+  impossibleLines,
+  ROWS,
+  type Row,
+} from "./matrix-rows.ts";
 
 /** What became of every cell on one store. */
 export class MatrixSummary {
@@ -51,26 +61,32 @@ export class MatrixSummary {
     }).join("");
   }
 
-  /** The impossible ones, by name and reason. */
   #reasons(): readonly string[] {
-    const byReason = Map.groupBy(this.#impossible, ({ row, why }) => `${row.title}|${why}`);
-    return [...byReason.values()].map((group) => {
-      const [{ row, why }] = group as [Impossible, ...Impossible[]];
-      return `impossible: ${row.title}: ${group.map(({ column }) => column).join(", ")}: ${why}`;
-    });
+    const rows = ROWS.filter((row) => this.#impossible.some((one) => one.row === row));
+    return rows.flatMap((row) => impossibleLines(row).map((line) => `impossible: ${line.join(": ")}`));
   }
 
   #total(): string {
     const all = [...this.#cells.values()];
-    const passed = all.filter(({ failure }) => failure === null);
-    const isMain = ({ cell }: { readonly cell: Cell }) => cell.row.main !== null && cell.column !== "none, precise";
-    const mainImpossible = this.#impossible.filter((one) => one.row.main !== null && one.column !== "none, precise");
+    const main = all.filter(({ cell }) => isOfThe13(cell));
+    const impossibleMain = this.#impossible.filter(isOfThe13);
     return (
-      `crash matrix on ${this.#kind}: ${passed.length} of ${all.length} cells passed, ` +
-      `${this.#impossible.length * DEATHS.length} impossible; of these 13 points x 5 capabilities x 3 deaths: ` +
-      `${passed.filter(isMain).length} of ${all.filter(isMain).length}, ${mainImpossible.length * DEATHS.length} impossible`
+      `crash matrix on ${this.#kind}: ${passedOf(all)} cells passed, ${deathsIn(this.#impossible)} impossible; ` +
+      `of these 13 points x 5 capabilities x 3 deaths: ${passedOf(main)}, ${deathsIn(impossibleMain)} impossible`
     );
   }
+}
+
+function isOfThe13({ row, column }: Pick<Cell, "row" | "column">): boolean {
+  return row.main !== null && column !== "none + mark";
+}
+
+function passedOf(cells: readonly { readonly failure: string | null }[]): string {
+  return `${cells.filter(({ failure }) => failure === null).length} of ${cells.length}`;
+}
+
+function deathsIn(impossible: readonly Impossible[]): number {
+  return impossible.reduce((sum, { row, column }) => sum + deathsOf(row, column).length, 0);
 }
 
 function keyOf({ row, column, death }: Cell): string {

@@ -17,7 +17,7 @@ export function unexplainedSends(log: readonly LogEntry[], column: Column): read
     if (event === "release" && why === "approve") return [];
     if (event === "resend" && column.includes("key")) return [];
     if (event === "retry" && REASONS.includes(why)) return [];
-    if (event === "retry" && why === "lapse" && (column === "transaction" || column === "none, precise")) return [];
+    if (event === "retry" && why === "lapse" && (column === "transaction" || column === "none + mark")) return [];
     return ["claim", "release", "retry", "resend"].includes(event) ? [`${event} after ${why}`] : [];
   });
 }

@@ -342,6 +342,17 @@ describe("restore", () => {
     expect(twice.stderr).toContain("no restore is in force");
   });
 
+  it("is over by itself when its time is", async () => {
+    const folder = new Folder();
+    await folder.onceguard("migrate");
+    const args = ["--backup-taken-at", "2026-01-01T00:00:00Z", "--lasts", "1ms", "--reason", "r"];
+    expect((await folder.onceguard("restore", ...args)).code).toBe(0);
+    expect((await folder.onceguard("restore", "--status")).stdout).toContain("No restore is in force");
+    const ended = await folder.onceguard("restore", "--end", "--reason", "r");
+    expect(ended).toMatchObject({ code: 1, stdout: "" });
+    expect(ended.stderr).toContain("no restore is in force");
+  });
+
   it("puts what was open in the backup in doubt", async () => {
     const folder = new Folder();
     await withTestGuard(folder, async (guard) => {

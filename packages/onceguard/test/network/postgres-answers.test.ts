@@ -64,6 +64,7 @@ function request(requestId: string, more: Partial<ClaimRequest> = {}): ClaimRequ
     amount: null,
     serialized: false,
     caseId: null,
+    expected: null,
     start: { state: "running", leaseMs: 30_000 },
     tracked: false,
     gate: null,

@@ -83,11 +83,11 @@ export class Operators {
     for (const { receipt } of [...oracle.seen.values()]) {
       const { requestId, state } = receipt;
       const bold = (chance: number): boolean => !calm && random.chance(chance);
+      if (!isTerminal(state) && bold(0.05)) this.#providerCloses(requestId);
       if (!calm && random.chance(0.5)) continue;
       if (state === "held" && receipt.hold?.waitsFor === "approval") this.#decides(life, requestId);
       else if (state === "review") this.#resolves(life, requestId);
       else if (state === "in_doubt" && bold(0.2)) this.#resolves(life, requestId);
-      else if (state === "in_doubt" && bold(0.1)) this.#providerCloses(requestId);
       else if (state === "failed" && bold(0.1)) this.#reopens(life, requestId);
       else if (!isTerminal(state) && bold(0.1)) this.#agents.reconciles(life, requestId);
     }

@@ -76,12 +76,9 @@ export class Oracle implements StoreWatch, WorldWatch {
       case "append":
         this.#touched.add((args[0] as LogEntry).requestId);
         break;
-      case "haltFor": {
-        const { requestId } = args[0] as { requestId?: string };
-        if (requestId !== undefined && answer === null)
-          life.looks.set(requestId, { at: this.#timeline.now, last: true, deliveredAt: null });
+      case "haltFor":
+        this.#looked(life, args[0] as Receipt);
         break;
-      }
       case "saveCase":
         for (const requestId of this.seen.keys()) this.#touched.add(requestId);
         break;
@@ -103,6 +100,16 @@ export class Oracle implements StoreWatch, WorldWatch {
       this.#store.haltFor(receipt).then((halt) => {
         if (halt)
           this.#chronicle.violate("a halt counts in the commit of a claim", `${requestId}: ${halt.scope} ${halt.id}`);
+      }),
+    );
+  }
+
+  /** What the store knows at that moment counts, whatever it says. */
+  #looked(life: Life, subject: Receipt): void {
+    const at = this.#timeline.now;
+    this.#check(
+      this.#store.haltFor(subject).then((halt) => {
+        if (halt === null) life.looks.set(subject.requestId, { at, last: true, deliveredAt: null });
       }),
     );
   }

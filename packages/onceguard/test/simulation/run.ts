@@ -17,6 +17,8 @@ const BATCH = 250;
 interface Batch {
   readonly from: number;
   readonly until: number;
+  /** Enough failures to stop at. */
+  readonly failures: number;
 }
 
 interface Found {
@@ -26,17 +28,18 @@ interface Found {
   readonly violations: readonly (readonly [seed: number, what: string])[];
 }
 
-async function runBatch({ from, until }: Batch): Promise<Found> {
+async function runBatch({ from, until, failures }: Batch): Promise<Found> {
   const counts = new Map<string, number>();
   const violations: [number, string][] = [];
   let steps = 0;
-  for (let seed = from; seed < until; seed++) {
+  let seed = from;
+  for (; seed < until && violations.length < failures; seed++) {
     const simulated = await simulate(seed);
     steps += simulated.steps;
     for (const [what, count] of simulated.counts) counts.set(what, (counts.get(what) ?? 0) + count);
     if (simulated.violation !== null) violations.push([seed, simulated.violation]);
   }
-  return { seeds: until - from, steps, counts, violations };
+  return { seeds: seed - from, steps, counts, violations };
 }
 
 async function main(): Promise<number> {
@@ -80,7 +83,7 @@ async function many(
   let failures = 0;
   const take = (): Batch | null => {
     if (next >= end || failures >= mostFailures) return null;
-    const batch = { from: next, until: Math.min(end, next + BATCH) };
+    const batch = { from: next, until: Math.min(end, next + BATCH), failures: mostFailures - failures };
     next = batch.until;
     return batch;
   };

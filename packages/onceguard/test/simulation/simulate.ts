@@ -18,6 +18,8 @@ import { World } from "./world.ts";
 export interface SimulationOptions {
   /** Keeps the history, to be read. */
   readonly traced?: boolean;
+  /** Each step is a turn of the event loop. Default: for one seed in eight. */
+  readonly turns?: boolean;
   /** For tests of the harness: a guard whose ports lie to it must be found out. */
   readonly sabotage?: Sabotage;
 }
@@ -89,7 +91,7 @@ class Simulation {
     this.#scenario = drawScenario(seed);
     this.#random = new Random(seed, 1);
     this.#fortune = new Random(seed, 2);
-    this.#atRest = seed % TURN_EVERY === 0 ? atRestAfterTurn : atRest;
+    this.#atRest = (options.turns ?? seed % TURN_EVERY === 0) ? atRestAfterTurn : atRest;
     const { troubles } = this.#scenario;
     const timeline = this.#timeline;
     const chronicle = new Chronicle(timeline, options.traced ?? false);

@@ -367,8 +367,10 @@ describe("the outbox", () => {
       keyFields: ["id"],
       execute: async ({ id }: { id: string }) => void sent.push(id),
     });
+    const earlier = createGuard({ store: sqliteStore({ path }), sweepEvery: false });
+    await earlier.receipts();
+    await earlier.close();
     const guard = createGuard({ store: sqliteStore({ path }), actions: [mail], sweepEvery: false });
-    await guard.receipts();
     const db = new DatabaseSync(path);
     db.exec("BEGIN IMMEDIATE");
     await guard.enqueue("mail", { id: "undone" }, { tx: db });

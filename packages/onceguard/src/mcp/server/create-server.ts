@@ -11,6 +11,8 @@ import {
 import type { AnyAction } from "../../core/action.ts";
 import { durationMs } from "../../core/duration.ts";
 import { OnceguardError } from "../../core/errors.ts";
+import type { ExternalClaims } from "../../pipeline/external-claim.ts";
+import type { Guard } from "../../pipeline/guard.ts";
 import { answerForError, invalid, resultOf } from "./answer.ts";
 import { problemWithArguments } from "./check-arguments.ts";
 import { claimTools } from "./claim-tools.ts";
@@ -61,6 +63,7 @@ export function mcpServer(options: McpServerOptions): McpServerFactory {
     codec: approvalCodec(options.stateKey, principalOf),
     actions: byName(options.actions),
     external: byName(options.external ?? []),
+    claims: options.external?.length ? claimsOn(options.guard, options.external) : null,
     tools: [safeExecute, propose, getReceipt, listActions, ...(options.external?.length ? claimTools : [])],
   };
   return (context) => connect(setup, context.era === "modern");
@@ -73,7 +76,18 @@ interface Setup {
   readonly codec: ApprovalCodec;
   readonly actions: ReadonlyMap<string, AnyAction>;
   readonly external: ReadonlyMap<string, AnyAction>;
+  readonly claims: ExternalClaims | null;
   readonly tools: readonly GuardTool[];
+}
+
+/** What a guard that can hand out claims has besides (`guard.external`). */
+type ClaimingGuard = Partial<{ external(definitions: readonly AnyAction[]): ExternalClaims }>;
+
+/** @throws OnceguardError `invalid_option` */
+function claimsOn(guard: Guard, definitions: readonly AnyAction[]): ExternalClaims {
+  const claims = (guard as ClaimingGuard).external?.(definitions);
+  if (claims) return claims;
+  throw new OnceguardError("invalid_option", "This guard hands out no claims.", { option: "external" });
 }
 
 function byName(actions: readonly AnyAction[]): ReadonlyMap<string, AnyAction> {
@@ -120,11 +134,12 @@ async function call(
   if (!found) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool "${name}" here.`);
   const problem = problemWithArguments(found.tool, given ?? {});
   if (problem !== null) return invalid(problem, "invalid_arguments");
-  const { options, answerWithinMs, codec, actions, external } = setup;
+  const { options, answerWithinMs, codec, actions, external, claims } = setup;
   const runtime: ToolRuntime = {
     guard: options.guard,
     actions,
     external,
+    claims,
     reviewUrl: options.reviewUrl ?? null,
     answerWithinMs,
     principal: setup.principalOf(context),

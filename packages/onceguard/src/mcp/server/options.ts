@@ -1,5 +1,6 @@
 import type { AnyAction } from "../../core/action.ts";
 import type { Duration } from "../../core/duration.ts";
+import type { ExternalClaims } from "../../pipeline/external-claim.ts";
 import type { Guard } from "../../pipeline/guard.ts";
 import type { Principal } from "./principal.ts";
 
@@ -34,6 +35,8 @@ export interface ToolRuntime {
   readonly guard: Guard;
   readonly actions: ReadonlyMap<string, AnyAction>;
   readonly external: ReadonlyMap<string, AnyAction>;
+  /** Null where nothing can be claimed. */
+  readonly claims: ExternalClaims | null;
   readonly reviewUrl: string | null;
   readonly answerWithinMs: number;
   readonly principal: Principal;

@@ -132,7 +132,7 @@ class PostgresStore implements Store {
     const known = readFirst ? await this.#standing(request) : null;
     if (known) return known;
     // The case that is nearly every case, in one statement that shares its commit with others.
-    if (request.gate === null && request.start.state === "running" && request.caseId === null && !request.serialized) {
+    if (isPlain(request)) {
       const created = await this.#claims.push(request);
       if (created) return { kind: "claimed", claim: grantClaim(created, request.ownerToken) };
       // A statement of its own, so that it sees what the conflict was with.
@@ -542,6 +542,11 @@ interface ClaimKey extends Key {
 }
 
 type ReadRow = ReceiptRow & { readonly now: string };
+
+/** All that the one statement writes. */
+function isPlain({ gate, start, caseId, expected, serialized }: ClaimRequest): boolean {
+  return gate === null && start.state === "running" && caseId === null && expected === null && !serialized;
+}
 
 function first<Value>(rows: readonly Row[], of: (row: Row) => Value): Value | null {
   return rows[0] ? of(rows[0]) : null;

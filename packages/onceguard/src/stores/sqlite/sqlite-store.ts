@@ -148,16 +148,15 @@ class SqliteStore implements Store {
   /** One transaction that starts by writing: of many starters one migrates, the others find it done. */
   #migrate(db: SqliteDatabase): number {
     const known = readMigrations(MIGRATIONS);
+    const current = this.#appliedTo(db);
+    // Nothing to write, and so nobody to wait for: also not for the caller's own transaction, which this call may join.
+    if (current !== null && missingMigrations(known, current, this.name).length === 0) return highest(known, current);
     db.exec("BEGIN IMMEDIATE");
     try {
       db.exec(
         "CREATE TABLE IF NOT EXISTS onceguard_migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL, breaking INTEGER NOT NULL) STRICT",
       );
-      const rows = db.prepare("SELECT number, breaking FROM onceguard_migration").all() as {
-        number: number;
-        breaking: number;
-      }[];
-      const applied = rows.map((row) => ({ number: Number(row.number), breaking: Boolean(row.breaking) }));
+      const applied = this.#appliedTo(db) ?? [];
       for (const migration of missingMigrations(known, applied, this.name)) {
         db.exec(migration.sql);
         db.prepare("INSERT INTO onceguard_migration (number, name, breaking) VALUES (?, ?, ?)").run(
@@ -167,11 +166,19 @@ class SqliteStore implements Store {
         );
       }
       db.exec("COMMIT");
-      return Math.max(known.at(-1)?.number ?? 0, ...applied.map((one) => one.number));
+      return highest(known, applied);
     } catch (error) {
       db.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  /** Null where nothing is installed yet. */
+  #appliedTo(db: SqliteDatabase): { readonly number: number; readonly breaking: boolean }[] | null {
+    const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'onceguard_migration'").get();
+    if (!table) return null;
+    const rows = db.prepare("SELECT number, breaking FROM onceguard_migration").all() as Row[];
+    return rows.map((row) => ({ number: Number(row.number), breaking: Boolean(row.breaking) }));
   }
 
   async claim(request: ClaimRequest, readFirst = false): Promise<ClaimAnswer> {
@@ -495,6 +502,10 @@ class SqliteStore implements Store {
       applied: "no",
     });
   }
+}
+
+function highest(...lists: readonly (readonly { readonly number: number }[])[]): number {
+  return Math.max(0, ...lists.flat().map((one) => one.number));
 }
 
 type Ask = (query: Query) => readonly Row[];

@@ -37,6 +37,7 @@ export function claimRequest(requestId: string, { leaseMs = LEASE_MS, ...more }:
     amount: 5,
     serialized: false,
     caseId: null,
+    expected: null,
     ownerToken: token(),
     start: { state: "running", leaseMs },
     tracked: false,

@@ -100,9 +100,7 @@ async function endEpoch(
   by: { readonly actor: string; readonly reason: string },
   options: RestoreOptions,
 ): Promise<void> {
-  await guard.receipts({ limit: 1 }); // opens the store
-  const inForce = await store.epoch();
-  const ended = inForce && (await guard.endRestore(by));
+  const ended = await guard.endRestore(by);
   if (!ended) throw new NotSo(`no restore is in force in ${store.name}`);
   const open = await stillOpen(guard);
   if (options.json) return printJson({ epoch: epochOnWire(ended), open });

@@ -17,6 +17,7 @@ CREATE TABLE request (
   amount           double precision,
   serialized       boolean NOT NULL,
   case_id          text,
+  expected         text,
   state            text NOT NULL,
   conflict         boolean NOT NULL,
   may_have_applied boolean NOT NULL,

@@ -18,6 +18,7 @@ CREATE TABLE onceguard_request (
   amount           REAL,
   serialized       INTEGER NOT NULL,
   case_id          TEXT,
+  expected         TEXT,
   state            TEXT NOT NULL,
   conflict         INTEGER NOT NULL,
   may_have_applied INTEGER NOT NULL,
