@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { CommandEntry } from "../config.ts";
 import { createGuard } from "../pipeline/create-guard.ts";
+import type { Guard } from "../pipeline/guard.ts";
 import { memoryStore } from "../stores/memory/memory-store.ts";
 import { commandAction } from "./command-action.ts";
 
@@ -39,13 +40,13 @@ it("takes over what an entry says of the action", () => {
 });
 
 it("counts the amount in the payload, and refuses a payload without one", async () => {
-  const guard = createGuard({
+  const guard: Guard = createGuard({
     store: memoryStore(),
     actions: [commandAction(ENTRY, ".")],
     budgets: { amounts: [{ limit: 700, window: "1h" }] },
     sweepEvery: false,
-  });
-  const pay = (id: string, total: unknown) => guard.execute("pay", { id, total }, { runId: "job-7" });
+  }) as unknown as Guard;
+  const pay = (id: string, total: unknown) => guard.execute("pay" as string, { id, total }, { runId: "job-7" });
   const paid = await pay("A1", { cents: 500 });
   expect(paid).toMatchObject({ status: "executed", receipt: { amount: 500 } });
   for (const total of [undefined, {}, { cents: "500" }, { cents: -1 }]) {

@@ -185,7 +185,7 @@ describe("4: the categories, and who is told", () => {
   it("says what else decides", () => {
     const list = of({ classify: () => undefined }, { budgets: checkBudgets({ maxActionsPerRun: 50 }) });
     expect(words(list, 4)).toContain("may say otherwise. | classify");
-    expect(words(list, 4)).toContain("goes past 50 actions is halted. | budgets.maxActionsPerRun: 50");
+    expect(words(list, 4)).toContain("goes past 50 actions is halted, too. | budgets.maxActionsPerRun: 50");
   });
 });
 

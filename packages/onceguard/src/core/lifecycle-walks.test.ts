@@ -28,7 +28,6 @@ const HOLD: Hold = {
   actionVersion: "1",
   policyVersion: "1",
   caseId: null,
-  expected: null,
   outcome: null,
   approval: null,
 };
@@ -103,6 +102,7 @@ const requests: fc.Arbitrary<ClaimRequest> = fc.record({
   amount: fc.constant(5),
   serialized: fc.boolean(),
   caseId: fc.constant(null),
+  expected: fc.constant(null),
   ownerToken: fc.constant("owner"),
   start: fc.constantFrom(...STARTS),
   tracked: fc.boolean(),

@@ -22,6 +22,7 @@ import {
   recorded,
   SUCCESS,
 } from "../../src/testing/store-contract/fixtures.ts";
+import { patientPool } from "../support/patient-pool.ts";
 import { createStore, STORE_KINDS } from "../support/test-stores.ts";
 import { type StoreWorker, startStoreWorkers } from "./store-worker.ts";
 
@@ -43,20 +44,25 @@ describe.each(STORE_KINDS)("on %s", (kind) => {
   let place: Awaited<ReturnType<typeof createStore>>;
   let store: Store;
   let workers: StoreWorker[];
+  let endPool: () => Promise<void> = async () => undefined;
 
   beforeAll(async () => {
     place = await createStore(kind);
     const { address } = place;
-    store =
-      address.kind === "sqlite"
-        ? sqliteStore({ path: address.path, busyTimeoutMs: PATIENCE_MS })
-        : postgresStore({ url: address.url, statementTimeoutMs: PATIENCE_MS });
+    if (address.kind === "sqlite") {
+      store = sqliteStore({ path: address.path, busyTimeoutMs: PATIENCE_MS });
+    } else {
+      const pool = patientPool(address.url, 10);
+      store = postgresStore({ pool, statementTimeoutMs: PATIENCE_MS });
+      endPool = () => pool.end();
+    }
     await store.open();
     workers = await startStoreWorkers(PROCESSES, address);
   });
   afterAll(async () => {
     await Promise.all(workers.map((worker) => worker.stop()));
     await store.close();
+    await endPool();
     await place.remove();
   });
 

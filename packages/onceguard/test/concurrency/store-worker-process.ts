@@ -18,8 +18,9 @@ async function openStore(): Promise<Store> {
     const { sqliteStore } = await import("../../src/stores/sqlite/sqlite-store.ts");
     return sqliteStore({ path: address.path, busyTimeoutMs: 60_000, ...batch });
   }
+  const { patientPool } = await import("../support/patient-pool.ts");
   const { postgresStore } = await import("../../src/stores/postgres/postgres-store.ts");
-  return postgresStore({ url: address.url, maxConnections: 4, statementTimeoutMs: 60_000, ...batch });
+  return postgresStore({ pool: patientPool(address.url, 4), statementTimeoutMs: 60_000, ...batch });
 }
 
 let tokens = 0;

@@ -94,7 +94,9 @@ export class Oracle implements StoreWatch, WorldWatch {
     const { requestId, version } = receipt;
     const seen = this.seen.get(requestId);
     const repeated = seen?.receipt.version === version;
-    life.looks.set(requestId, { at: repeated ? seen.changedAt : this.#timeline.now, last: false, deliveredAt: null });
+    const at = repeated ? seen.changedAt : this.#timeline.now;
+    // A try that is applied late says nothing new.
+    if ((life.looks.get(requestId)?.at ?? -1) < at) life.looks.set(requestId, { at, last: false, deliveredAt: null });
     if (repeated) return;
     this.#check(
       this.#store.haltFor(receipt).then((halt) => {

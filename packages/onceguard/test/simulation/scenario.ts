@@ -123,7 +123,7 @@ export function drawScenario(seed: number): Scenario {
       maxActionsPerRun: random.chance(0.05) ? random.int(1, 3) : null,
     },
     mishapsPerLife: random.pick([0, 0.5, 1, 2]),
-    haltedAt: random.chance(0.25) ? [random.int(0, activeMs)] : [],
+    haltedAt: random.chance(0.35) ? [random.int(0, activeMs), random.int(0, activeMs)] : [],
     peopleEveryMs: random.pick([500, 2_000, 10_000]),
     forgetsAt: random.chance(0.1) ? random.int(0, activeMs) : null,
     deniesFrom: random.chance(0.05) ? random.int(0, activeMs) : null,

@@ -111,8 +111,8 @@ async function serve(guard: Guard, configured: ConfiguredActions, options: McpOp
     await serving.close();
     return;
   }
-  const { serveOverHttp } = await import("./http.ts");
-  await serveOverHttp(factory, options as McpOptions & { http: string | true }, log, told);
+  const { serveHttp } = await import("./http.ts");
+  await serveHttp(factory, options as McpOptions & { http: string | true }, log, told);
 }
 
 function stopSignal(): Promise<void> {
