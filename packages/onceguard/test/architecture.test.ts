@@ -20,7 +20,9 @@ const ROOMS: Record<string, { rooms: string[]; node?: boolean; packages?: RegExp
   notify: { rooms: ["core"], node: true },
   testing: { rooms: ["core"], node: true },
   http: { rooms: ["core", "pipeline"], node: true, packages: /./ },
-  mcp: { rooms: ["core", "pipeline"], node: true, packages: /./ },
+  mcp: { rooms: ["core", "pipeline", "wire"], node: true, packages: /^@modelcontextprotocol\/server(\/|$)/ },
+  kinds: { rooms: ["core"], node: true, packages: /^@modelcontextprotocol\/client(\/|$)/ }, // actions described by JSON
+  wire: { rooms: ["core"] }, // snake_case, for every surface that speaks JSON
   adapters: { rooms: ["core", "pipeline"], node: true, packages: /./ },
   "index.ts": { rooms: ["core", "pipeline", "config.ts"] },
   "config.ts": { rooms: ["core", "pipeline"] }, // the shape of onceguard.config.*

@@ -321,6 +321,9 @@ function downstreamKey(options: DownstreamKey | undefined, name: string): Action
 }
 
 function retryPolicy(options: ActionOptions<string, unknown, unknown, unknown>["retry"], name: string): RetryPolicy {
+  const known = ["maxAttempts", "maxElapsed", "base", "cap"];
+  const misspelt = Object.keys(options ?? {}).find((option) => !known.includes(option));
+  if (misspelt !== undefined) invalid(name, `retry takes ${known.join(", ")}, and not "${misspelt}"`);
   const maxAttempts = options?.maxAttempts ?? DEFAULT_RETRY.maxAttempts;
   if (!Number.isInteger(maxAttempts) || maxAttempts < 1) {
     invalid(name, "retry.maxAttempts must be a whole number from 1");

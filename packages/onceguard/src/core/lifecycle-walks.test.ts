@@ -247,16 +247,18 @@ describe("any sequence of events", () => {
     });
   });
 
-  test("a terminal state is left only by reopen, compensate and expire", () => {
+  test("a terminal state is left only by reopen, compensate and expire, and where evidence contradicts it by a person", () => {
     everyStep(({ made, before, after }) => {
       if (!isTerminal(before.state) || after.state === before.state) return;
       const ways: Partial<Record<EventType, State>> = {
         reopen: "retry_wait",
+        resolve: "succeeded",
         compensate: "compensating",
         expire: "expired",
       };
       expect(ways[made.event]).toBe(after.state);
       if (made.event === "reopen") expect(before.state).toBe("failed");
+      if (made.event === "resolve") expect([before.state === "succeeded", before.conflict]).toEqual([false, true]);
       if (made.event === "compensate") expect(before.state).toBe("succeeded");
     });
   });
@@ -294,6 +296,7 @@ describe("any sequence of events", () => {
       for (const { before, event, after } of steps) {
         const speaks = event.type === "late_success" && (event.sameKey || event.fencingToken === before.fencingToken);
         if (speaks && before.state === "running" && before.capability !== "transaction") heard = before.generation;
+        if (event.type === "resolve" && before.conflict) heard = null; // a person has looked at both
         if (after.state === "failed" && heard === after.generation) expect(after.conflict).toBe(true);
       }
     }, FAR);

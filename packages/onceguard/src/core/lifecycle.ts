@@ -107,6 +107,14 @@ function isKnownToHaveHappened(receipt: Receipt): boolean {
   return receipt.evidence !== null;
 }
 
+function isConfirmed(receipt: Receipt, event: LifecycleEvent): boolean {
+  return receipt.conflict && event.type === "resolve" && event.decision === "happened";
+}
+
+function isDisproved(receipt: Receipt, event: LifecycleEvent): boolean {
+  return receipt.conflict && event.type === "resolve" && event.decision === "did_not_happen";
+}
+
 function hasNoConflict(receipt: Receipt): boolean {
   return !receipt.conflict;
 }
@@ -202,6 +210,11 @@ export const TRANSITIONS: readonly TransitionRow[] = [
     to: "failed",
     when: of("resolve", (receipt, event) => event.decision === "did_not_happen" && !isKnownToHaveHappened(receipt)),
   },
+  // A settled record that evidence contradicts: a person stands by it, or knows that it has happened after all. That it
+  // has not, against a success, is no decision: replays have told it, and what is to be done is a request of its own.
+  { row: 16, from: ["succeeded"], on: "resolve", to: "same", when: isConfirmed },
+  { row: 16, from: ["failed", "denied"], on: "resolve", to: "succeeded", when: isConfirmed },
+  { row: 16, from: ["failed", "denied"], on: "resolve", to: "same", when: isDisproved },
   // From retry_wait too: the probe was wrong, and to keep waiting would send the effect a second time.
   { row: 17, from: ["in_doubt", "review", "retry_wait"], on: "late_success", to: "succeeded", when: noNewerAttempt },
   { row: 17, from: ["in_doubt", "review", "retry_wait"], on: "late_success", to: "succeeded", when: oneEffectByKey },
@@ -425,6 +438,8 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
     case "give_up":
       return { ...kept, reason: event.reason, route: event.route, dueInMs: 0 };
     case "resolve":
+      // A person stands by what is settled.
+      if (to === receipt.state) return { ...kept, conflict: false, reason: receipt.reason };
       return resolved(kept, event);
     case "reopen":
       return {

@@ -48,6 +48,13 @@ export async function approve(
       { requestId, actor },
     );
   }
+  if (receipt.hold?.waitsFor === "case") {
+    throw new OnceguardError(
+      "not_resolvable",
+      `Request "${requestId}" waits for the case "${receipt.hold.caseId}", and for nobody's approval.`,
+      { requestId, state: receipt.state, caseId: receipt.hold.caseId },
+    );
+  }
   const expiresAt = receipt.readAt + lastsMs;
   const { fingerprint } = receipt;
   return decide(runtime, receipt, { type: "approve", approval: { actor, reason, expiresAt, fingerprint } });

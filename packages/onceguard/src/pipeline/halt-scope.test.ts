@@ -39,6 +39,16 @@ describe("a halt by a person", () => {
     expect(await guard.execute("mail", { to: "bo" }, { runId: "run-1" })).toMatchObject({ status: "executed" });
   });
 
+  test("of a tenant is that tenant's, also without naming it twice", async () => {
+    const { action } = mail();
+    const { guard } = testGuard([action]);
+    await guard.halt("tenant", "globex", { actor: "ada", reason: "contract ended" });
+    expect(await guard.execute("mail", { to: "bo" }, { tenant: "globex" })).toMatchObject({ status: "halted" });
+    expect(await guard.execute("mail", { to: "bo" })).toMatchObject({ status: "executed" });
+    await guard.resume("tenant", "globex", { actor: "ada", reason: "renewed" });
+    expect(await guard.execute("mail", { to: "bo" }, { tenant: "globex" })).toMatchObject({ status: "executed" });
+  });
+
   test("stops nothing else", async () => {
     const { action } = mail();
     const { guard } = testGuard([action]);

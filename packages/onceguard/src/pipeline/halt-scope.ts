@@ -14,18 +14,24 @@ import type { Runtime } from "./runtime.ts";
  * @throws OnceguardError `missing_reason` | `invalid_context`
  */
 export async function haltScope(runtime: Runtime, scope: HaltScope, id: string, by: By): Promise<Halt> {
-  const { tenant = DEFAULT_TENANT, actor, reason } = by;
+  const { actor, reason } = by;
+  const tenant = tenantOf(scope, id, by);
   check(scope, id, by);
   return persist(runtime, runtime.storeTimeoutMs, () => runtime.store.halt({ tenant, scope, id, actor, reason }));
 }
 
 /** @throws OnceguardError `missing_reason` | `invalid_context` | `not_resolvable` when nothing of the kind is halted */
 export async function resumeScope(runtime: Runtime, scope: HaltScope, id: string, by: By): Promise<Halt> {
-  const { tenant = DEFAULT_TENANT } = by;
+  const tenant = tenantOf(scope, id, by);
   check(scope, id, by);
   const resumed = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.resume(tenant, scope, id, by));
   if (resumed) return resumed;
   throw new OnceguardError("not_resolvable", `The ${scope} "${id}" is not halted.`, { scope, id, tenant });
+}
+
+/** A tenant's halt is its own, whoever orders it. */
+function tenantOf(scope: HaltScope, id: string, by: By): string {
+  return scope === "tenant" ? id : (by.tenant ?? DEFAULT_TENANT);
 }
 
 function check(scope: HaltScope, id: string, by: By): void {

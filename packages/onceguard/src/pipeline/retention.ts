@@ -1,5 +1,6 @@
 import { type Duration, durationMs } from "../core/duration.ts";
 import { isRefusal, transition } from "../core/lifecycle.ts";
+import type { ReceiptQuery } from "../core/ports.ts";
 import type { State } from "../core/receipt.ts";
 import { persist } from "./persist.ts";
 import type { Runtime } from "./runtime.ts";
@@ -28,9 +29,9 @@ export async function expire(runtime: Runtime, retention: Retention): Promise<{ 
   const { store } = runtime;
   const updatedBefore = (await store.now()) - durationMs(olderThan, "olderThan");
   let expired = 0;
-  for (;;) {
+  for (let after: ReceiptQuery["after"]; ; ) {
     const batch = await persist(runtime, runtime.storeTimeoutMs, () =>
-      store.list({ states: SETTLED, updatedBefore, tenant, action, limit: BATCH }),
+      store.list({ states: SETTLED, updatedBefore, tenant, action, after, limit: BATCH }),
     );
     const changed = await Promise.all(
       batch.map(async (receipt) => {
@@ -44,6 +45,7 @@ export async function expire(runtime: Runtime, retention: Retention): Promise<{ 
     );
     expired += changed.filter(Boolean).length;
     onProgress?.(expired);
-    if (batch.length < BATCH || !changed.includes(true)) return { expired };
+    if (batch.length < BATCH) return { expired };
+    after = batch.at(-1);
   }
 }

@@ -33,11 +33,11 @@ interface Spilled {
  * says that it may have happened; the file will say that it did. What cannot be written even here is reported.
  */
 export async function spill(runtime: Runtime, claim: Claim, attempt: Attempt): Promise<void> {
-  const { spillFolder, store } = runtime;
+  const { spillFolder } = runtime;
   if (spillFolder === null || attempt.kind === "interrupted") return;
   const { tenant, requestId, fencingToken, attemptNumber, generation, actor, capability } = claim.receipt;
   const spilled: Spilled = {
-    store: store.name,
+    store: storeId(runtime),
     of: { tenant, requestId, fencingToken, attemptNumber, generation, actor },
     sendsKey: capability === "downstream_key" || capability === "probe_and_downstream_key",
     success: attempt.kind === "success" ? { result: storedResult(attempt.value, runtime.maxResultBytes) } : null,
@@ -49,6 +49,11 @@ export async function spill(runtime: Runtime, claim: Claim, attempt: Attempt): P
   } catch (error) {
     runtime.report(error);
   }
+}
+
+/** Which store it is, by what only that store knows: a path or an address may name another one tomorrow. */
+function storeId(runtime: Runtime): string {
+  return runtime.hmac("onceguard/spill")("store");
 }
 
 function writeDurably(path: string, text: string, folder: string): void {
@@ -69,13 +74,14 @@ function writeDurably(path: string, text: string, folder: string): void {
 
 /** Records what was spilled, as the late evidence that it is, and deletes each file once that is done. */
 export async function recordSpilled(runtime: Runtime): Promise<void> {
-  const { spillFolder, store } = runtime;
+  const { spillFolder } = runtime;
   if (spillFolder === null || !existsSync(spillFolder)) return;
+  const id = storeId(runtime);
   for (const name of readdirSync(spillFolder).filter((file) => file.endsWith(".json"))) {
     const path = join(spillFolder, name);
     try {
       const spilled = read(path);
-      if (spilled === null || spilled.store !== store.name) continue; // cut off while it was written, or another store's
+      if (spilled === null || spilled.store !== id) continue; // cut off while it was written, or another store's
       await record(runtime, spilled);
       rmSync(path, { force: true });
     } catch (error) {

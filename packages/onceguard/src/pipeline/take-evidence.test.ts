@@ -175,3 +175,43 @@ test("needs a source, one of the two answers, and a request that is known", asyn
   });
   await expect(guard.evidence("nobody", HAPPENED)).rejects.toMatchObject({ code: "receipt_not_found" });
 });
+
+test("a conflict of a settled record ends with a person's word", async () => {
+  const { guard } = testGuard([
+    pay(async () => "paid"),
+    defineAction({
+      name: "declined",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      execute: async (_: Order) => {
+        throw Object.assign(new Error("declined"), { status: 402 });
+      },
+    }),
+  ]);
+  const paid = await guard.execute("pay", { id: "1" });
+  const declined = await guard.execute("declined", { id: "2" });
+  const stays = await guard.execute("declined", { id: "3" });
+  const by = { actor: "ada", reason: "asked the bank" };
+  await expect(guard.resolve(paid.requestId, { decision: "happened", ...by })).rejects.toMatchObject({
+    code: "not_resolvable",
+  });
+  await guard.evidence(paid.requestId, NOT);
+  await guard.evidence(declined.requestId, HAPPENED);
+  await guard.evidence(stays.requestId, HAPPENED);
+  expect(await guard.resolve(paid.requestId, { decision: "happened", ...by })).toMatchObject({
+    state: "succeeded",
+    evidence: "effect",
+    conflict: false,
+    result: { json: '"paid"' },
+  });
+  const charge = { id: "ch_9" };
+  expect(await guard.resolve(declined.requestId, { decision: "happened", result: charge, ...by })).toMatchObject({
+    state: "succeeded",
+    conflict: false,
+    result: { json: '{"id":"ch_9"}' },
+  });
+  expect(await guard.resolve(stays.requestId, { decision: "did_not_happen", ...by })).toMatchObject({
+    state: "failed",
+    conflict: false,
+  });
+});

@@ -13,17 +13,22 @@ beforeAll(async () => {
 afterAll(() => shop.close());
 
 /** `onceguard mcp` at the end of a pipe, and what it says line by line. */
-function pipe(): {
+function pipe(
+  args: readonly string[] = [],
+  folder: string = configFolder(shopConfig(shop)),
+): {
   child: ChildProcessWithoutNullStreams;
+  folder: string;
   write: (text: string) => Promise<void>;
   // biome-ignore lint/suspicious/noExplicitAny: tests read what they expect in it
   read: () => Promise<any>;
 } {
-  const child = spawn(process.execPath, [MCP, "mcp", "--quiet"], { cwd: configFolder(shopConfig(shop)), stdio: "pipe" });
+  const child = spawn(process.execPath, [MCP, "mcp", "--quiet", ...args], { cwd: folder, stdio: "pipe" });
   onTestFinished(() => void child.kill("SIGKILL"));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   return {
     child,
+    folder,
     write: async (text) => {
       if (!child.stdin.write(text)) await once(child.stdin, "drain");
     },
@@ -82,13 +87,37 @@ it("answers every bad frame with an error, executes nothing, and goes on", async
   expect((await once(child, "exit"))[0]).toBe(0);
 });
 
-it("when stdin closes, what runs is waited for and recorded; past the grace it is in doubt, and never sent again", async () => {
-  const { child, write, read } = pipe();
+it("when stdin closes, what runs is waited for and recorded", async () => {
+  const { child, folder, write, read } = pipe();
   await write(HELLO);
   await read();
   await write(call(2, '{"action":"order","payload":{"ref":"H3","mode":"slow"}}'));
   await shop.until(() => shop.orders("H3").length === 1, "the order");
   child.stdin.end();
   expect((await once(child, "exit"))[0]).toBe(0);
+  const again = pipe([], folder);
+  await again.write(HELLO);
+  await again.read();
+  await again.write(call(2, '{"action":"order","payload":{"ref":"H3","mode":"slow"}}'));
+  expect((await again.read()).result.structuredContent.status).toBe("replayed");
   expect(shop.orders("H3")).toHaveLength(1);
+});
+
+it.each(["stdin", "SIGTERM"])("past the grace (%s) it is in doubt, and never sent again", async (end) => {
+  const { child, folder, write, read } = pipe(["--grace", "200ms"]);
+  await write(HELLO);
+  await read();
+  const given = `{"action":"order","payload":{"ref":"H4-${end}","mode":"hold"}}`;
+  await write(call(2, given));
+  await shop.until(() => shop.orders(`H4-${end}`).length === 1, "the order");
+  if (end === "stdin") child.stdin.end();
+  else child.kill("SIGTERM");
+  expect((await once(child, "exit"))[0]).toBe(0);
+  const again = pipe([], folder);
+  await again.write(HELLO);
+  await again.read();
+  await again.write(call(2, given));
+  expect(["in_doubt", "review"]).toContain((await again.read()).result.structuredContent.status);
+  expect(shop.orders(`H4-${end}`)).toHaveLength(1);
+  await shop.release();
 });

@@ -66,7 +66,7 @@ describe("actions of kind http", () => {
   it("a status that the entry names certainly means no effect; a refused connection does, too", async () => {
     const guard = guardOf(httpAction(entry()));
     expect(await guard.execute("order", { ref: fresh(), mode: "reject" } as never)).toMatchObject({ status: "failed" });
-    const nobody = guardOf(httpAction(entry({ url: "http://127.0.0.1:9/{ref}", retry: { maxAttempts: 1 } })));
+    const nobody = guardOf(httpAction(entry({ url: "http://127.0.0.1:65533/{ref}", retry: { maxAttempts: 1 } })));
     expect(await nobody.execute("order", { ref: fresh() } as never)).toMatchObject({ status: "review", reason: "retries_exhausted" });
   });
 
@@ -165,13 +165,19 @@ describe("actions of kind mcp, on the real memory server", () => {
 
   it("an error result is no proof that nothing was done, unless the entry says so", async () => {
     const { upstreams } = memory();
-    const open = guardOf(mcpAction({ ...observe, probe: undefined as never, arguments: { entities: "{name}" } }, upstreams));
-    const outcome = await open.execute("remember", { name: fresh() } as never);
-    expect(["in_doubt", "review"]).toContain(outcome.status);
-    const sure = guardOf(
-      mcpAction({ ...observe, probe: undefined as never, arguments: { entities: "{name}" }, noEffectOnError: true }, upstreams),
-    );
-    expect(["failed", "review"]).toContain((await sure.execute("remember", { name: fresh() } as never)).status);
+    const { probe: _probe, ...unprobed } = observe;
+    const failing = {
+      ...unprobed,
+      tool: "add_observations",
+      arguments: { observations: [{ entityName: "{name}", contents: ["x"] }] },
+    };
+    const open = guardOf(mcpAction(failing, upstreams));
+    expect(await open.execute("remember", { name: fresh() } as never)).toMatchObject({
+      status: "in_doubt",
+      failure: { code: "mcp_tool_error" },
+    });
+    const sure = guardOf(mcpAction({ ...failing, noEffectOnError: true }, upstreams));
+    expect((await sure.execute("remember", { name: fresh() } as never)).status).toBe("failed");
   });
 
   it("a server that cannot be started certainly did nothing", async () => {

@@ -424,9 +424,10 @@ class MemoryStore implements Store {
   async startEpoch(order: EpochOrder): Promise<Epoch> {
     const now = this.#now();
     const known = this.#epoch();
+    if (known && known.backupAt <= order.backupAt) return known;
     const epoch: Epoch = {
       number: this.#epochs.length + 1,
-      backupAt: known ? Math.min(known.backupAt, order.backupAt) : order.backupAt,
+      backupAt: order.backupAt,
       restoredAt: now,
       until: order.lastsMs === null ? null : now + order.lastsMs,
       actor: order.actor,

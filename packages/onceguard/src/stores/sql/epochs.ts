@@ -16,11 +16,11 @@ ORDER BY number DESC LIMIT 1`,
   };
 }
 
-/** Begins an epoch. One that is in force goes on counting from its own, older backup. */
+/** Begins an epoch. One that is in force already, from a backup as old or older, is the answer: it may be asked again. */
 export function* startEpoch(dialect: Dialect, order: EpochOrder, now: number): Steps<Epoch> {
   const table = dialect.table("epoch");
   const [known] = yield epochQuery(dialect, now);
-  const backupAt = known ? Math.min(Number(known.backup_at), order.backupAt) : order.backupAt;
+  if (known && Number(known.backup_at) <= order.backupAt) return epochOf(known);
   if (known) {
     yield {
       text: `UPDATE ${table} SET ended_at = ?, ended_by = ?, end_reason = ? WHERE ended_at IS NULL RETURNING 1`,
@@ -30,7 +30,7 @@ export function* startEpoch(dialect: Dialect, order: EpochOrder, now: number): S
   const [row] = yield {
     text: `INSERT INTO ${table} (${COLUMNS})
 SELECT COALESCE(MAX(number), 0) + 1, ?, ?, ?, ?, ? FROM ${table} RETURNING ${COLUMNS}`,
-    values: [backupAt, now, order.lastsMs === null ? null : now + order.lastsMs, order.actor, order.reason],
+    values: [order.backupAt, now, order.lastsMs === null ? null : now + order.lastsMs, order.actor, order.reason],
   };
   return epochOf(row as Row);
 }

@@ -33,7 +33,7 @@ export async function serveHttp(
     ...(allowHost === undefined ? {} : { allowedHosts: allowHost }),
     ...(allowOrigin === undefined ? {} : { allowedOrigins: allowOrigin }),
   });
-  note(`serving MCP at ${serving.url}`);
+  note(`serving MCP at ${serving.listening}`);
   await told;
   await serving.close();
 }

@@ -36,7 +36,10 @@ export interface HttpOptions {
 }
 
 export interface HttpServing {
+  /** As its callers have it. */
   readonly url: string;
+  /** Where it listens. */
+  readonly listening: string;
   /** Takes no more requests. Calls that run are detached: their effects go on. */
   close(): Promise<void>;
 }
@@ -59,6 +62,7 @@ export async function serveOverHttp(factory: McpServerFactory, options: HttpOpti
   await listen(server, options);
   return {
     url: urlOf(server, options),
+    listening: listeningAt(server, options),
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       await handler.close();
@@ -75,10 +79,14 @@ function listen(server: Server, { host, port }: HttpOptions): Promise<void> {
   });
 }
 
-function urlOf(server: Server, { host, publicUrl }: HttpOptions): string {
+function urlOf(server: Server, options: HttpOptions): string {
+  return options.publicUrl ?? listeningAt(server, options);
+}
+
+function listeningAt(server: Server, { host }: HttpOptions): string {
   const at = server.address();
   const port = typeof at === "object" && at !== null ? at.port : 0;
-  return publicUrl ?? `http://${host.includes(":") ? `[${host}]` : host}:${port}${PATH}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}${PATH}`;
 }
 
 async function answer(
