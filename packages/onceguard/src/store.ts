@@ -2,6 +2,7 @@
 export type { Claim, ClaimRequest, Start } from "./core/claim.ts";
 export { grantClaim } from "./core/claim.ts";
 export type { Epoch, EpochOrder } from "./core/epoch.ts";
+export { isAskedAgain } from "./core/epoch.ts";
 export type { Admission, Gate, Tally } from "./core/gate.ts";
 export { admit } from "./core/gate.ts";
 export type { Halt, HaltOrder, HaltSubject } from "./core/halt.ts";

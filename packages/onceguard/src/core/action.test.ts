@@ -319,6 +319,45 @@ describe("a provider's contract", () => {
   });
 });
 
+test("the business key comes from fields or from code", () => {
+  const key = () => ["A1"];
+  expect(define({ key })).toMatchObject({ key, keyFields: null });
+  expect(define({ keyFields: ["orderId"] })).toMatchObject({ key: null, keyFields: ["orderId"] });
+});
+
+test("an attempt takes a minute at most, unless the action says otherwise", () => {
+  expect(define({}).timeoutMs).toBe(60_000);
+});
+
+test("a misspelt option of its retry is an error, too", () => {
+  expect(() => define({ retry: { maxAttempt: 3 } })).toThrow(error("invalid_action", { action: "refund" }));
+  expect(() => define({ retry: { maxAttempt: 3 } })).toThrow(
+    'retry takes maxAttempts, maxElapsed, base, cap, and not "maxAttempt"',
+  );
+});
+
+test.each<[object, string]>([
+  [{ name: "re fund" }, "its name must be 1 to 128 letters, digits or _ - . : /"],
+  [{ riskTier: "dangerous" }, "riskTier must be one of safe, side_effecting, irreversible"],
+  [{ execute: 1 }, "execute must be a function"],
+  [{ key: () => ["A1"], keyFields: ["orderId"] }, "give either key or keyFields, not both"],
+  [{ keyFields: [] }, "keyFields is empty"],
+  [{ keyFields: ["note"], volatile: ["note"] }, '"note" is in keyFields and in volatile'],
+  [{ input: { parse: () => 1 } }, "input must be a Standard Schema"],
+  [{ downstreamKey: { lifetime: 5, margin: 5 } }, "downstreamKey.margin must be shorter than its lifetime"],
+  [{ retry: { maxAttempts: 0 } }, "retry.maxAttempts must be a whole number from 1"],
+  [{ dedupWindow: { window: 5, limit: 0 }, record: () => "r" }, "dedupWindow.limit must be a whole number from 1"],
+  [{ dedupWindow: { window: 5, behaviour: "x" }, record: () => "r" }, "dedupWindow.behaviour must be skip or hold"],
+  [{ dedupWindow: { window: 5, limits: 2 }, record: () => "r" }, 'window, limit and behaviour, and not "limits"'],
+  [{ transaction: true, riskTier: "safe" }, "a safe action has no claim that a transaction could include"],
+])("says what is wrong in words: %j", (more, words) => {
+  expect(() => define(more)).toThrow(words);
+});
+
+test("an action without a schema is told which ones there are", () => {
+  expect(() => define({ input: undefined })).toThrow(/"refund" is irreversible and has no input schema.*zod, valibot/);
+});
+
 test("a misspelt option is an error that names what there is", () => {
   expect(() => define({ dedupwindow: "24h" })).toThrow(error("invalid_action", { action: "refund" }));
   expect(() => define({ dedupwindow: "24h" })).toThrow(

@@ -71,6 +71,7 @@ describe("checkBudgets", () => {
     [{ maxActionsPerRun: 0 }, "budgets.maxActionsPerRun must be a whole number from 1."],
     [{ maxActionPerRun: 5 }, "budgets.maxActionPerRun is no budget."],
     [{ amounts: [{ limit: -1, window: 1 }] }, "budgets.amounts needs a limit from 0."],
+    [{ amounts: [{ limit: 1, window: 1, pre: "run" }] }, "budgets.amounts knows no pre."],
     [{ amounts: [{ limit: 1, window: 1, per: "week" }] }, "budgets.amounts takes per: tenant, action or run."],
   ])("says what is wrong in words: %j", (budgets, words) => {
     expect(() => checkBudgets(budgets as Budgets)).toThrow(words);

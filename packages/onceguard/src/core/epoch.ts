@@ -21,3 +21,8 @@ export interface EpochOrder {
   readonly actor: string;
   readonly reason: string;
 }
+
+/** Whether this is the restore that is in force already: from a backup as old, which was made before it. */
+export function isAskedAgain(inForce: Epoch, { backupAt }: EpochOrder): boolean {
+  return inForce.backupAt <= backupAt && backupAt <= inForce.restoredAt;
+}

@@ -136,7 +136,45 @@ describe("the policy", () => {
   });
 });
 
+test("the defaults of semantics.md section 7", () => {
+  expect(DEFAULT_FINALITY_POLICY).toEqual({
+    threshold: 0.8,
+    minSources: 1,
+    challengeWindowMs: 0,
+    weights: {},
+    defaultWeight: 1,
+  });
+});
+
+test("what makes it FINAL is kept with it: which outcome, since when, and by whom", () => {
+  const final = evaluate(hear([says("A", "YES")]), policy, 7);
+  expect(final).toMatchObject({
+    leading: { outcome: "YES", since: 7 },
+    final: { by: "policy", outcome: "YES", at: 7 },
+  });
+  const chosen = unwrap(finalizeByPerson(hear([says("A", "YES"), says("B", "NO")]), { outcome: "NO", ...person }, 9));
+  expect(chosen.final).toEqual({ by: "person", outcome: "NO", at: 9, ...person });
+});
+
+test("under another policy the same evidence amounts to something else", () => {
+  const unsure = hear([says("A", "YES", { confidence: 0.7 })]);
+  const slow = { ...policy, threshold: 0.6, challengeWindowMs: 100 };
+  expect(unsure.state).toBe("IN_RECONCILIATION");
+  expect(evaluate(unsure, slow, 0).state).toBe("RESOLVED_PROVISIONAL");
+  expect(evaluate(evaluate(unsure, slow, 0), policy, 5)).toMatchObject({ state: "IN_RECONCILIATION", leading: null });
+});
+
 describe("signals", () => {
+  test("each that comes after FINAL is logged, in order, and none takes the place of another", () => {
+    const final = evaluate(hear([says("A", "YES")]), policy, 0);
+    const late = [says("B", "NO"), says("C", "NO"), says("B", "YES", { at: 5 })];
+    expect(hear(late, policy, final)).toEqual({ ...final, late });
+  });
+
+  test("that count are called live", () => {
+    expect(addSignal(openCase("case"), says("A", "YES"), policy).verdict).toBe("live");
+  });
+
   test("the newer one of a source replaces the older one, whichever arrives first", () => {
     const older = says("A", "NO", { at: 1 });
     const newer = says("A", "YES", { at: 2 });
@@ -163,7 +201,11 @@ describe("a person", () => {
     const heard = hear([says("A", "YES")]);
     for (const missing of [{ actor: " " }, { reason: "" }]) {
       expect(() => finalizeByPerson(heard, { outcome: "YES", ...person, ...missing }, 0)).toThrow(
-        expect.objectContaining({ code: "missing_reason" }),
+        expect.objectContaining({
+          code: "missing_reason",
+          fields: { caseId: "case" },
+          message: expect.stringMatching(/give actor and reason/),
+        }),
       );
     }
   });

@@ -266,12 +266,21 @@ describe("18: somebody says that it did not happen, after all", () => {
     expect(go(before, denial(true)).next).toMatchObject({ state: before.state, conflict: true });
   });
 
-  test("in doubt, it must not have a success that was heard of forgotten, and be sent again", () => {
-    const heard = record("in_doubt", { evidence: "late", result: RESULT, mayHaveApplied: true });
-    for (const retryInMs of [0, null]) {
-      const made = transition(heard, { type: "probe_did_not_happen", retryInMs, source: "a webhook" }, "owner");
-      if (isRefusal(made)) continue;
-      expect(made.next).toMatchObject({ state: "in_doubt", conflict: true });
+  test.each([0, 250, null])(
+    "in doubt, a success that was heard of is not forgotten, nor sent again (%j)",
+    (retryInMs) => {
+      const heard = record("in_doubt", { evidence: "late", result: RESULT, mayHaveApplied: true });
+      const made = go(heard, { type: "probe_did_not_happen", retryInMs, source: "a webhook" });
+      expect(made).toMatchObject({ row: 18, actor: "a webhook", sends: false, tells: { kind: "conflict" } });
+      expect(advance(made, NOW + 5)).toEqual(
+        untouched(heard, { conflict: true, reason: null, route: null, dueAt: NOW + 5 }),
+      );
+    },
+  );
+
+  test("it says nothing about what was sent under another key", () => {
+    for (const before of [record("running", { evidence: "late" }), record("review", { evidence: "effect" })]) {
+      expect(go(before, denial(false)).next.conflict).toBe(false);
     }
   });
 });

@@ -594,14 +594,19 @@ describe("semantics.md section 4, row by row", () => {
   });
 
   test("13: a probe that says it did not happen clears the doubt: tried again, or failed", () => {
-    const doubt = record("in_doubt", { mayHaveApplied: true });
+    const doubt = record("in_doubt", { mayHaveApplied: true, failure: LOST });
     expect(go(doubt, { type: "probe_did_not_happen", retryInMs: 0 })).toMatchObject({
       row: 13,
-      next: { state: "retry_wait", mayHaveApplied: false, dueInMs: 0, fencingToken: 4, generation: 2 },
+      next: { state: "retry_wait", mayHaveApplied: false, dueInMs: 0, fencingToken: 4, generation: 2, failure: LOST },
     });
     expect(go(doubt, { type: "probe_did_not_happen", retryInMs: null })).toMatchObject({
       row: 13,
-      next: { state: "failed", mayHaveApplied: false, dueInMs: null },
+      next: {
+        state: "failed",
+        mayHaveApplied: false,
+        dueInMs: null,
+        failure: { certainty: "definite", tier: null, message: expect.stringMatching(/probe says so/) },
+      },
     });
   });
 
@@ -643,7 +648,14 @@ describe("semantics.md section 4, row by row", () => {
     });
     expect(go(review, resolve("did_not_happen"))).toMatchObject({
       row: 16,
-      next: { ...decided, state: "failed", generation: 2, startsGeneration: false, dueInMs: null },
+      next: {
+        ...decided,
+        state: "failed",
+        generation: 2,
+        startsGeneration: false,
+        dueInMs: null,
+        failure: { certainty: "definite", message: "ada: asked the bank" },
+      },
     });
     expect(go(review, resolve("retry"))).toMatchObject({
       row: 16,
@@ -665,6 +677,63 @@ describe("semantics.md section 4, row by row", () => {
       expect(transition(record(state, { conflict: true }), events[state], "owner")).toHaveProperty("refused", true);
       expect(go(record(state, { conflict: true }), ONE_OF_EACH.give_up).next).toMatchObject({ conflict: true });
     }
+  });
+
+  test("3: nor is what is held, until a person who has looked consents", () => {
+    const contradicted = held({ hold: APPROVED, conflict: true });
+    expect(transition(contradicted, ONE_OF_EACH.release, "owner")).toHaveProperty("refused", true);
+    const approved = advance(go(contradicted, approve), NOW);
+    expect(approved.conflict).toBe(false);
+    expect(go(approved, ONE_OF_EACH.release).next).toMatchObject({ state: "running", conflict: false });
+    // To wait on is no look at it.
+    expect(go(contradicted, ONE_OF_EACH.keep_held).next.conflict).toBe(true);
+  });
+
+  describe("16: of a settled record that evidence contradicts, a person decides which of the two is true", () => {
+    const settled = (state: State, conflict: boolean) =>
+      record(state, { conflict, result: state === "succeeded" ? { json: '{"id":"own"}' } : null, failure: REJECTED });
+
+    test.each<[State, "happened" | "did_not_happen"]>([
+      ["succeeded", "happened"],
+      ["failed", "did_not_happen"],
+      ["denied", "did_not_happen"],
+    ])("%s, and it is true that it %s: all stays as it is but the conflict", (state, decision) => {
+      const before = { ...settled(state, true), reason: "why", dueAt: null };
+      const made = go(before, resolve(decision));
+      expect(made).toMatchObject({ row: 16, actor: "ada", tells: null, sends: false });
+      expect(advance(made, NOW + 5)).toEqual({
+        ...before,
+        conflict: false,
+        version: 8,
+        updatedAt: NOW + 5,
+        readAt: NOW + 5,
+      });
+    });
+
+    test.each(["failed", "denied"] as const)("%s, but it has happened after all", (state) => {
+      expect(go(settled(state, true), resolve("happened"))).toMatchObject({
+        row: 16,
+        next: {
+          ...{ state: "succeeded", evidence: "person", result: RESULT, conflict: false, failure: null },
+          reason: "asked the bank",
+          dueInMs: null,
+        },
+      });
+    });
+
+    test("nothing else is decided about what is settled", () => {
+      const decisions = ["happened", "did_not_happen", "retry"] as const;
+      for (const state of ["succeeded", "failed", "denied"] as const) {
+        for (const decision of decisions) {
+          expect(transition(settled(state, false), resolve(decision), "owner")).toHaveProperty("refused", true);
+        }
+        expect(transition(settled(state, true), resolve("retry"), "owner")).toHaveProperty("refused", true);
+      }
+      expect(transition(settled("succeeded", true), resolve("did_not_happen"), "owner")).toHaveProperty(
+        "refused",
+        true,
+      );
+    });
   });
 
   test.each(["happened", "did_not_happen", "retry"] as const)("16, 19: with %s a person has looked", (decision) => {
@@ -760,6 +829,51 @@ describe("a transition", () => {
   test("is bound to the record, the owner and the actor", () => {
     const receipt = record("running");
     expect(transition(receipt, success, "mine")).toMatchObject({ from: receipt, ownerToken: "mine", actor: "agent" });
+  });
+
+  test("writes every field that a store sets, whatever the event: none is left to what was there", () => {
+    const fields = Object.keys(go(record("running"), success).next).sort();
+    expect(fields).toHaveLength(17);
+    for (const { event, next } of EVERY) expect([event, Object.keys(next).sort()]).toEqual([event, fields]);
+    for (const event of [failure({ retryInMs: 1 }), failure({ route: "operator" }), resolve("retry"), late(3)]) {
+      const state = event.type === "resolve" ? "review" : "running";
+      expect(Object.keys(go(record(state), event).next).sort()).toEqual(fields);
+    }
+  });
+
+  test.each<[Receipt, LifecycleEvent, object]>([
+    [
+      record("running"),
+      { type: "lapse" },
+      {
+        certainty: "indefinite",
+        tier: "transient",
+        code: "lease_expired",
+        message: expect.stringMatching(/lease ran out/),
+      },
+    ],
+    [
+      record("running", { dispatched: false }),
+      { type: "lapse" },
+      {
+        certainty: "definite",
+        tier: "transient",
+        code: "never_sent",
+        message: expect.stringMatching(/nothing was sent/),
+      },
+    ],
+    [
+      record("running"),
+      { type: "shutdown", nextInMs: 0 },
+      { certainty: "indefinite", tier: "transient", code: "shutdown", message: expect.stringMatching(/shut down/) },
+    ],
+    [
+      record("running"),
+      { type: "restored" },
+      { certainty: "indefinite", tier: "transient", code: "restored", message: expect.stringMatching(/from a backup/) },
+    ],
+  ])("says why, where no effect said it (%#)", (receipt, event, words) => {
+    expect(go(receipt, event).next.failure).toEqual(words);
   });
 
   /** Every transition that the table allows, one event of each type. */

@@ -87,6 +87,27 @@ describe("a running one", () => {
 });
 
 describe("one that is not settled", () => {
+  test("says in words what to do: ask again with the same id, or not at all", () => {
+    const same = expect.stringMatching(/Ask again with the same request id\.$/);
+    expect(outcomeOf(record("running", { dueAt: 6_000 }))).toMatchObject({ status: "in_progress", next: same });
+    expect(outcomeOf(record("retry_wait", { dueAt: 6_000 }))).toMatchObject({ status: "retry_later", next: same });
+  });
+
+  test("whose time is not known is asked about again soon", () => {
+    expect(outcomeOf(record("running", { dueAt: null }))).toMatchObject({ status: "in_progress", retryAfterMs: 1_000 });
+    expect(outcomeOf(record("retry_wait", { dueAt: null }))).toMatchObject({ retryAfterMs: 1_000 });
+  });
+
+  test("and whose lease has passed, at once", () => {
+    const receipt = record("running", { dueAt: 4_000 });
+    expect(outcomeOf(receipt)).toMatchObject({ requestId: "r", receipt, retryAfterMs: 0 });
+  });
+
+  test("a review or a refusal without a reason says so", () => {
+    expect(outcomeOf(record("review"))).toMatchObject({ reason: "unknown" });
+    expect(outcomeOf(record("denied"))).toMatchObject({ reason: "denied" });
+  });
+
   test("in doubt: since when, why, and not to call again", () => {
     expect(outcomeOf(record("in_doubt", { failure: FAILURE, dueAt: 9_000 }))).toMatchObject({
       since: 4_000,
@@ -118,7 +139,9 @@ describe("one that did not happen", () => {
   });
 
   test("failed because a person or a probe said so: certainly did not happen", () => {
-    expect(outcomeOf(record("failed"))).toMatchObject({ failure: { certainty: "definite", code: "did_not_happen" } });
+    expect(outcomeOf(record("failed"))).toMatchObject({
+      failure: { certainty: "definite", code: "did_not_happen", message: "It did not happen." },
+    });
   });
 
   test("denied: why", () => {

@@ -91,7 +91,7 @@ export interface Skipped extends Identified {
   readonly reason: string;
 }
 
-/** The run, the action or the tenant is stopped until a person resumes it. Nothing was sent by this call. */
+/** The run, the action or the tenant is stopped until a person resumes it. This call has had no effect. */
 export interface Halted extends Identified {
   readonly status: "halted";
   readonly halt: Halt;

@@ -167,6 +167,7 @@ describe("the policy", () => {
     const misspelt = { verdict: "block", reason: "why" } as unknown as PolicyRule;
     expect(judge(question, [misspelt], null).verdict).toBe("deny");
     expect(judge(question, [misspelt], says({ verdict: "allow" })).verdict).toBe("deny");
+    expect(judge(question, [misspelt], null).reasons).toEqual(["a rule gave no verdict"]);
   });
 
   test("that throws is heard: it is no permission", () => {

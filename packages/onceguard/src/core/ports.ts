@@ -226,7 +226,10 @@ export interface Store {
 
   /** The epoch in force, if any. */
   epoch(): Promise<Epoch | null>;
-  /** Asked again while one from a backup as old is in force, it answers with that one. */
+  /**
+   * Asked again for the restore that is in force (`isAskedAgain`), it answers with that epoch. Another restore begins
+   * another one, which goes on counting from the older backup.
+   */
   startEpoch(order: EpochOrder): Promise<Epoch>;
   /** New requests count as new again. Null when no epoch was in force. */
   endEpoch(by: { readonly actor: string; readonly reason: string }): Promise<Epoch | null>;

@@ -49,7 +49,8 @@ function given(entry: DescribedEntry): Pick<DescribedEntry, (typeof PLAIN)[numbe
 export function checkKeys(entry: DescribedEntry, own: readonly string[]): void {
   const known = ["kind", "name", "record", "amount", "downstreamKey", ...PLAIN, ...own];
   const unknown = Object.keys(entry).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw invalid(entry.name, `"${unknown}" is no option of it; there are ${known.join(", ")}`);
+  if (unknown !== undefined)
+    throw invalid(entry.name, `"${unknown}" is no option of it; there are ${known.join(", ")}`);
 }
 
 /** As the entry has it, or as the provider's contract does. */

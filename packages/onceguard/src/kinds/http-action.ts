@@ -103,7 +103,8 @@ async function ask(
 }
 
 function checkProbe(name: string, { method = "GET", url, happenedWhen: path, ...rest }: HttpProbeEntry): void {
-  if (!["GET", "HEAD", "POST"].includes(method)) throw invalid(name, "the probe's `method` must be GET, HEAD or POST: it only asks");
+  if (!["GET", "HEAD", "POST"].includes(method))
+    throw invalid(name, "the probe's `method` must be GET, HEAD or POST: it only asks");
   checkUrl(name, url);
   if (!isAnswerPath(path)) throw invalid(name, 'the probe needs `happenedWhen`, a path such as "items[0].id"');
   const unknown = Object.keys(rest).find((key) => !["headers", "body", "didNotHappenOn"].includes(key));
@@ -117,7 +118,8 @@ function checkHeaders(name: string, headers: unknown, keyHeader: unknown): strin
     if (!isHeader(header) || typeof value !== "string") throw invalid(name, `its header "${header}" is none`);
   }
   if (keyHeader === undefined) return null;
-  if (typeof keyHeader !== "string" || !isHeader(keyHeader)) throw invalid(name, "`idempotencyHeader` must name a header");
+  if (typeof keyHeader !== "string" || !isHeader(keyHeader))
+    throw invalid(name, "`idempotencyHeader` must name a header");
   return keyHeader;
 }
 

@@ -89,7 +89,9 @@ async function ask(
     if (result.isError) return { answer: "cannot_tell" };
     const said = dataOf(result);
     const answer = said === undefined ? "cannot_tell" : happenedWhen(said, probe.happenedWhen);
-    return answer === "happened" ? { answer, result: { from: `${server}/${entry.tool} probe`, found: said as JsonValue } } : { answer };
+    return answer === "happened"
+      ? { answer, result: { from: `${server}/${entry.tool} probe`, found: said as JsonValue } }
+      : { answer };
   } catch {
     return { answer: "cannot_tell" };
   }

@@ -24,9 +24,10 @@ it("a whole value keeps its type; in a text it becomes text; an optional one may
 });
 
 it("what a value holds is never filled in again, and never read from the environment", () => {
-  const payload = { a: "{b} ${HOME}", b: "secret" };
+  const hostile = ["{b}", "$", "{HOME}"].join("");
+  const payload = { a: hostile, b: "secret" };
   expect(filled({ text: "say {a}", whole: "{a}" }, payload, given)).toEqual({
-    text: "say {b} ${HOME}",
-    whole: "{b} ${HOME}",
+    text: `say ${hostile}`,
+    whole: hostile,
   });
 });

@@ -42,7 +42,7 @@ export function filledText(
   given: Given,
   encode: (value: string) => string = (value) => value,
 ): string {
-  return text.replace(INSIDE, (_, path: string) => encode(String(valueOf(path, payload, given))));
+  return text.replace(INSIDE, (_, path: string) => encode(String(valueAt(path, payload, given))));
 }
 
 /** A JSON template with its fields filled in. */
@@ -53,14 +53,17 @@ export function filled(template: JsonValue, payload: JsonValue, given: Given): J
 function value(template: JsonValue, payload: JsonValue, given: Given): JsonValue | undefined {
   if (typeof template === "string") {
     const whole = WHOLE.exec(template)?.[1];
-    return whole === undefined ? filledText(template, payload, given) : valueOf(whole, payload, given);
+    return whole === undefined ? filledText(template, payload, given) : valueAt(whole, payload, given);
   }
-  if (Array.isArray(template)) return (template as readonly JsonValue[]).map((one) => value(one, payload, given) ?? null);
+  if (Array.isArray(template))
+    return (template as readonly JsonValue[]).map((one) => value(one, payload, given) ?? null);
   if (!isJsonObject(template)) return template;
   const members = Object.entries(template).map(([key, one]) => [key, value(one, payload, given)] as const);
-  return Object.fromEntries(members.filter((member): member is readonly [string, JsonValue] => member[1] !== undefined));
+  return Object.fromEntries(
+    members.filter((member): member is readonly [string, JsonValue] => member[1] !== undefined),
+  );
 }
 
-function valueOf(path: string, payload: JsonValue, given: Given): JsonValue | undefined {
+function valueAt(path: string, payload: JsonValue, given: Given): JsonValue | undefined {
   return GIVEN.has(path) ? given[path as keyof Given] : readPath(payload, path);
 }

@@ -20,7 +20,9 @@ export class Upstreams {
     const entry = Object.hasOwn(this.#entries, server) ? this.#entries[server] : undefined;
     if (typeof entry?.command === "string" && entry.command !== "") return;
     const known = Object.keys(this.#entries).join(", ") || "none";
-    const problem = entry ? `server "${server}" has no \`command\`` : `there is no server "${server}" in \`servers\` (${known})`;
+    const problem = entry
+      ? `server "${server}" has no \`command\``
+      : `there is no server "${server}" in \`servers\` (${known})`;
     throw new OnceguardError("invalid_action", `Action "${action}": ${problem}.`, { action, problem });
   }
 

@@ -1,5 +1,5 @@
-import type { JsonValue } from "../core/json.ts";
 import { effectError } from "../core/failure.ts";
+import type { JsonValue } from "../core/json.ts";
 import { invalid } from "./described.ts";
 import { filledText, type Given } from "./template.ts";
 

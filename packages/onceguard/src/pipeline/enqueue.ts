@@ -4,7 +4,7 @@ import { halted, mismatch, notItsTurn, type Outcome, outcomeOf, skipped } from "
 import type { Judgement } from "../core/policy.ts";
 import { claim, claimRequest } from "./claim.ts";
 import { startOf } from "./intake.ts";
-import { replay } from "./replay.ts";
+import { isMismatch, replay } from "./replay.ts";
 import type { Runtime } from "./runtime.ts";
 import { joinedTransaction } from "./transact.ts";
 
@@ -28,7 +28,8 @@ export async function enqueueRequest(runtime: Runtime, action: Action, judgement
     case "recorded":
       return outcomeOf(answer.receipt);
     case "exists":
-      return answer.halt ? halted(requestId, answer.halt, answer.receipt) : replayed(runtime, answer.receipt, action);
+      if (isMismatch(answer.receipt, action)) return mismatch(requestId);
+      return answer.halt ? halted(requestId, answer.halt, answer.receipt) : replay(runtime, answer.receipt, action);
     case "halted":
       return halted(requestId, answer.halt, null);
     case "skipped":
@@ -38,8 +39,4 @@ export async function enqueueRequest(runtime: Runtime, action: Action, judgement
     case "new_epoch":
       throw new Error("what is not sent now is no question about the past");
   }
-}
-
-function replayed(runtime: Runtime, receipt: Parameters<typeof replay>[1], action: Action): Outcome {
-  return receipt.fingerprint === action.fingerprint ? replay(runtime, receipt, action) : mismatch(action.requestId);
 }

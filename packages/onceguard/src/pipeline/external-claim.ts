@@ -78,15 +78,21 @@ export function externalClaims(
 ): ExternalClaims {
   const known = new Map(definitions.map((definition) => [definition.name, definition]));
   for (const { name } of definitions.filter((definition) => !isExternal(definition))) {
-    throw new OnceguardError("invalid_action", `Action "${name}" is the guard's own to execute; it cannot be claimed.`, {
-      action: name,
-    });
+    throw new OnceguardError(
+      "invalid_action",
+      `Action "${name}" is the guard's own to execute; it cannot be claimed.`,
+      {
+        action: name,
+      },
+    );
   }
   const named = (name: string): AnyAction => {
     const definition = known.get(name);
     if (definition) return definition;
     const names = [...known.keys()].sort().join(", ") || "none";
-    throw new OnceguardError("unknown_action", `There is no action "${name}" to claim. Known: ${names}.`, { action: name });
+    throw new OnceguardError("unknown_action", `There is no action "${name}" to claim. Known: ${names}.`, {
+      action: name,
+    });
   };
   /** The record, if it is one of these: a request that the guard executes itself is not for others to complete. */
   const ours = async (requestId: string, { tenant = DEFAULT_TENANT }: HeldClaim): Promise<[Receipt, AnyAction]> => {
@@ -134,7 +140,9 @@ export function externalClaims(
       const [receipt, definition] = await ours(requestId, held);
       const { tier = null, certainty, code, message } = failure;
       const said: Failure = { certainty, tier, code, message };
-      const written = await settle(runtime, receipt, held.fencingToken, (now) => eventOf(runtime, now, definition, said));
+      const written = await settle(runtime, receipt, held.fencingToken, (now) =>
+        eventOf(runtime, now, definition, said),
+      );
       if (written !== null) return outcomeOf(written);
       const current = await found(runtime, receipt.tenant, receipt.requestId);
       const { tenant, state, version, attemptNumber, actor } = current;
@@ -168,7 +176,9 @@ async function claimOutside(
 ): Promise<ExternalClaim | Outcome> {
   const { requestId } = action;
   const ask = (from: Start) =>
-    persist(runtime, runtime.storeTimeoutMs, () => runtime.store.claim(claimRequest(runtime, action, from, ownerToken)));
+    persist(runtime, runtime.storeTimeoutMs, () =>
+      runtime.store.claim(claimRequest(runtime, action, from, ownerToken)),
+    );
   let answer = await ask(start);
   if (answer.kind === "new_epoch") answer = await ask(afterRestore(answer));
   switch (answer.kind) {

@@ -112,6 +112,23 @@ describe("an action bound to a finality case", () => {
     expect(paid).toHaveLength(1);
   });
 
+  test("stays taken by a request that has been forgotten since", async () => {
+    const paid: string[] = [];
+    const payout = defineAction({
+      name: "payout",
+      riskTier: "side_effecting",
+      case: () => ({ id: "match:1", outcome: "ann" }),
+      execute: async (payload: { to: string }) => void paid.push(payload.to),
+    });
+    const { guard, clock } = testGuard([payout]);
+    await guard.case("match:1").signal(says("ref", "ann", 1));
+    await guard.execute("payout", { to: "x" }, { requestId: "r1" });
+    await clock.advance(1_000);
+    expect(await guard.expire({ olderThan: "1ms" })).toEqual({ expired: 1 });
+    expect(await guard.execute("payout", { to: "y" }, { requestId: "r2" })).toMatchObject({ status: "denied" });
+    expect(paid).toEqual(["x"]);
+  });
+
   test("a case whose request certainly came to nothing is free again", async () => {
     let declined = true;
     const paid: string[] = [];

@@ -138,10 +138,11 @@ export async function askCase(
   });
   if (answer.kind !== "taken") return answer;
   const holder = answer.by === null ? null : await runtime.store.find(tenant, answer.by);
-  if (holder?.state === "succeeded") {
+  const ended = holder?.state === "expired" ? holder.reason : holder?.state;
+  if (holder && ended === "succeeded") {
     return { kind: "never", reason: `the case was settled by request ${holder.requestId}` };
   }
-  if (holder?.state !== "failed" && holder?.state !== "denied") return { kind: "wait", againInMs: LOOK_AGAIN_MS };
+  if (!holder || (ended !== "failed" && ended !== "denied")) return { kind: "wait", againInMs: LOOK_AGAIN_MS };
   await freeCase(runtime, tenant, id, holder.requestId);
   return askCase(runtime, tenant, id, outcome, requestId);
 }
@@ -168,7 +169,8 @@ export async function settleCase(runtime: Runtime, receipt: Receipt): Promise<vo
 async function settledIfDone(runtime: Runtime, tenant: string, value: FinalityCase): Promise<FinalityCase> {
   if (value.state !== "FINAL" || value.takenBy === null) return value;
   const receipt = await runtime.store.find(tenant, value.takenBy);
-  if (receipt?.state !== "succeeded") return value;
+  const ended = receipt?.state === "expired" ? receipt.reason : receipt?.state;
+  if (!receipt || ended !== "succeeded") return value;
   await settleCase(runtime, receipt);
   return (await runtime.store.findCase(tenant, value.id))?.case ?? value;
 }

@@ -23,7 +23,9 @@ export async function heldEvent(
   if (judgement.verdict === "deny") return denied(judgement.reasons.join("; "));
   // Evidence says that it has happened, although nothing was sent: consent from before that does not count.
   if (receipt.conflict && hold.approval !== null) return askAgain(runtime, hold, definition, "conflict");
-  const needsApproval = hold.waitsFor === "approval" || judgement.verdict === "review" || receipt.conflict;
+  // Once given it has to be valid, also when the policy would not ask for it any more.
+  const isAsked = hold.waitsFor === "approval" || hold.approval !== null;
+  const needsApproval = isAsked || judgement.verdict === "review" || receipt.conflict;
   if (needsApproval && !hasConsent(runtime, receipt, hold, definition)) {
     return withoutConsent(runtime, receipt, hold, definition, judgement.reasons);
   }
@@ -68,7 +70,8 @@ function withoutConsent(
       }
       return { type: "keep_held", hold: { ...hold, waitsFor: "approval", reasons }, nextInMs: holdMs };
     case "approval_expired":
-      return denied("approval_expired");
+      // While it waited for its case, which is nobody's neglect.
+      return hold.waitsFor === "case" ? askAgain(runtime, hold, definition, problem) : denied(problem);
     default:
       return askAgain(runtime, hold, definition, problem);
   }

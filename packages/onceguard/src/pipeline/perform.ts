@@ -74,7 +74,11 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
     if (waitMs === null) return outcomeOf(receipt);
     if (waitMs <= 0) {
       const taken = await step(runtime, receipt, action.definition, false);
-      if (taken.halt) return halted(action.requestId, taken.halt, taken.receipt);
+      if (taken.halt) {
+        // What may have happened before the halt is the more important news.
+        const isOpen = taken.receipt.state === "in_doubt";
+        return isOpen ? outcomeOf(taken.receipt) : halted(action.requestId, taken.halt, taken.receipt);
+      }
       if (taken.claim) {
         known.attempted = taken.claim.receipt.fencingToken;
         const result = await attempt(runtime, taken.claim, action, askedAt);

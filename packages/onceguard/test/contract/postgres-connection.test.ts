@@ -1,6 +1,6 @@
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Store } from "../../src/core/ports.ts";
+import type { ClaimAnswer, Store } from "../../src/core/ports.ts";
 import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
 import {
   change,
@@ -157,6 +157,25 @@ it.each([
     b.release();
   },
 );
+
+it("two callers' transactions at once, that ask for one record's turn: the second waits, and then has the next place", async () => {
+  const more = { serialized: true, gate: gateOf({ turn: { recordId: "order:A1", placeMs: 3_600_000 } }) };
+  const [a, b] = [await pool.connect(), await pool.connect()];
+  await a.query("BEGIN");
+  await b.query("BEGIN");
+  const first = await store.join?.(a).claim(claimRequest("a", more));
+  const second = store.join?.(b).claim(claimRequest("b", more));
+  expect(await Promise.race([second, waits(b)])).toBe("waits");
+  await a.query("COMMIT");
+  expect((await second)?.kind).toBe("busy");
+  await b.query("COMMIT");
+  a.release();
+  b.release();
+  const ask = async (id: string) => (await store.claim(claimRequest(id, more))).kind;
+  expect(await ask("c")).toBe("busy");
+  await moved(store, receiptIn(first as ClaimAnswer), SUCCESS);
+  expect([await ask("c"), await ask("b")]).toEqual(["busy", "claimed"]);
+});
 
 /** Resolves once this client's session waits for a lock, as the server sees it. */
 async function waits(client: pg.PoolClient): Promise<"waits"> {

@@ -15,7 +15,10 @@ afterAll(() => shop.close());
 let n = 0;
 const fresh = (): string => `A${++n}-${process.pid}`;
 
-type Reply = { action: "accept" | "decline" | "cancel"; content?: Record<string, string | number | boolean | string[]> };
+type Reply = {
+  action: "accept" | "decline" | "cancel";
+  content?: Record<string, string | number | boolean | string[]>;
+};
 
 /** A host whose person answers so; and what they were asked. */
 function person(reply: Reply | (() => Promise<Reply>)) {
@@ -43,6 +46,18 @@ describe.each(ERAS)("approvals, protocol %s", (era) => {
     expect(asked[0]).toContain("orders of this kind need a person");
     expect((await callTool(client, "safe_execute", given)).data.status).toBe("replayed");
     expect(asked).toHaveLength(1);
+    expect(shop.orders(ref)).toHaveLength(1);
+  });
+
+  it("what is shown is what is executed: the prose that was recorded, and nothing hidden in it", async () => {
+    const { asked, options } = person({ action: "accept", content: { approve: true } });
+    const { client } = await startHost(configFolder(shopConfig(shop)), era, options);
+    const ref = fresh();
+    const noted = (note: string) => ({ action: "careful_order", payload: { ref, note } });
+    await callTool(client, "propose", noted("cheap\u202eevisnepxe"));
+    await callTool(client, "safe_execute", noted("harmless"));
+    expect(asked[0]).toContain("cheap\\u202eevisnepxe");
+    expect(asked[0]).not.toContain("harmless");
     expect(shop.orders(ref)).toHaveLength(1);
   });
 
@@ -74,7 +89,8 @@ describe.each(ERAS)("approvals, protocol %s", (era) => {
     const guard = createGuard({ store: sqliteStore({ path: `${folder}/receipts.db` }), sweepEvery: false });
     await guard.approve(held.data.request_id, { actor: "ada", reason: "looked at it" });
     await guard.close();
-    const answer = async () => (await callTool(client, "get_receipt", { request_id: held.data.request_id })).data.status;
+    const answer = async () =>
+      (await callTool(client, "get_receipt", { request_id: held.data.request_id })).data.status;
     await expect.poll(answer, { timeout: 20_000, interval: 200 }).toBe("replayed");
     expect(shop.orders(ref)).toHaveLength(1);
   });
@@ -134,11 +150,7 @@ describe("the state that a client keeps between two rounds", () => {
 
     const [version, body = "", mac] = state.split(".");
     const forged = Buffer.from(body, "base64url").toString().replace('"version":1', '"version":2');
-    const forgeries = [
-      "nonsense",
-      `${version}.${Buffer.from(forged).toString("base64url")}.${mac}`,
-      `${state}x`,
-    ];
+    const forgeries = ["nonsense", `${version}.${Buffer.from(forged).toString("base64url")}.${mac}`, `${state}x`];
     for (const requestState of forgeries) {
       const { error } = await send(given, { requestState, inputResponses: yes });
       expect(error).toMatchObject({ code: -32602, message: "Invalid or expired requestState" });
@@ -151,8 +163,12 @@ describe("the state that a client keeps between two rounds", () => {
     expect((await send(given, { inputResponses: yes })).result.resultType).toBe("input_required");
     expect(shop.orders(ref)).toHaveLength(0);
 
-    expect((await send(given, { requestState: state, inputResponses: yes })).result.structuredContent.status).toBe("executed");
-    expect((await send(given, { requestState: state, inputResponses: yes })).result.structuredContent.status).toBe("replayed");
+    expect((await send(given, { requestState: state, inputResponses: yes })).result.structuredContent.status).toBe(
+      "executed",
+    );
+    expect((await send(given, { requestState: state, inputResponses: yes })).result.structuredContent.status).toBe(
+      "replayed",
+    );
     expect(shop.orders(ref)).toHaveLength(1);
     expect(shop.orders(other.payload.ref)).toHaveLength(0);
   });

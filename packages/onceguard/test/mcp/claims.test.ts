@@ -104,7 +104,13 @@ describe.each(ERAS)("effects that the host performs itself, protocol %s", (era) 
   it("fail says whether it may have happened, and only a certain no lets it be claimed again", async () => {
     const { claim, tool, later } = await host(era);
     const { request_id } = await claim();
-    const no = { request_id, certainty: "definite", code: "jammed", message: "The valve is jammed.", may_try_again: true };
+    const no = {
+      request_id,
+      certainty: "definite",
+      code: "jammed",
+      message: "The valve is jammed.",
+      may_try_again: true,
+    };
     expect((await tool("fail", { ...no, fencing_token: 1 })).status).toBe("retry_later");
     later(60_000);
     expect(await claim()).toMatchObject({ status: "claimed", fencing_token: 2 });
@@ -121,7 +127,9 @@ describe.each(ERAS)("effects that the host performs itself, protocol %s", (era) 
     const slow = Promise.withResolvers<string>();
     const own = guard.execute({ requestId: "own", action: "own", payload: {}, execute: () => slow.promise });
     await expect.poll(async () => (await guard.receipt("own"))?.state).toBe("running");
-    expect(await tool("complete", { request_id: "own", fencing_token: 1, result: "x" })).toMatchObject({ status: "invalid" });
+    expect(await tool("complete", { request_id: "own", fencing_token: 1, result: "x" })).toMatchObject({
+      status: "invalid",
+    });
     expect((await guard.receipt("own"))?.state).toBe("running");
     slow.resolve("done");
     expect(await own).toMatchObject({ status: "executed", result: "done" });

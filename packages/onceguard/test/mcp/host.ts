@@ -14,9 +14,15 @@ export type Era = (typeof ERAS)[number];
 
 /** A folder with a config, in which `onceguard mcp` is started. */
 export function configFolder(config: unknown): string {
+  const folder = sharedFolder(config);
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The same for several tests; whoever asks for it removes it. */
+export function sharedFolder(config: unknown): string {
   const folder = mkdtempSync(join(tmpdir(), "onceguard-mcp-"));
   writeFileSync(join(folder, "onceguard.config.json"), JSON.stringify(config));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -36,10 +42,14 @@ export function speaking(era: Era): ClientOptions {
 }
 
 /** The real client of the MCP SDK, at the other end of a real `onceguard mcp`. */
-export async function startHost(
+export async function openHost(
   folder: string,
   era: Era,
-  options: { readonly args?: readonly string[]; readonly client?: ClientOptions; readonly prepare?: (client: Client) => void } = {},
+  options: {
+    readonly args?: readonly string[];
+    readonly client?: ClientOptions;
+    readonly prepare?: (client: Client) => void;
+  } = {},
 ): Promise<{ client: Client; transport: StdioClientTransport; stderr: () => string }> {
   const client = new Client({ name: "test-host", version: "1" }, { ...speaking(era), ...options.client });
   options.prepare?.(client);
@@ -54,11 +64,22 @@ export async function startHost(
     stderr += chunk.toString();
   });
   await client.connect(transport);
-  onTestFinished(() => client.close());
   return { client, transport, stderr: () => stderr };
 }
 
-export async function callTool(client: Client, name: string, given: Record<string, unknown>, meta?: Record<string, unknown>): Promise<Answer> {
+/** The same, closed when the test is over. */
+export async function startHost(...given: Parameters<typeof openHost>): ReturnType<typeof openHost> {
+  const host = await openHost(...given);
+  onTestFinished(() => host.client.close());
+  return host;
+}
+
+export async function callTool(
+  client: Client,
+  name: string,
+  given: Record<string, unknown>,
+  meta?: Record<string, unknown>,
+): Promise<Answer> {
   const result = await client.callTool({ name, arguments: given, ...(meta && { _meta: meta }) });
   const text = (result.content as { type: string; text?: string }[]).map((block) => block.text ?? "").join("\n");
   return { isError: result.isError === true, data: result.structuredContent, text };

@@ -61,7 +61,10 @@ it("answers every bad frame with an error, executes nothing, and goes on", async
   await write('{"id":4,"method":"tools/list"}\n');
   expect(await read()).toMatchObject({ id: 4, error: { code: -32600 } });
   await write(call(5, '{"action":"order","action":"careful_order","payload":{"ref":"H1"}}'));
-  expect(await read()).toMatchObject({ id: 5, error: { code: -32600, message: expect.stringContaining("repeats the key") } });
+  expect(await read()).toMatchObject({
+    id: 5,
+    error: { code: -32600, message: expect.stringContaining("repeats the key") },
+  });
   await write(call("six", '{"action":"order","payload":{"ref":"H1","__proto__":{"x":1}}}'));
   expect(await read()).toMatchObject({ id: "six", error: { code: -32600 } });
   await write('{"jsonrpc":"2.0","id":7,"method":"no/such/method"}\n');
@@ -74,10 +77,15 @@ it("answers every bad frame with an error, executes nothing, and goes on", async
   expect(await read()).toMatchObject({ id: 9, error: { code: -32600, message: expect.stringContaining("deeper") } });
 
   const million = "x".repeat(1_048_576);
-  await write('{"method":"tools/call","params":{"name":"safe_execute","arguments":{"action":"order","payload":{"ref":"H1","text":"');
+  await write(
+    '{"method":"tools/call","params":{"name":"safe_execute","arguments":{"action":"order","payload":{"ref":"H1","text":"',
+  );
   for (let megabyte = 0; megabyte < 50; megabyte++) await write(million);
   await write('"}}},"jsonrpc":"2.0","id":10}\n');
-  expect(await read()).toMatchObject({ id: 10, error: { code: -32600, message: expect.stringContaining("larger than") } });
+  expect(await read()).toMatchObject({
+    id: 10,
+    error: { code: -32600, message: expect.stringContaining("larger than") },
+  });
 
   expect(shop.count()).toBe(0);
   await write(call(11, '{"action":"order","payload":{"ref":"H2"}}'));

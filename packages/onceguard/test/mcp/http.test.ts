@@ -30,7 +30,7 @@ async function serve(options: Partial<HttpOptions> = {}, operator = false): Prom
     actions,
     rules: [{ action: "careful_order", verdict: "review", reason: "needs a person" }],
   });
-  const factory = mcpServer({ guard: guard as never, actions, operator });
+  const factory = mcpServer({ guard, actions, operator });
   const serving = await serveOverHttp(factory, { host: "127.0.0.1", port: 0, tokens: [], ...options });
   onTestFinished(async () => {
     await serving.close();
@@ -137,7 +137,9 @@ describe.each(ERAS)("onceguard mcp over HTTP, protocol %s", (era) => {
     await expect(callTool(agent, "resolve_review", decision)).rejects.toThrow(/no tool/);
     const { data } = await callTool(ada, "list_reviews", {});
     expect(data.reviews).toMatchObject([{ request_id: held.data.request_id, payload: given.payload }]);
-    expect((await callTool(ada, "resolve_review", { ...decision, expected_version: 9 })).data.error.code).toBe("version_conflict");
+    expect((await callTool(ada, "resolve_review", { ...decision, expected_version: 9 })).data.error.code).toBe(
+      "version_conflict",
+    );
     await callTool(ada, "resolve_review", decision);
     await callTool(agent, "safe_execute", given);
     expect(shop.orders(given.payload.ref)).toHaveLength(1);
@@ -212,7 +214,8 @@ describe("as an OAuth resource server", () => {
     const metadata = await (await fetch(new URL("/.well-known/oauth-protected-resource/mcp", url))).json();
     expect(metadata).toMatchObject({ resource: audience, authorization_servers: [iss] });
 
-    const answer = (headers: Record<string, string>, ref = fresh()) => post({ ...serving, url: at }, orderCall(ref), headers);
+    const answer = (headers: Record<string, string>, ref = fresh()) =>
+      post({ ...serving, url: at }, orderCall(ref), headers);
     const before = shop.count();
     const bad: Record<string, string> = {
       none: "",

@@ -67,7 +67,10 @@ describe("actions of kind http", () => {
     const guard = guardOf(httpAction(entry()));
     expect(await guard.execute("order", { ref: fresh(), mode: "reject" } as never)).toMatchObject({ status: "failed" });
     const nobody = guardOf(httpAction(entry({ url: "http://127.0.0.1:65533/{ref}", retry: { maxAttempts: 1 } })));
-    expect(await nobody.execute("order", { ref: fresh() } as never)).toMatchObject({ status: "review", reason: "retries_exhausted" });
+    expect(await nobody.execute("order", { ref: fresh() } as never)).toMatchObject({
+      status: "review",
+      reason: "retries_exhausted",
+    });
   });
 
   it("what is answered beyond the cap is left out; it did happen", async () => {
@@ -80,7 +83,10 @@ describe("actions of kind http", () => {
   it("a value that would change the address sends nothing", async () => {
     const guard = guardOf(httpAction(entry()));
     const before = shop.count();
-    expect(await guard.execute("order", { ref: ".." } as never)).toMatchObject({ status: "review", reason: "validation" });
+    expect(await guard.execute("order", { ref: ".." } as never)).toMatchObject({
+      status: "review",
+      reason: "validation",
+    });
     await expect(guard.execute("order", { ref: "" } as never)).rejects.toMatchObject({ code: "payload_invalid" });
     await expect(guard.execute("order", { ref: ["a"] } as never)).rejects.toMatchObject({ code: "payload_invalid" });
     expect(shop.count()).toBe(before);
@@ -91,7 +97,10 @@ describe("actions of kind http", () => {
     ["a host from the payload", { url: "https://{host}/x" }],
     ["a key that is declared and not sent", { downstreamKey: { lifetime: "24h" } }],
     ["a probe without a path", { probe: { url: "https://x.example/y" } as never }],
-    ["a probe that is no question", { probe: { method: "PUT" as never, url: "https://x.example/y", happenedWhen: "a" } }],
+    [
+      "a probe that is no question",
+      { probe: { method: "PUT" as never, url: "https://x.example/y", happenedWhen: "a" } },
+    ],
     ["a method that is none", { method: "STEAL" as never }],
     ["a header that is none", { headers: { "a b": "c" } }],
   ])("%s is refused where it is defined", (_what, more) => {
@@ -100,12 +109,18 @@ describe("actions of kind http", () => {
 });
 
 describe("actions of kind mcp, on the real memory server", () => {
-  const program = join(dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/server-memory/package.json")), "dist/index.js");
+  const program = join(
+    dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/server-memory/package.json")),
+    "dist/index.js",
+  );
 
   function memory() {
     const folder = mkdtempSync(join(tmpdir(), "onceguard-upstream-"));
     const file = join(folder, "memory.jsonl");
-    const upstreams = new Upstreams({ memory: { command: process.execPath, args: [program], env: { MEMORY_FILE_PATH: file } } }, folder);
+    const upstreams = new Upstreams(
+      { memory: { command: process.execPath, args: [program], env: { MEMORY_FILE_PATH: file } } },
+      folder,
+    );
     onTestFinished(async () => {
       await upstreams.close();
       rmSync(folder, { recursive: true, force: true });
@@ -154,7 +169,7 @@ describe("actions of kind mcp, on the real memory server", () => {
               }) as never;
               return client;
             }
-          : Reflect.get(target, key).bind?.(target) ?? Reflect.get(target, key),
+          : (Reflect.get(target, key).bind?.(target) ?? Reflect.get(target, key)),
     });
     const guard = guardOf(mcpAction(observe, flaky));
     const payload = { name: fresh(), observations: ["once"] };
@@ -184,7 +199,11 @@ describe("actions of kind mcp, on the real memory server", () => {
     const upstreams = new Upstreams({ gone: { command: "/no/such/program" } }, "/");
     const guard = guardOf(mcpAction({ ...observe, server: "gone", retry: { maxAttempts: 1 } }, upstreams));
     const outcome = await guard.execute("remember", { name: fresh(), observations: [] } as never);
-    expect(outcome).toMatchObject({ status: "review", reason: "retries_exhausted", failure: { code: "upstream_not_started" } });
+    expect(outcome).toMatchObject({
+      status: "review",
+      reason: "retries_exhausted",
+      failure: { code: "upstream_not_started" },
+    });
     expect(() => mcpAction({ ...observe, server: "nobody" }, upstreams)).toThrow(/there is no server "nobody"/);
   });
 });

@@ -17,7 +17,8 @@ const server = createServer(async (request, response) => {
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   };
   if (url.pathname === "/release") {
-    for (const one of held.splice(0)) one.writeHead(201, { "content-type": "application/json" }).end('{"released":true}');
+    for (const one of held.splice(0))
+      one.writeHead(201, { "content-type": "application/json" }).end('{"released":true}');
     return json(200, {});
   }
   if (request.method === "GET") {
@@ -31,7 +32,10 @@ const server = createServer(async (request, response) => {
   if (mode === "elsewhere") return void response.writeHead(302, { location: "/other" }).end();
   const order = { id: orders.length + 1, ref, key };
   orders.push(order);
-  appendFileSync(ledger, `${JSON.stringify({ ...order, path: url.pathname, authorization: request.headers.authorization ?? null })}\n`);
+  appendFileSync(
+    ledger,
+    `${JSON.stringify({ ...order, path: url.pathname, authorization: request.headers.authorization ?? null })}\n`,
+  );
   if (mode === "lose") return void request.socket.destroy();
   if (mode === "hold") return void held.push(response);
   if (mode === "slow") await sleep(1_500);

@@ -9,7 +9,9 @@ import { fileURLToPath } from "node:url";
 export interface Shop {
   readonly url: string;
   /** What it did for this reference, in order. */
-  orders(ref: string): readonly { id: number; ref: string; key: string | null; path: string; authorization: string | null }[];
+  orders(
+    ref: string,
+  ): readonly { id: number; ref: string; key: string | null; path: string; authorization: string | null }[];
   /** How many orders there are at all. */
   count(): number;
   release(): Promise<void>;
@@ -26,7 +28,10 @@ export async function openShop(): Promise<Shop> {
   const lines = (): string[] => (existsSync(ledger) ? readFileSync(ledger, "utf8").split("\n").filter(Boolean) : []);
   return {
     url: `http://127.0.0.1:${port}`,
-    orders: (ref) => lines().map((line) => JSON.parse(line)).filter((order) => order.ref === ref),
+    orders: (ref) =>
+      lines()
+        .map((line) => JSON.parse(line))
+        .filter((order) => order.ref === ref),
     count: () => lines().length,
     release: async () => void (await fetch(`http://127.0.0.1:${port}/release`)),
     close: async () => {

@@ -1,6 +1,8 @@
+import { rmSync } from "node:fs";
+import type { Client } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { shopConfig } from "./config.ts";
-import { callTool, configFolder, ERAS, startHost } from "./host.ts";
+import { callTool, configFolder, ERAS, openHost, sharedFolder, startHost } from "./host.ts";
 import { openShop, type Shop } from "./shop.ts";
 
 let shop: Shop;
@@ -13,10 +15,10 @@ let n = 0;
 const fresh = (): string => `S${++n}-${process.pid}`;
 
 describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
-  const host = (options: Parameters<typeof startHost>[2] = {}) => startHost(configFolder(shopConfig(shop)), era, options);
+  const host = (options: Parameters<typeof startHost>[2] = {}) =>
+    startHost(configFolder(shopConfig(shop)), era, options);
 
   it("has the tools, with schemas, and says what each action promises", async () => {
-    const { client } = await host();
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name)).toEqual(["safe_execute", "propose", "get_receipt", "list_actions"]);
     expect(tools.every(({ outputSchema, annotations }) => outputSchema && annotations)).toBe(true);
@@ -33,8 +35,6 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   });
 
   it("a repeated call, under a new JSON-RPC id and with other prose, makes no second effect", async () => {
-    const { client } = await host();
-    await client.listTools(); // from here on the client checks every answer against its schema
     const ref = fresh();
     const first = await callTool(client, "safe_execute", { action: "order", payload: { ref, note: "please" } });
     const again = await callTool(client, "safe_execute", { action: "order", payload: { ref, note: "now, please" } });
@@ -46,7 +46,6 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   });
 
   it("two identical calls at the same time are one effect", async () => {
-    const { client } = await host();
     const ref = fresh();
     const given = { action: "order", payload: { ref, mode: "slow" } };
     const both = await Promise.all([callTool(client, "safe_execute", given), callTool(client, "safe_execute", given)]);
@@ -70,8 +69,33 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
     expect(shop.orders(ref)).toHaveLength(1);
   });
 
+  it("a server that is killed mid-effect leaves a question, and its successor does not send again", async () => {
+    const folder = configFolder(shopConfig(shop));
+    const first = await startHost(folder, era);
+    const ref = fresh();
+    const given = { action: "order", payload: { ref, mode: "hold" } };
+    const lost = callTool(first.client, "safe_execute", given).catch((error: Error) => error);
+    await shop.until(() => shop.orders(ref).length === 1, "the order");
+    process.kill(first.transport.pid as number, "SIGKILL");
+    expect(await lost).toBeInstanceOf(Error);
+    const second = await startHost(folder, era);
+    const { data } = await callTool(second.client, "safe_execute", given);
+    expect(["in_progress", "in_doubt"]).toContain(data.status); // until its lease is over, nobody can know that it is dead
+    expect(shop.orders(ref)).toHaveLength(1);
+    await shop.release();
+  });
+
+  it("two servers on one store: identical calls at the same time are one effect", async () => {
+    const folder = configFolder(shopConfig(shop));
+    const [a, b] = [await startHost(folder, era), await startHost(folder, era)];
+    const ref = fresh();
+    const given = { action: "order", payload: { ref, mode: "slow" } };
+    const all = await Promise.all([a, b, a, b].map(({ client }) => callTool(client, "safe_execute", given)));
+    expect(all.map(({ data }) => data.status).sort()).toEqual(["executed", "replayed", "replayed", "replayed"]);
+    expect(shop.orders(ref)).toHaveLength(1);
+  });
+
   it("a call that is cancelled after the dispatch is detached, and its re-issue gets the result", async () => {
-    const { client } = await host();
     const ref = fresh();
     const given = { action: "order", payload: { ref, mode: "slow" } };
     const leave = new AbortController();
@@ -101,7 +125,6 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   });
 
   it("in doubt is a result, not an error, and says not to call again; calling again does not send", async () => {
-    const { client } = await host();
     const ref = fresh();
     const given = { action: "order", payload: { ref, mode: "lose" } };
     const lost = await callTool(client, "safe_execute", given);
@@ -113,7 +136,6 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   });
 
   it("with a probe, what was in doubt is settled by asking, and nothing is sent again", async () => {
-    const { client } = await host();
     const ref = fresh();
     const settled = await callTool(client, "safe_execute", { action: "probed_order", payload: { ref, mode: "lose" } });
     expect(settled.data).toMatchObject({ status: "executed", receipt: { evidence: "probe" } });
@@ -122,7 +144,6 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   });
 
   it("what certainly did not happen is an error result, the same one again", async () => {
-    const { client } = await host();
     const given = { action: "order", payload: { ref: fresh(), mode: "reject" } };
     const first = await callTool(client, "safe_execute", given);
     expect(first).toMatchObject({ isError: true, data: { status: "failed", failure: { code: "http_402" } } });
@@ -130,8 +151,6 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   });
 
   it("propose executes nothing", async () => {
-    const { client } = await host();
-    await client.listTools();
     const ref = fresh();
     const given = { action: "order", payload: { ref } };
     const proposed = await callTool(client, "propose", given);
@@ -143,7 +162,6 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   });
 
   it("says in words what is wrong with a call, and sends nothing", async () => {
-    const { client } = await host();
     const before = shop.count();
     const call = (given: Record<string, unknown>) => callTool(client, "safe_execute", given);
     const wrong = [
@@ -155,7 +173,8 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
       await call({ action: "order", payload: { ref: "A1" }, record_id: "order:B2" }),
       await call({ payload: {} }),
     ];
-    for (const { isError, data } of wrong) expect({ isError, status: data.status }).toEqual({ isError: true, status: "invalid" });
+    for (const { isError, data } of wrong)
+      expect({ isError, status: data.status }).toEqual({ isError: true, status: "invalid" });
     expect(wrong.map(({ data }) => data.error.code)).toEqual([
       "unknown_action",
       "payload_invalid",
@@ -170,9 +189,9 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   });
 
   it("an id stands for one payload", async () => {
-    const { client } = await host();
     const ref = fresh();
-    const call = (payload: unknown) => callTool(client, "safe_execute", { action: "strict_order", request_id: ref, payload });
+    const call = (payload: unknown) =>
+      callTool(client, "safe_execute", { action: "strict_order", request_id: ref, payload });
     expect((await call({ ref })).data.status).toBe("executed");
     expect(await call({ ref, more: 1 })).toMatchObject({ isError: true, data: { status: "mismatch" } });
     expect(shop.orders(ref)).toHaveLength(1);

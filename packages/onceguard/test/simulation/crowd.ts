@@ -71,6 +71,14 @@ export class Crowd {
     again();
   }
 
+  /** So much time passes for somebody who is at this process. */
+  passes(life: Life, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (ms === 0) resolve();
+      else this.timeline.in(ms, life, resolve);
+    });
+  }
+
   does(what: string, deed: Promise<unknown>): void {
     this.chronicle.count(`people ${what.split(" ")[0]}`);
     if (this.chronicle.lines) this.chronicle.note("people", what);

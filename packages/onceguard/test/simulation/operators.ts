@@ -123,6 +123,8 @@ export class Operators {
     const account = world.account(requestId);
     const effect = account.effects[0];
     if (effect === undefined && world.mayStillHappen(account)) return; // nobody can know yet
+    // She takes her time, and the world goes on.
+    await this.#crowd.passes(life, calm ? 0 : random.pick([0, 0, 700, 3_000]));
     const not = calm ? "did_not_happen" : random.pick(["did_not_happen", "retry"] as const);
     await life.guard.resolve(requestId, {
       decision: effect ? "happened" : not,

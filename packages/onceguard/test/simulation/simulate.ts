@@ -47,7 +47,20 @@ const MOST_STEPS = 50_000;
 /** Every so many seeds each step is a turn of the event loop: Node then tells of rejections that nobody handled in time. */
 const TURN_EVERY = 8;
 
-/** One history: the same seed gives the same, whenever and wherever. */
+/**
+ * One history: the same seed gives the same, whenever and wherever.
+ *
+ * Several processes with a guard each work on one store, in virtual time. A seed draws what they are asked for, and what
+ * goes wrong: calls of the store that fail before or after their commit, whose answers are late, lost, or overtaken, or
+ * that are applied when nobody waits any more; requests to the outside world that get lost, arrive late, are refused, or
+ * are carried out without an answer; processes that crash, freeze, close, or whose clocks jump; halts, and people who
+ * decide. Nobody lies: what actions declare and people say is true, and the assumptions A0 to A5 of semantics.md hold.
+ * After every step the rules are looked at (`record-rules.ts`, `outcome-rules.ts`, `oracle.ts`). In the end nothing goes
+ * wrong any more, and everything has to be settled and everybody answered.
+ *
+ * Not in it: transactions and restores (a memory store has neither), `safe` actions (they wait by `AbortSignal.timeout`,
+ * which is real time), compensation, notifications.
+ */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Simulated> {
   const simulation = new Simulation(seed, options);
   const onRejection = (reason: unknown): void =>

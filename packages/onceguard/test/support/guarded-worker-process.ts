@@ -20,6 +20,7 @@ const newGuard = async () =>
     lease: options.lease ?? "30s",
     wait: options.wait ?? "50s",
     grace: options.grace ?? "10s",
+    storeTimeout: options.storeTimeout ?? "2s",
   });
 const guard = await newGuard();
 const more = await Promise.all(Array.from({ length: (options.guards ?? 1) - 1 }, newGuard));

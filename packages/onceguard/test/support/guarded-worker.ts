@@ -39,6 +39,7 @@ export interface WorkerOptions {
   readonly lease?: string;
   readonly wait?: string;
   readonly grace?: string;
+  readonly storeTimeout?: string;
   /** How many guards, each with a store of its own, `race` spreads its callers over. Default 1. */
   readonly guards?: number;
   /** The effects ignore their abort signal. */

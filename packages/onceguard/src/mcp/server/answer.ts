@@ -104,7 +104,12 @@ export function answerForError(error: unknown): CallToolResult {
 function broken(error: unknown): CallToolResult {
   const next =
     "Something unexpected went wrong in the guard. Do not call again before get_receipt has told you what is known.";
-  return resultOf({ status: "in_doubt", request_id: null, error: { code: "internal", message: messageOf(error) }, next });
+  return resultOf({
+    status: "in_doubt",
+    request_id: null,
+    error: { code: "internal", message: messageOf(error) },
+    next,
+  });
 }
 
 /** Structured, and the same as text for hosts that show nothing else; the words come first. */

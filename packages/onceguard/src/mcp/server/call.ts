@@ -23,7 +23,6 @@ export function contextOf({ arguments: given, runtime, host, leaves }: ToolCall<
     ...(runId === undefined ? {} : { runId }),
     ...(host.host && { host: host.host }),
     signal: leaves,
-    wait: runtime.answerWithinMs,
   };
 }
 

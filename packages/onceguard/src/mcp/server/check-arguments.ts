@@ -18,7 +18,8 @@ export function problemWithArguments({ inputSchema }: Tool, given: unknown): str
   const known = Object.keys(properties);
   for (const [name, value] of Object.entries(given)) {
     // A payload's field beside `payload` is the mistake that models make most.
-    if (!Object.hasOwn(properties, name)) return `There is no argument "${name}"; there are ${known.join(", ") || "none"}.`;
+    if (!Object.hasOwn(properties, name))
+      return `There is no argument "${name}"; there are ${known.join(", ") || "none"}.`;
     const problem = value === undefined ? null : problemWith(properties[name] as Property, value);
     if (problem !== null) return `Argument "${name}" must be ${problem}.`;
   }

@@ -1,7 +1,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
-import { timeOnWire } from "../../wire/wire.ts";
 import type { Outcome } from "../../core/outcome.ts";
 import type { ExternalClaim, ExternalClaims } from "../../pipeline/external-claim.ts";
+import { timeOnWire } from "../../wire/wire.ts";
 import { answerOf, resultOf, shortReceipt } from "./answer.ts";
 import { type CallArguments, checkRecord, contextOf, payloadOf } from "./call.ts";
 import type { ToolRuntime } from "./options.ts";
@@ -54,7 +54,7 @@ const claim: GuardTool = {
   run: async (call: ToolCall<Claiming>) => {
     const { arguments: given, runtime } = call;
     await checkRecord(runtime.external.get(given.action), given);
-    const { wait: _wait, signal: _signal, ...context } = contextOf(call);
+    const { signal: _signal, ...context } = contextOf(call);
     const answered = await claimsOf(runtime).claim(given.action, payloadOf(given), {
       ...context,
       ...(given.claim_token === undefined ? {} : { claimToken: given.claim_token }),
@@ -68,8 +68,12 @@ const renew: GuardTool = {
   tool: {
     name: "renew",
     title: "Keep a claim",
-    description: "Extends a claim, before its lease is over. With any status but `claimed` it is lost: stop if you can.",
-    inputSchema: object({ request_id: REQUEST_ID, fencing_token: FENCE, lease_ms: LEASE }, ["request_id", "fencing_token"]),
+    description:
+      "Extends a claim, before its lease is over. With any status but `claimed` it is lost: stop if you can.",
+    inputSchema: object({ request_id: REQUEST_ID, fencing_token: FENCE, lease_ms: LEASE }, [
+      "request_id",
+      "fencing_token",
+    ]),
     outputSchema: CLAIM,
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   },

@@ -196,7 +196,10 @@ async function logged<Result extends CallToolResult | InputRequiredResult>(
     );
   try {
     const result = await work();
-    const { status = "input_required", request_id = null } = (result.structuredContent ?? {}) as Record<string, unknown>;
+    const { status = "input_required", request_id = null } = (result.structuredContent ?? {}) as Record<
+      string,
+      unknown
+    >;
     line({ status, request_id });
     return result;
   } catch (error) {

@@ -31,7 +31,10 @@ export type ApprovalCodec = RequestStateCodec<ApprovalState>;
 const STATE_TTL_S = 1_800;
 
 /** Bound to who asks: what one caller was given, no other can hand in. */
-export function approvalCodec(key: string | undefined, principalOf: (context: ServerContext) => Principal): ApprovalCodec {
+export function approvalCodec(
+  key: string | undefined,
+  principalOf: (context: ServerContext) => Principal,
+): ApprovalCodec {
   return createRequestStateCodec<ApprovalState>({
     key: key ?? randomBytes(32),
     ttlSeconds: STATE_TTL_S,

@@ -17,7 +17,12 @@ it("finds the caller's id in what it cannot read, and never one from inside", ()
 });
 
 it("lifts SEP-3182's key to where a handler sees it", () => {
-  const message = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "t", idempotencyKey: "k1", _meta: { a: 1 } } };
+  const message = {
+    jsonrpc: "2.0",
+    id: 1,
+    method: "tools/call",
+    params: { name: "t", idempotencyKey: "k1", _meta: { a: 1 } },
+  };
   expect(readFrame(JSON.stringify(message))).toEqual({
     message: { ...message, params: { name: "t", _meta: { a: 1, [IDEMPOTENCY_KEY_META]: "k1" } } },
   });

@@ -30,6 +30,11 @@ export function readFrame(text: string): Frame {
   if (typeof message !== "object" || message === null || Array.isArray(message)) {
     return { refused: frameError(null, -32600, "Invalid Request: expected one JSON-RPC message.") };
   }
+  const { jsonrpc, id } = message as Record<string, unknown>;
+  if (jsonrpc !== "2.0") {
+    const isId = typeof id === "string" || typeof id === "number";
+    return { refused: frameError(isId ? id : null, -32600, 'Invalid Request: "jsonrpc" must be "2.0".') };
+  }
   return { message: withIdempotencyKey(message as Record<string, unknown>) };
 }
 
@@ -41,7 +46,9 @@ function refusal(head: string, tail: string, error: unknown): FrameError {
   const id = idOf(head, tail);
   if (!(error instanceof OnceguardError)) return frameError(id, -32700, "Parse error.");
   // What the gate says of payloads holds for the message here.
-  const words = message.replace("The payload", "The message").replace("Pass a reference", "Nothing was done. Pass a reference");
+  const words = message
+    .replace("The payload", "The message")
+    .replace("Pass a reference", "Nothing was done. Pass a reference");
   const isSyntax = code === "payload_not_json" && /is not JSON/.test(message);
   return frameError(id, isSyntax ? -32700 : -32600, `${isSyntax ? "Parse error" : "Invalid Request"}: ${words}`);
 }
@@ -58,7 +65,9 @@ export function frameError(id: JsonRpcId, code: number, message: string): FrameE
 /** The id of a message that could not be read, where it stands first or last in it, so that its caller hears of it. */
 function idOf(head: string, tail: string): JsonRpcId {
   const id = `(-?\\d{1,15}|"[^"\\\\]{0,255}")`;
-  const first = new RegExp(`^\\s*\\{(?:\\s*"(?:jsonrpc|method)"\\s*:\\s*"[^"]*"\\s*,)*\\s*"id"\\s*:\\s*${id}\\s*[,}]`).exec(head);
+  const first = new RegExp(
+    `^\\s*\\{(?:\\s*"(?:jsonrpc|method)"\\s*:\\s*"[^"]*"\\s*,)*\\s*"id"\\s*:\\s*${id}\\s*[,}]`,
+  ).exec(head);
   const last = new RegExp(`,\\s*"id"\\s*:\\s*${id}\\s*(?:,\\s*"jsonrpc"\\s*:\\s*"2.0"\\s*)?\\}\\s*$`).exec(tail);
   // A closing brace before the end would make it the id of something inside.
   const found = first?.[1] ?? last?.[1];

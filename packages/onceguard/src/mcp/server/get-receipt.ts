@@ -17,10 +17,13 @@ export const getReceipt: GuardTool = {
   run: (call: ToolCall<{ request_id: string }>) => run(call),
 };
 
-async function run({ arguments: { request_id: requestId }, runtime }: ToolCall<{ request_id: string }>): Promise<CallToolResult> {
+async function run({
+  arguments: { request_id: requestId },
+  runtime,
+}: ToolCall<{ request_id: string }>): Promise<CallToolResult> {
   const receipt = await runtime.guard.receipt(requestId, { tenant: runtime.principal.tenant });
   if (receipt) return answerOf(runtime, outcomeOf(receipt));
   const next =
-    "No request with this id is known here, so nothing was sent under it. If you called safe_execute, look at the request_id in its answer.";
+    "No request with this id is recorded here; actions of tier safe never are. If you called safe_execute, use the request_id of its answer; if there was no answer, call it again with exactly the same arguments.";
   return resultOf({ status: "not_found", request_id: requestId, next });
 }

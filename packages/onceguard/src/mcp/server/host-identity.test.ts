@@ -20,7 +20,13 @@ it("VS Code names the conversation only: its requestId is a turn, in which a too
 });
 
 it("what cannot be a name says nothing", () => {
-  for (const meta of [undefined, {}, { "claudecode/toolUseId": 7 }, { "claudecode/toolUseId": "a\u0000" }, { callId: "x" }]) {
+  for (const meta of [
+    undefined,
+    {},
+    { "claudecode/toolUseId": 7 },
+    { "claudecode/toolUseId": "a\u0000" },
+    { callId: "x" },
+  ]) {
     expect(hostIdentity(meta).host).toBeNull();
   }
   expect(hostIdentity({ [IDEMPOTENCY_KEY_META]: "k".repeat(201) }).idempotencyKey).toBeNull();

@@ -40,7 +40,9 @@ function described(action: AnyAction, performedBy: "guard" | "host"): Record<str
 /** The JSON Schema that a Standard Schema can give of itself (zod 4.2 and others); null where it cannot. */
 function inputSchemaOf({ input }: AnyAction): Record<string, unknown> | null {
   try {
-    const standard = input?.["~standard"] as { jsonSchema?: { input(options: { target: string }): unknown } } | undefined;
+    const standard = input?.["~standard"] as
+      | { jsonSchema?: { input(options: { target: string }): unknown } }
+      | undefined;
     const schema = standard?.jsonSchema?.input({ target: "draft-2020-12" });
     return typeof schema === "object" && schema !== null ? (schema as Record<string, unknown>) : null;
   } catch {

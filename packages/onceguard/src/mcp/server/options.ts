@@ -5,7 +5,8 @@ import type { Guard } from "../../pipeline/guard.ts";
 import type { Principal } from "./principal.ts";
 
 export interface McpServerOptions {
-  readonly guard: Guard;
+  // biome-ignore lint/suspicious/noExplicitAny: a guard of whatever actions; the names of calls are known at run time only
+  readonly guard: Guard<any>;
   /** The guard's actions, for `list_actions`. */
   readonly actions: readonly AnyAction[];
   /** Effects that the host performs itself, between `claim` and `complete`; made by `externalAction`. */

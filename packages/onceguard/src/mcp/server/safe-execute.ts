@@ -29,7 +29,10 @@ export const safeExecute: GuardTool = {
 async function run(call: Call): Promise<CallToolResult | InputRequiredResult> {
   const { arguments: given, runtime } = call;
   if (runtime.external.has(given.action)) {
-    return invalid(`"${given.action}" is done by the host itself: claim it, do it, then complete it.`, "unknown_action");
+    return invalid(
+      `"${given.action}" is done by the host itself: claim it, do it, then complete it.`,
+      "unknown_action",
+    );
   }
   await checkRecord(runtime.actions.get(given.action), given);
   const outcome = await execute(call);
@@ -78,14 +81,26 @@ async function decided(call: Call, held: Held, { says, version }: PersonSays): P
 
 const MOVED_ON: ReadonlySet<string> = new Set(["version_conflict", "not_resolvable"]);
 
-/** In the guard's words and the payload's values; nothing of what a model wrote about it. */
-function question({ arguments: given, runtime }: Call, held: Held): string {
-  const definition = runtime.actions.get(given.action);
-  const payload = JSON.stringify(payloadOf(given), null, 1);
-  const shown = payload.length > LONGEST_SHOWN ? `${payload.slice(0, LONGEST_SHOWN)}… (${payload.length} characters)` : payload;
-  const why = held.reasons.length === 0 ? "" : `\nWhy you are asked: ${held.reasons.join("; ")}`;
-  const tier = definition?.riskTier.replace("_", "-") ?? "unknown";
-  return `Approve ${given.action} (${tier})?\n${shown}${why}\nRequest: ${held.requestId}`;
+/**
+ * In the guard's words and with what would be executed: the payload that was recorded first, which may have other prose
+ * than that of this call.
+ */
+function question({ arguments: given, runtime }: Call, { requestId, reasons, receipt }: Held): string {
+  const recorded = receipt?.payload ? (JSON.parse(receipt.payload) as unknown) : payloadOf(given);
+  const payload = JSON.stringify(recorded, null, 1);
+  const cut =
+    payload.length > LONGEST_SHOWN ? `${payload.slice(0, LONGEST_SHOWN)}… (${payload.length} characters)` : payload;
+  const why = reasons.length === 0 ? "" : `\nWhy you are asked: ${reasons.join("; ")}`;
+  const tier = runtime.actions.get(given.action)?.riskTier.replace("_", "-") ?? "unknown";
+  return `Approve ${given.action} (${tier})?\n${visible(cut)}${why}\nRequest: ${requestId}`;
 }
 
 const LONGEST_SHOWN = 4_000;
+
+/** Characters that turn text around or hide it: what a person approves must be what is there. */
+function visible(text: string): string {
+  return text.replace(
+    /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

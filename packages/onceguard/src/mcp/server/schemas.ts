@@ -103,7 +103,10 @@ export const OUTCOME: ObjectSchema = answer(OUTCOME_PROPERTIES, ["status", "requ
 export const PROPOSAL: ObjectSchema = answer(
   {
     ...OUTCOME_PROPERTIES,
-    status: { type: "string", enum: ["proposed", "known", "held", "denied", "mismatch", "halted", "invalid", "unavailable", "in_doubt"] },
+    status: {
+      type: "string",
+      enum: ["proposed", "known", "held", "denied", "mismatch", "halted", "invalid", "unavailable", "in_doubt"],
+    },
     verdict: { enum: ["allow", "deny", "review", "mismatch", "halted"] },
     reasons: { type: "array", items: TEXT },
   },

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type ClaimRequest, grantClaim } from "../../core/claim.ts";
-import type { Epoch, EpochOrder } from "../../core/epoch.ts";
+import { type Epoch, type EpochOrder, isAskedAgain } from "../../core/epoch.ts";
 import { admit, type BudgetCondition, type Gate, type Tally, type TurnCondition } from "../../core/gate.ts";
 import { type Halt, type HaltOrder, type HaltScope, type HaltSubject, halts } from "../../core/halt.ts";
 import { WAITS_FOR_CASE } from "../../core/hold.ts";
@@ -424,10 +424,10 @@ class MemoryStore implements Store {
   async startEpoch(order: EpochOrder): Promise<Epoch> {
     const now = this.#now();
     const known = this.#epoch();
-    if (known && known.backupAt <= order.backupAt) return known;
+    if (known && isAskedAgain(known, order)) return known;
     const epoch: Epoch = {
       number: this.#epochs.length + 1,
-      backupAt: order.backupAt,
+      backupAt: known ? Math.min(known.backupAt, order.backupAt) : order.backupAt,
       restoredAt: now,
       until: order.lastsMs === null ? null : now + order.lastsMs,
       actor: order.actor,

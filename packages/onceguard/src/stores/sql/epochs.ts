@@ -1,4 +1,4 @@
-import type { Epoch, EpochOrder } from "../../core/epoch.ts";
+import { type Epoch, type EpochOrder, isAskedAgain } from "../../core/epoch.ts";
 import type { Dialect, Query, Row, Steps } from "./steps.ts";
 
 const COLUMNS = "number, backup_at, restored_at, until_at, actor, reason";
@@ -16,11 +16,17 @@ ORDER BY number DESC LIMIT 1`,
   };
 }
 
-/** Begins an epoch. One that is in force already, from a backup as old or older, is the answer: it may be asked again. */
+/**
+ * Begins an epoch, unless it is the one in force that is asked for again. The record of an epoch is in the store: a backup
+ * from before it was restored would not have it, so only one from after that is another restore. What is in question
+ * since the older backup stays so.
+ */
 export function* startEpoch(dialect: Dialect, order: EpochOrder, now: number): Steps<Epoch> {
   const table = dialect.table("epoch");
   const [known] = yield epochQuery(dialect, now);
-  if (known && Number(known.backup_at) <= order.backupAt) return epochOf(known);
+  const inForce = known && epochOf(known);
+  if (inForce && isAskedAgain(inForce, order)) return inForce;
+  const backupAt = inForce ? Math.min(inForce.backupAt, order.backupAt) : order.backupAt;
   if (known) {
     yield {
       text: `UPDATE ${table} SET ended_at = ?, ended_by = ?, end_reason = ? WHERE ended_at IS NULL RETURNING 1`,
@@ -30,7 +36,7 @@ export function* startEpoch(dialect: Dialect, order: EpochOrder, now: number): S
   const [row] = yield {
     text: `INSERT INTO ${table} (${COLUMNS})
 SELECT COALESCE(MAX(number), 0) + 1, ?, ?, ?, ?, ? FROM ${table} RETURNING ${COLUMNS}`,
-    values: [order.backupAt, now, order.lastsMs === null ? null : now + order.lastsMs, order.actor, order.reason],
+    values: [backupAt, now, order.lastsMs === null ? null : now + order.lastsMs, order.actor, order.reason],
   };
   return epochOf(row as Row);
 }

@@ -125,18 +125,40 @@ export const epochs: readonly StoreContractCase[] = [
     },
   },
   {
-    name: "epoch: another restore starts another one, which goes on counting from the older backup",
-    async run({ store, advance }) {
-      const first = await store.startEpoch(order({ backupAt: 5_000, lastsMs: 1_000 }));
+    name: "epoch: asked again for the restore that is in force, answers with that one",
+    async run(context) {
+      const { store, advance } = context;
+      const first = await store.startEpoch(order());
       await advance(10);
-      const second = await store.startEpoch(order({ backupAt: 9_000 }));
-      assert.deepEqual([second.number, second.backupAt, second.until], [2, 5_000, null]);
-      assert.ok(second.restoredAt >= first.restoredAt + 10);
+      for (const one of [store, await another(context)]) {
+        for (const backupAt of [first.backupAt, first.backupAt + 1, first.restoredAt]) {
+          assert.deepEqual(await one.startEpoch(order({ backupAt, lastsMs: 1_000, reason: "again" })), first);
+        }
+      }
+      assert.deepEqual(await store.epoch(), first);
+    },
+  },
+  {
+    name: "epoch: from an older backup than was said, starts another one from there",
+    async run({ store }) {
+      const first = await store.startEpoch(order());
+      const second = await store.startEpoch(order({ backupAt: first.backupAt - 1 }));
+      assert.deepEqual([second.number, second.backupAt], [2, first.backupAt - 1]);
       assert.deepEqual(await store.epoch(), second);
-      const third = await store.startEpoch(order({ backupAt: 2_000 }));
-      assert.deepEqual([third.number, third.backupAt], [3, 2_000]);
-      assert.deepEqual(await store.endEpoch(BY), third);
-      assert.equal(await store.epoch(), null, "and none of the earlier ones comes back");
+    },
+  },
+  {
+    name: "epoch: another restore, of a backup from after the first, starts another one, from the older backup",
+    async run({ store, advance }) {
+      const first = await store.startEpoch(order({ backupAt: 5_000, lastsMs: 600_000 }));
+      await advance(60_000);
+      const backupAt = first.restoredAt + 1;
+      const second = await store.startEpoch(order({ backupAt }));
+      assert.deepEqual([second.number, second.backupAt, second.until], [2, 5_000, null]);
+      assert.ok(second.restoredAt >= first.restoredAt + 60_000, "what was sent until now is in question");
+      assert.deepEqual(await store.epoch(), second);
+      assert.deepEqual(await store.endEpoch(BY), second);
+      assert.equal(await store.epoch(), null, "and the earlier one does not come back");
     },
   },
   {

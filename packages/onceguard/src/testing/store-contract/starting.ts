@@ -28,6 +28,10 @@ const STARTS: Readonly<Record<string, Pick<ClaimRequest, "start"> & Partial<Clai
   "in doubt after a restore": {
     start: { state: "in_doubt", sentFrom: 1_700_000_000_000, sentUntil: 1_700_000_360_000 },
   },
+  "with what its caller expects": {
+    start: { state: "running", leaseMs: LEASE_MS },
+    expected: { version: 7, "it's": '"odd" ? $1 é 💶', open: false, closedAt: null, part: 0.5 },
+  },
   "serialised and tracked": { start: { state: "running", leaseMs: LEASE_MS }, serialized: true, tracked: true },
 };
 

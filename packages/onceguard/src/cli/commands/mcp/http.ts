@@ -6,7 +6,7 @@ import { serveOverHttp } from "../../../mcp/server/http/serve.ts";
 import { staticTokens, type TokenReader } from "../../../mcp/server/http/static-tokens.ts";
 import { UsageError } from "../../exit.ts";
 import { note } from "../../output.ts";
-import type { McpOptions } from "./mcp.ts";
+import type { McpOptions } from "./options.ts";
 
 const DEFAULT_PORT = 8_787;
 
@@ -40,7 +40,9 @@ export async function serveHttp(
 
 function addressOf(given: string | true): { host: string; port: number } {
   if (given === true) return { host: "127.0.0.1", port: DEFAULT_PORT };
-  const match = /^(?:\[([0-9a-f:]+)\]|([^:]*))(?::(\d{1,5}))?$/i.exec(/^\d+$/.test(given) ? `127.0.0.1:${given}` : given);
+  const match = /^(?:\[([0-9a-f:]+)\]|([^:]*))(?::(\d{1,5}))?$/i.exec(
+    /^\d+$/.test(given) ? `127.0.0.1:${given}` : given,
+  );
   const port = Number(match?.[3] ?? DEFAULT_PORT);
   if (!match || port > 65_535) throw new UsageError(`--http takes host:port, such as 127.0.0.1:${DEFAULT_PORT}`);
   return { host: match[1] ?? (match[2] || "127.0.0.1"), port };
@@ -54,7 +56,9 @@ function tokensOf({ tokens, issuer, audience, tenantClaim }: McpOptions): TokenR
   const readers: TokenReader[] = [];
   if (tokens !== undefined) readers.push(staticTokens(readJson(tokens)));
   if ((issuer === undefined) !== (audience === undefined)) {
-    throw new UsageError("--issuer and --audience belong together: a token made out for somebody else must not count here");
+    throw new UsageError(
+      "--issuer and --audience belong together: a token made out for somebody else must not count here",
+    );
   }
   if (issuer !== undefined && audience !== undefined) {
     if (!URL.canParse(issuer) || !URL.canParse(audience)) throw new UsageError("--issuer and --audience are URLs");

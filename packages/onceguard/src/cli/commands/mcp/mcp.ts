@@ -5,26 +5,9 @@ import type { Guard } from "../../../pipeline/guard.ts";
 import { UsageError } from "../../exit.ts";
 import { durationOption } from "../../option-parsers.ts";
 import { note } from "../../output.ts";
-import { type CommonOptions, command, conclude, locate, withGuard } from "../../session.ts";
+import { command, conclude, locate, withGuard } from "../../session.ts";
 import { type ConfiguredActions, configuredForMcp } from "./configured.ts";
-
-interface McpOptions extends CommonOptions {
-  readonly http?: string | true;
-  readonly tenant: string;
-  readonly actor?: string;
-  readonly operator?: boolean;
-  readonly approvals: string;
-  readonly reviewUrl?: string;
-  readonly answerWithin: string | number;
-  readonly grace: string | number;
-  readonly quiet?: boolean;
-  readonly tokens?: string;
-  readonly issuer?: string;
-  readonly audience?: string;
-  readonly tenantClaim: string;
-  readonly allowHost?: readonly string[];
-  readonly allowOrigin?: readonly string[];
-}
+import type { McpOptions } from "./options.ts";
 
 export function mcpCommand(): Command {
   return command("mcp", "Serve the config's actions to any MCP host, so that a repeated call does not do it again.", {
@@ -66,6 +49,11 @@ async function mcp(options: McpOptions): Promise<void> {
   await requireSdk();
   const { config } = await locate(options, true);
   const configured = await configuredForMcp(config);
+  if (configured.actions.length + configured.external.length === 0) {
+    note(
+      `there is nothing to execute: ${config === null ? "no config was found here" : `${config.path} has no actions`}`,
+    );
+  }
   try {
     // Stored work goes on here without its callers, so this process sweeps.
     const guard = { actions: configured.actions, sweepEvery: "5s", grace: options.grace } as const;
@@ -127,5 +115,3 @@ function versionOfPackage(): string {
   };
   return version;
 }
-
-export type { McpOptions };

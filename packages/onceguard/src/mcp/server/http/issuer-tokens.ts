@@ -15,7 +15,10 @@ export interface IssuerOptions {
 export const OPERATOR_SCOPE = "onceguard:operator";
 
 /** Takes the access tokens (JWT, RFC 9068) of one OAuth authorization server. */
-export function issuerTokens({ issuer, audience, tenantClaim }: IssuerOptions, keys: Keys = keysOf(issuer)): TokenReader {
+export function issuerTokens(
+  { issuer, audience, tenantClaim }: IssuerOptions,
+  keys: Keys = keysOf(issuer),
+): TokenReader {
   return async (token) => {
     const claims = await readToken(token, { issuer, audience, keys }, Date.now() / 1_000);
     const tenant = claims?.[tenantClaim];

@@ -101,7 +101,8 @@ async function answer(
     if (!response.writableFinished) left.abort();
   });
   const request = webRequest(incoming, url, left.signal);
-  const answered = (await refusedAtTheDoor(request, options, url)) ?? (await serve(handler, options, url, incoming, request));
+  const answered =
+    (await refusedAtTheDoor(request, options, url)) ?? (await serve(handler, options, url, incoming, request));
   await send(response, answered, incoming.method === "HEAD");
 }
 
@@ -119,7 +120,9 @@ async function refusedAtTheDoor(request: Request, options: HttpOptions, url: str
 }
 
 function isMetadata(pathname: string): boolean {
-  return pathname === "/.well-known/oauth-protected-resource" || pathname === `/.well-known/oauth-protected-resource${PATH}`;
+  return (
+    pathname === "/.well-known/oauth-protected-resource" || pathname === `/.well-known/oauth-protected-resource${PATH}`
+  );
 }
 
 /** RFC 9728: who hands out tokens for this server. */
@@ -149,7 +152,11 @@ async function serve(
   }
   const text = await readBody(incoming);
   if (text === null) {
-    return refusal(413, -32600, `The message is larger than ${FRAME_LIMITS.maxBytes} bytes. Nothing was done. Pass a reference to the large part.`);
+    return refusal(
+      413,
+      -32600,
+      `The message is larger than ${FRAME_LIMITS.maxBytes} bytes. Nothing was done. Pass a reference to the large part.`,
+    );
   }
   const frame = readFrame(text);
   if ("refused" in frame) return Response.json(frame.refused, { status: 400 });
@@ -164,23 +171,31 @@ async function authenticated(
 ): Promise<AuthInfo | Response | null> {
   if (options.tokens.length === 0) return null;
   const token = /^Bearer +([\w.~+/=-]+)$/i.exec(header ?? "")?.[1];
-  const resourceMetadataUrl = options.issuer === undefined ? {} : { resourceMetadataUrl: getOAuthProtectedResourceMetadataUrl(new URL(url)) };
+  const resourceMetadataUrl =
+    options.issuer === undefined ? {} : { resourceMetadataUrl: getOAuthProtectedResourceMetadataUrl(new URL(url)) };
   if (token === undefined) {
-    return bearerAuthChallengeResponse(new OAuthError(OAuthErrorCode.InvalidToken, "A bearer token is needed."), resourceMetadataUrl);
+    return bearerAuthChallengeResponse(
+      new OAuthError(OAuthErrorCode.InvalidToken, "A bearer token is needed."),
+      resourceMetadataUrl,
+    );
   }
   for (const read of options.tokens) {
     const info = await read(token);
     if (info) return info;
   }
   // Not which of expired, forged or for somebody else: whoever holds a good one need not know, and others should not.
-  return bearerAuthChallengeResponse(new OAuthError(OAuthErrorCode.InvalidToken, "This token is not good here."), resourceMetadataUrl);
+  return bearerAuthChallengeResponse(
+    new OAuthError(OAuthErrorCode.InvalidToken, "This token is not good here."),
+    resourceMetadataUrl,
+  );
 }
 
 /** Without the token: nothing behind this line needs it, and what is not there cannot be handed on. */
 function webRequest(incoming: IncomingMessage, url: string, signal: AbortSignal): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(incoming.headers)) {
-    if (value !== undefined && name !== "authorization") headers.set(name, Array.isArray(value) ? value.join(", ") : value);
+    if (value !== undefined && name !== "authorization")
+      headers.set(name, Array.isArray(value) ? value.join(", ") : value);
   }
   return new Request(new URL(incoming.url ?? "/", url), { method: incoming.method ?? "GET", headers, signal });
 }

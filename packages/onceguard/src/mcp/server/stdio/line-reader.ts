@@ -39,7 +39,9 @@ export class LineReader {
     }
     if (this.#head === null) {
       const kept = Buffer.concat(this.#chunks);
-      this.#head = Buffer.concat([kept.subarray(0, ID_WITHIN), part]).subarray(0, ID_WITHIN).toString("utf8");
+      this.#head = Buffer.concat([kept.subarray(0, ID_WITHIN), part])
+        .subarray(0, ID_WITHIN)
+        .toString("utf8");
       this.#tail = kept.subarray(-ID_WITHIN);
       this.#chunks = [];
     }

@@ -40,17 +40,13 @@ export class GatedStdioTransport implements Transport {
 
   #take(text: string): void {
     const frame = readFrame(text);
-    if ("refused" in frame) return this.#refuse(frame.refused);
-    if (frame.message.jsonrpc !== "2.0") {
-      const { id } = frame.message;
-      const isId = typeof id === "string" || typeof id === "number";
-      const error = { code: -32600, message: 'Invalid Request: "jsonrpc" must be "2.0".' };
-      return this.#refuse({ jsonrpc: "2.0", id: isId ? id : null, error });
-    }
-    try {
-      this.onmessage?.(frame.message as unknown as JSONRPCMessage);
-    } catch (error) {
-      this.onerror?.(error as Error);
+    if ("refused" in frame) this.#refuse(frame.refused);
+    else {
+      try {
+        this.onmessage?.(frame.message as unknown as JSONRPCMessage);
+      } catch (error) {
+        this.onerror?.(error as Error);
+      }
     }
   }
 
