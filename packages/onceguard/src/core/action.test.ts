@@ -352,6 +352,7 @@ test.each<[object, string]>([
   [{ transaction: true, riskTier: "safe" }, "a safe action has no claim that a transaction could include"],
 ])("says what is wrong in words: %j", (more, words) => {
   expect(() => define(more)).toThrow(words);
+  expect(() => define(more)).toThrow(error("invalid_action", { problem: expect.stringContaining(words) }));
 });
 
 test("an action without a schema is told which ones there are", () => {
@@ -389,7 +390,9 @@ test("promiseOf: in exactly the words of semantics.md section 2", () => {
       "effectively once; at most once if the probe never answers",
       "effectively once inside the key's lifetime; at most once after it",
     ]);
-    expect(promiseOf(tier, "probe_and_downstream_key")).not.toMatch(/exactly/);
+    expect(promiseOf(tier, "probe_and_downstream_key")).toBe(
+      "effectively once; at most once after the key's lifetime if the probe never answers",
+    );
     expect(promiseOf(tier, "transaction")).toBe("exactly once");
   }
 });

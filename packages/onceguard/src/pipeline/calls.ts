@@ -38,7 +38,8 @@ export function calls(runtime: Runtime, ready: () => Promise<void>): Calls {
       return await perform(runtime, action, startOf(runtime, action, judgement), { until, signal: context.signal });
     } catch (error) {
       // Not into the middle of the caller's transaction: it would be committed without what it asked for.
-      if (isUnavailable(error) && context.tx === undefined) return unavailable(runtime, identified.requestId, error.message);
+      if (isUnavailable(error) && context.tx === undefined)
+        return unavailable(runtime, identified.requestId, error.message);
       throw error;
     }
   }

@@ -45,7 +45,8 @@ export function afterRestore({ epoch }: Extract<ClaimAnswer, { kind: "new_epoch"
 }
 
 async function ask(runtime: Runtime, action: Action, start: Start, readFirst: boolean): Promise<ClaimAnswer> {
-  const key = flightKey(action.tenant, action.requestId);
+  // With the fingerprint: another payload under the same id is no repetition of the claim that got no answer.
+  const key = `${flightKey(action.tenant, action.requestId)}\u0000${action.fingerprint}`;
   const unanswered = runtime.unansweredClaims.get(key);
   const request = claimRequest(runtime, action, start, unanswered ?? runtime.randomness.token());
   try {

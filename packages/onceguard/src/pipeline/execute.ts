@@ -50,12 +50,7 @@ function notSent(code: keyof typeof NOT_SENT): Attempt {
  * Execute: dispatches the effect of a claim, once, unless something turns up at the last moment that speaks against it.
  * `askedAt` is when the claim was asked for (monotonic ms).
  */
-export async function execute(
-  runtime: Runtime,
-  claim: Claim,
-  definition: AnyAction,
-  askedAt: number,
-): Promise<Made> {
+export async function execute(runtime: Runtime, claim: Claim, definition: AnyAction, askedAt: number): Promise<Made> {
   const controller = new AbortController();
   let interrupt: (by: Interruption) => void = () => undefined;
   const interrupted = new Promise<Interruption>((resolve) => {
@@ -90,11 +85,7 @@ export async function execute(
 }
 
 /** What the record is like before anything is sent, where the action or the caller expects something of it. */
-async function lookBefore(
-  receipt: Receipt,
-  definition: AnyAction,
-  signal: AbortSignal,
-): Promise<Failure | null> {
+async function lookBefore(receipt: Receipt, definition: AnyAction, signal: AbortSignal): Promise<Failure | null> {
   const { expected } = receipt;
   if (!definition.before || (!definition.expect && !expected)) return null;
   try {
@@ -132,7 +123,9 @@ async function lastLook(
   try {
     const ready = claim.receipt.dispatched === null ? claim : await mark(runtime, claim);
     if ("kind" in ready) return ready;
-    if (runtime.clock.monotonicMs() - askedAt > runtime.haltLookMs) {
+    // A claim whose first answer was lost is older than the question that got it now.
+    const { readAt, updatedAt } = claim.receipt;
+    if (runtime.clock.monotonicMs() - askedAt + (readAt - updatedAt) > runtime.haltLookMs) {
       if (await runtime.store.haltFor(claim.receipt)) return notSent("halted");
     }
     if (!(await runtime.leases.ensure(lease, runtime.leaseMarginMs))) return notSent("not_dispatched");

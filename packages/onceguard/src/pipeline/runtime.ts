@@ -39,7 +39,7 @@ export interface Runtime {
   readonly actions: Map<string, AnyAction>;
   readonly leases: Leases;
   readonly inFlight: Map<string, InFlight>;
-  /** Owner tokens of claims that the store never answered, by request. */
+  /** Owner tokens of claims that the store never answered, by request and fingerprint. */
   readonly unansweredClaims: Map<string, string>;
   /** Attempts whose promise has not settled, by request: retries of one request are serial in this process. */
   readonly pending: Map<string, Promise<unknown>>;

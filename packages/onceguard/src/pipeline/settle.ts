@@ -5,6 +5,7 @@ import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts
 import { isLapsed, type Receipt } from "../core/receipt.ts";
 import { elapsedMs, hasBudget, retryInMs } from "../core/retry.ts";
 import { effectContext } from "./execute.ts";
+import { askCase } from "./finality.ts";
 import { heldEvent } from "./held.ts";
 import { refusedNow } from "./judge-request.ts";
 import { payloadOf } from "./payload-of.ts";
@@ -75,14 +76,21 @@ async function nextEvent(
 }
 
 /** Authority is asked again before anything runs again: the world may have changed while it waited. */
-function retryEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
+async function retryEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<LifecycleEvent | null> {
   if (!isDue(receipt) || isPending(runtime, receipt)) return null;
   if (receipt.attemptNumber > 0 && elapsedMs(receipt) >= definition.retry.maxElapsedMs) {
     return { type: "give_up", reason: "retries_exhausted", route: "operator" };
   }
   const refused = receipt.conflict ? "conflict" : refusedNow(runtime, receipt, definition);
   if (refused !== null) return { type: "give_up", reason: refused, route: "operator" };
+  if (!(await hasItsCase(runtime, receipt))) return { type: "give_up", reason: "case_taken", route: "operator" };
   return { type: "retry", leaseMs: runtime.leaseMs };
+}
+
+/** A request that was given up and is tried again finds its case taken by another one, perhaps, that has acted on it. */
+async function hasItsCase(runtime: Runtime, { tenant, caseId, hold, requestId }: Receipt): Promise<boolean> {
+  if (caseId === null) return true;
+  return (await askCase(runtime, tenant, caseId, hold?.outcome ?? null, requestId)).kind === "free";
 }
 
 /** Backoff and `Retry-After` hold for everybody, also for a caller who asks to reconcile now. */

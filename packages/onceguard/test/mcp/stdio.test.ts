@@ -17,6 +17,18 @@ const fresh = (): string => `S${++n}-${process.pid}`;
 describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   const host = (options: Parameters<typeof startHost>[2] = {}) =>
     startHost(configFolder(shopConfig(shop)), era, options);
+  // One server for all tests that neither end it nor start it differently.
+  let shared: string;
+  let client: Client;
+  beforeAll(async () => {
+    shared = sharedFolder(shopConfig(shop));
+    client = (await openHost(shared, era)).client;
+    await client.listTools(); // from here on the client checks every answer against its schema
+  });
+  afterAll(async () => {
+    await client.close();
+    rmSync(shared, { recursive: true, force: true });
+  });
 
   it("has the tools, with schemas, and says what each action promises", async () => {
     const { tools } = await client.listTools();

@@ -8,6 +8,7 @@ import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
 import { fakeClock, storeContract } from "../../src/testing/index.ts";
 import { type Fault, postgresReplies, startLostAckProxy } from "../../src/testing/lost-ack-proxy.ts";
 import { startFlakyWorld } from "../support/flaky-world.ts";
+import { patientPool } from "../support/patient-pool.ts";
 import { type PgBouncer, startPgBouncer } from "../support/pgbouncer.ts";
 import { createDatabase, dropDatabase } from "../support/postgres.ts";
 import { agent, CAPABILITIES, judge, type PaymentGuard, paymentGuard, settled, type Told } from "./support/payments.ts";
@@ -63,14 +64,18 @@ describe("the store contract through PgBouncer", () => {
     makeStore: () => {
       const schema = newSchema();
       const { now, advance } = fakeClock();
-      const opened: Store[] = [];
+      const opened: (() => Promise<void>)[] = [];
       const reopen = (): Store => {
-        const store = postgresStore({ url: bouncer?.url ?? "", schema, clock: now, maxConnections: 4 });
-        opened.push(store);
+        const pool = patientPool(bouncer?.url ?? "", 4);
+        const store = postgresStore({ pool, schema, clock: now, statementTimeoutMs: 60_000 });
+        opened.push(async () => {
+          await store.close();
+          await pool.end();
+        });
         return store;
       };
       const cleanup = async () => {
-        for (const store of opened) await store.close();
+        for (const close of opened) await close();
       };
       return { store: reopen(), reopen, advance, cleanup };
     },
