@@ -25,6 +25,8 @@ export interface Look {
   /** By the last look before the dispatch; else by the claim itself. */
   readonly last: boolean;
   deliveredAt: number | null;
+  /** How well its age can be known: a claim that is asked for again is as old as the store's clock says. */
+  readonly slackMs: number;
 }
 
 /** One life of a process, from its start to its crash or its end; then a new one knows nothing of it. */

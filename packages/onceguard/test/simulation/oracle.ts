@@ -96,7 +96,9 @@ export class Oracle implements StoreWatch, WorldWatch {
     const repeated = seen?.receipt.version === version;
     const at = repeated ? seen.changedAt : this.#timeline.now;
     // A try that is applied late says nothing new.
-    if ((life.looks.get(requestId)?.at ?? -1) < at) life.looks.set(requestId, { at, last: false, deliveredAt: null });
+    if ((life.looks.get(requestId)?.at ?? -1) < at) {
+      life.looks.set(requestId, { at, last: false, deliveredAt: null, slackMs: repeated ? 2 * WOBBLE_MS : 0 });
+    }
     if (repeated) return;
     this.#check(
       this.#store.haltFor(receipt).then((halt) => {
@@ -111,7 +113,7 @@ export class Oracle implements StoreWatch, WorldWatch {
     const at = this.#timeline.now;
     this.#check(
       this.#store.haltFor(subject).then((halt) => {
-        if (halt === null) life.looks.set(subject.requestId, { at, last: true, deliveredAt: null });
+        if (halt === null) life.looks.set(subject.requestId, { at, last: true, deliveredAt: null, slackMs: 0 });
       }),
     );
   }
@@ -206,7 +208,7 @@ export class Oracle implements StoreWatch, WorldWatch {
           violate("a key is used while it is known", `${receipt.readAt - knownUntil} ms too late`);
         }
         if (halt === null) return;
-        const quick = look !== undefined && now - look.at <= this.#haltLookMs;
+        const quick = look !== undefined && now - look.at <= this.#haltLookMs + look.slackMs;
         if (!quick && !followsItsLook(life, look, now)) {
           violate("nothing is sent after a halt", `${halt.scope} ${halt.id}; its last look was at ${look?.at} ms`);
         }

@@ -24,7 +24,7 @@ export const LIES: readonly Lie[] = [
     name: "a store that grants what exists already",
     breaks: "one INSERT decides who may execute",
     sabotage: { store: (store) => forwardingStore(store, { claim: async (request) => claimAnyhow(store, request) }) },
-    foundBy: /sent once|what is sent is claimed|effect per intent/,
+    foundBy: /sent once|what is sent is claimed|effect per intent|callers are told/,
   },
   {
     name: "a store that renews for whoever asks",
