@@ -22,6 +22,7 @@ export type { FinalityCase, FinalityPolicy, OutcomeSignal } from "./core/finalit
 export type { Halt, HaltScope } from "./core/halt.ts";
 export type { Approval, Hold } from "./core/hold.ts";
 export type { JsonObject, JsonValue } from "./core/json.ts";
+export type { Notification, Notifier } from "./core/notification.ts";
 export type {
   Failed,
   Halted,
@@ -38,7 +39,6 @@ export type {
 } from "./core/outcome.ts";
 export { HTTP_STATUS } from "./core/outcome.ts";
 export type { Policy, PolicyQuestion, PolicyRule, RiskTier, Verdict } from "./core/policy.ts";
-export type { Notification, Notifier } from "./core/notification.ts";
 export type { Clock, LogEntry, Randomness, ReceiptQuery, Store, StoreInfo } from "./core/ports.ts";
 export type { Capability, Evidence, Receipt, State, StoredResult } from "./core/receipt.ts";
 export type { KeySource } from "./core/request-id.ts";

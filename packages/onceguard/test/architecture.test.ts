@@ -135,7 +135,8 @@ function mayImport(file: string, specifier: string): boolean {
   const target = relative(src, join(src, dirname(file), specifier)).replaceAll("\\", "/");
   if (roomOf(target) !== room) return rule.rooms.includes(roomOf(target));
   // The stores share the files that lie in stores/ itself and the SQL of stores/sql/, and nothing of each other.
-  const store = (path: string) => (path.split("/").length > 2 && !/^stores\/sql\//.test(path) ? path.split("/")[1] : undefined);
+  const store = (path: string) =>
+    path.split("/").length > 2 && !/^stores\/sql\//.test(path) ? path.split("/")[1] : undefined;
   return room !== "stores" || store(target) === undefined || store(target) === store(file);
 }
 

@@ -295,7 +295,10 @@ function dedup(
 /** Everything is one commit: there is nothing in between that a probe, a key or a mark could be about. */
 function checkTransaction(
   name: string,
-  options: Pick<ActionOptions<string, never, never, never>, "probe" | "downstreamKey" | "preciseDispatch" | "serialize">,
+  options: Pick<
+    ActionOptions<string, never, never, never>,
+    "probe" | "downstreamKey" | "preciseDispatch" | "serialize"
+  >,
   riskTier: RiskTier,
 ): void {
   if (riskTier === "safe") invalid(name, "a safe action has no claim that a transaction could include");

@@ -124,7 +124,10 @@ export function evaluate(finalityCase: FinalityCase, policy: FinalityPolicy, now
 
 export type FinalityAnswer =
   | { readonly ok: true; readonly case: FinalityCase }
-  | { readonly ok: false; readonly reason: "already_final" | "not_signalled" | "not_final" | "already_settled" | "taken" };
+  | {
+      readonly ok: false;
+      readonly reason: "already_final" | "not_signalled" | "not_final" | "already_settled" | "taken";
+    };
 
 /**
  * A person chooses one of the signalled outcomes, whatever the weights and the window say.

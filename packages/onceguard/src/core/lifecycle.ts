@@ -328,7 +328,8 @@ function haltOf(receipt: Receipt, event: LifecycleEvent): HaltOrder | null {
 function tellsOf(receipt: Receipt, next: Next): Transition["tells"] {
   const isAsked = next.hold?.waitsFor === "approval" && next.hold.approval === null;
   const wasAsked = receipt.hold?.waitsFor === "approval" && receipt.hold.approval === null;
-  if (next.state === "held" && isAsked && !wasAsked) return { kind: "held", route: "operator", reason: next.hold?.reasons.at(-1) ?? null };
+  if (next.state === "held" && isAsked && !wasAsked)
+    return { kind: "held", route: "operator", reason: next.hold?.reasons.at(-1) ?? null };
   if (next.conflict && !receipt.conflict) return { kind: "conflict", route: "operator", reason: next.reason };
   if (next.state !== "review" || receipt.state === "review") return null;
   return { kind: "review", route: next.route ?? "operator", reason: next.reason };

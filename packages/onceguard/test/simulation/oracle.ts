@@ -95,8 +95,9 @@ export class Oracle implements StoreWatch, WorldWatch {
     const seen = this.seen.get(requestId);
     const repeated = seen?.receipt.version === version;
     const at = repeated ? seen.changedAt : this.#timeline.now;
+    const known = life.looks.get(requestId);
     // A try that is applied late says nothing new.
-    if ((life.looks.get(requestId)?.at ?? -1) < at) {
+    if (known === undefined || known.at < at || (known.at === at && !known.last)) {
       life.looks.set(requestId, { at, last: false, deliveredAt: null, slackMs: repeated ? 2 * WOBBLE_MS : 0 });
     }
     if (repeated) return;

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   type CallToolResult,
   type InputRequiredResult,
@@ -14,6 +13,7 @@ import { OnceguardError } from "../../core/errors.ts";
 import type { ExternalClaims } from "../../pipeline/external-claim.ts";
 import type { Guard } from "../../pipeline/guard.ts";
 import { answerForError, invalid, resultOf } from "./answer.ts";
+import { logged } from "./call-log.ts";
 import { problemWithArguments } from "./check-arguments.ts";
 import { claimTools } from "./claim-tools.ts";
 import { type ApprovalCodec, approvalCodec, askingPerson } from "./elicitation.ts";
@@ -110,7 +110,7 @@ function connect(setup: Setup, isModern: boolean): Server {
     tools: toolsFor(setup, context).map(({ tool }) => tool),
   }));
   server.setRequestHandler("tools/call", (request, context) =>
-    logged(setup, request.params.name, context, () =>
+    logged(options.log, setup.principalOf(context), request.params.name, context, () =>
       call(setup, server, isModern, request.params.name, request.params.arguments, context),
     ),
   );
@@ -170,40 +170,4 @@ async function overdue({ arguments: given }: ToolCall, ms: number): Promise<Call
   const next =
     "It takes long and continues without you. Do not start it again in another way; ask get_receipt, or call again with exactly the same arguments.";
   return resultOf({ status: "in_progress", request_id: requestId, retry_after_ms: 5_000, next });
-}
-
-/** One line per call. Neither arguments nor results: they are nobody's business who reads logs. */
-async function logged<Result extends CallToolResult | InputRequiredResult>(
-  { options, principalOf }: Setup,
-  tool: string,
-  context: ServerContext,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  if (!options.log) return work();
-  const started = performance.now();
-  const who = principalOf(context);
-  const line = (answer: Record<string, unknown>): void =>
-    options.log?.(
-      JSON.stringify({
-        call: randomUUID().slice(0, 8),
-        rpc_id: context.mcpReq.id,
-        tool: tool.slice(0, 128),
-        tenant: who.tenant,
-        actor: who.name,
-        ...answer,
-        ms: Math.round(performance.now() - started),
-      }),
-    );
-  try {
-    const result = await work();
-    const { status = "input_required", request_id = null } = (result.structuredContent ?? {}) as Record<
-      string,
-      unknown
-    >;
-    line({ status, request_id });
-    return result;
-  } catch (error) {
-    line({ error: (error as Error).message });
-    throw error;
-  }
 }

@@ -20,6 +20,7 @@ import {
   made,
   moved,
   RELEASE,
+  RETRY,
   recorded,
   told,
   unmoved,
@@ -127,6 +128,20 @@ export const notifying: readonly StoreContractCase[] = [
         { ...about(review, "halted", "security", "security"), requestId: null, action: null, recordId: null },
         about(review, "review", "security", "security"),
       ]);
+    },
+  },
+  {
+    name: "notifications: of a record that needs a person once more, though nobody has taken the first one",
+    async run({ store }) {
+      const first = await made(store, "r", "review");
+      const resolve = { type: "resolve", decision: "retry", result: null, actor: "ada", reason: "again" } as const;
+      const second = await moved(store, first, resolve, RETRY, DOUBT, GIVE_UP);
+      const taken = await told(store);
+      assert.deepEqual(
+        taken.map(({ notification: { kind, at } }) => `${kind} ${at}`).sort(),
+        [`review ${first.updatedAt}`, `review ${second.updatedAt}`].sort(),
+      );
+      assert.equal(new Set(taken.map(({ notification }) => notification.id)).size, 2);
     },
   },
   {

@@ -1,24 +1,20 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import {
   type AuthInfo,
   bearerAuthChallengeResponse,
   createMcpHandler,
   getOAuthProtectedResourceMetadataUrl,
-  hostHeaderValidationResponse,
   isJsonContentType,
-  localhostAllowedHostnames,
-  localhostAllowedOrigins,
   type McpHttpHandler,
   OAuthError,
   OAuthErrorCode,
-  originValidationResponse,
 } from "@modelcontextprotocol/server";
 import type { McpServerFactory } from "../create-server.ts";
-import { FRAME_LIMITS, frameError, readFrame } from "../frame.ts";
+import { FRAME_LIMITS, readFrame } from "../frame.ts";
+import { PATH, refusedAtTheDoor } from "./door.ts";
 import { readBody } from "./request-body.ts";
 import type { TokenReader } from "./static-tokens.ts";
+import { refusal, send, webRequest } from "./web-message.ts";
 
 export interface HttpOptions {
   readonly host: string;
@@ -43,8 +39,6 @@ export interface HttpServing {
   /** Takes no more requests. Calls that run are detached: their effects go on. */
   close(): Promise<void>;
 }
-
-const PATH = "/mcp";
 
 /** Streamable HTTP: one endpoint, both protocol eras, no sessions, so that any process of several can answer. */
 export async function serveOverHttp(factory: McpServerFactory, options: HttpOptions): Promise<HttpServing> {
@@ -101,39 +95,8 @@ async function answer(
     if (!response.writableFinished) left.abort();
   });
   const request = webRequest(incoming, url, left.signal);
-  const answered =
-    (await refusedAtTheDoor(request, options, url)) ?? (await serve(handler, options, url, incoming, request));
+  const answered = refusedAtTheDoor(request, options, url) ?? (await serve(handler, options, url, incoming, request));
   await send(response, answered, incoming.method === "HEAD");
-}
-
-/** What is decided before anybody knows who calls: whose page sent it here, and by what name. */
-async function refusedAtTheDoor(request: Request, options: HttpOptions, url: string): Promise<Response | undefined> {
-  const { pathname } = new URL(request.url);
-  const own = [new URL(url).hostname, options.host.includes(":") ? `[${options.host}]` : options.host];
-  const hosts = [...localhostAllowedHostnames(), ...own, ...(options.allowedHosts ?? [])];
-  const origins = [...localhostAllowedOrigins(), ...(options.allowedOrigins ?? [])];
-  const rejected = hostHeaderValidationResponse(request, hosts) ?? originValidationResponse(request, origins);
-  if (rejected) return rejected;
-  if (pathname === "/healthz") return Response.json({ status: "ok" });
-  if (isMetadata(pathname) && options.issuer !== undefined) return metadata(request, options.issuer, url);
-  return pathname === PATH ? undefined : refusal(404, -32600, `There is nothing here. The endpoint is ${PATH}.`);
-}
-
-function isMetadata(pathname: string): boolean {
-  return (
-    pathname === "/.well-known/oauth-protected-resource" || pathname === `/.well-known/oauth-protected-resource${PATH}`
-  );
-}
-
-/** RFC 9728: who hands out tokens for this server. */
-function metadata(request: Request, issuer: string, url: string): Response {
-  if (request.method !== "GET") return new Response(null, { status: 405, headers: { allow: "GET" } });
-  return Response.json({
-    resource: url,
-    authorization_servers: [issuer],
-    bearer_methods_supported: ["header"],
-    resource_name: "Onceguard",
-  });
 }
 
 async function serve(
@@ -188,35 +151,4 @@ async function authenticated(
     new OAuthError(OAuthErrorCode.InvalidToken, "This token is not good here."),
     resourceMetadataUrl,
   );
-}
-
-/** Without the token: nothing behind this line needs it, and what is not there cannot be handed on. */
-function webRequest(incoming: IncomingMessage, url: string, signal: AbortSignal): Request {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(incoming.headers)) {
-    if (value !== undefined && name !== "authorization")
-      headers.set(name, Array.isArray(value) ? value.join(", ") : value);
-  }
-  return new Request(new URL(incoming.url ?? "/", url), { method: incoming.method ?? "GET", headers, signal });
-}
-
-function refusal(status: number, code: number, message: string): Response {
-  return Response.json(frameError(null, code, message), { status });
-}
-
-async function send(response: ServerResponse, answered: Response, withoutBody = false): Promise<void> {
-  const headers: Record<string, string> = Object.fromEntries(answered.headers);
-  // The rest of a body that was not read would otherwise be taken for the next request.
-  if (answered.status === 413) headers.connection = "close";
-  response.writeHead(answered.status, headers);
-  if (answered.body === null || withoutBody) {
-    response.end();
-    return;
-  }
-  response.flushHeaders();
-  try {
-    await pipeline(Readable.fromWeb(answered.body as never), response);
-  } catch {
-    // the caller has left
-  }
 }
