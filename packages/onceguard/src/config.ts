@@ -5,6 +5,7 @@ import type { Route } from "./core/failure.ts";
 import type { Notifier } from "./core/notification.ts";
 import type { Policy, PolicyRule, RiskTier } from "./core/policy.ts";
 import type { Store } from "./core/ports.ts";
+import type { ExternalEntry, HttpEntry, McpEntry, ServerEntry } from "./kinds/entries.ts";
 
 /** `onceguard.config.{ts,js,json}`: what the command line and the servers guard, and where the receipts are kept. */
 export interface OnceguardConfig {
@@ -12,6 +13,8 @@ export interface OnceguardConfig {
   readonly store?: string | Store;
   /** Actions made by `defineAction`, or entries that describe one. */
   readonly actions?: readonly (AnyAction | ActionEntry)[];
+  /** MCP servers by name, whose tools entries of kind `mcp` call. */
+  readonly servers?: Readonly<Record<string, ServerEntry>>;
   /** Deterministic code, asked before the first claim and again before anything runs again. From code only. */
   readonly policy?: Policy;
   /** Rules without code, asked together with `policy`; the strictest answer counts. */
@@ -61,7 +64,7 @@ export interface CommandNotifierEntry {
 }
 
 /** An action as JSON can describe it. Strings may hold `${NAME}`, filled from the environment. */
-export type ActionEntry = ModuleEntry | CommandEntry;
+export type ActionEntry = ModuleEntry | CommandEntry | HttpEntry | McpEntry | ExternalEntry;
 
 /** An action made by `defineAction` in a file of its own: its default export, or the export with that action name. */
 export interface ModuleEntry {

@@ -25,7 +25,7 @@ const ROOMS: Record<string, { rooms: string[]; node?: boolean; packages?: RegExp
   wire: { rooms: ["core"] }, // snake_case, for every surface that speaks JSON
   adapters: { rooms: ["core", "pipeline"], node: true, packages: /./ },
   "index.ts": { rooms: ["core", "pipeline", "config.ts"] },
-  "config.ts": { rooms: ["core", "pipeline"] }, // the shape of onceguard.config.*
+  "config.ts": { rooms: ["core", "pipeline", "kinds"] }, // the shape of onceguard.config.*
   "failures.ts": { rooms: ["core"] }, // what a classifier of one's own is built from
   "providers.ts": { rooms: ["core"] }, // what providers promise about repeated calls
   "store.ts": { rooms: ["core"] }, // what a store of one's own is built from

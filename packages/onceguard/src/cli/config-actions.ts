@@ -2,6 +2,8 @@ import { resolve } from "node:path";
 import type { ActionEntry, ModuleEntry } from "../config.ts";
 import type { AnyAction } from "../core/action.ts";
 import { OnceguardError } from "../core/errors.ts";
+import type { HttpEntry } from "../kinds/entries.ts";
+import { httpAction } from "../kinds/http-action.ts";
 import { commandAction } from "./command-action.ts";
 import { fromEnvironment, importModule, invalidConfig } from "./config-source.ts";
 
@@ -39,13 +41,22 @@ async function actionOf(raw: unknown, folder: string, path: string): Promise<Any
         throw cause instanceof OnceguardError ? invalidConfig(path, cause.message, cause) : cause;
       }
     case "http":
+      try {
+        return httpAction(entry as HttpEntry);
+      } catch (cause) {
+        throw cause instanceof OnceguardError ? invalidConfig(path, cause.message, cause) : cause;
+      }
     case "mcp":
+    case "external":
       throw invalidConfig(
         path,
-        `action "${name}" is of kind "${kind}", which comes with the MCP server and is not there yet`,
+        `action "${name}" is of kind "${kind}", which only \`onceguard mcp\` can carry out so far`,
       );
     default:
-      throw invalidConfig(path, `action "${name}" has kind ${JSON.stringify(kind)}; "module" and "command" are known`);
+      throw invalidConfig(
+        path,
+        `action "${name}" has kind ${JSON.stringify(kind)}; "module", "command" and "http" are known, and "mcp" and "external" to the MCP server`,
+      );
   }
 }
 

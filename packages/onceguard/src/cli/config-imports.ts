@@ -10,6 +10,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   "onceguard/providers": "../providers",
   "onceguard/failures": "../failures",
   "onceguard/store": "../store",
+  "onceguard/mcp": "../mcp/index",
 };
 
 let done = false;

@@ -6,6 +6,7 @@ import { invalidConfig } from "./config-source.ts";
 const KEYS: Readonly<Record<keyof OnceguardConfig, true>> = {
   store: true,
   actions: true,
+  servers: true,
   policy: true,
   rules: true,
   policyVersion: true,
@@ -19,7 +20,7 @@ const KEYS: Readonly<Record<keyof OnceguardConfig, true>> = {
 };
 
 /** Those of the servers, which come later, and what editors look for. */
-const OTHERS: ReadonlySet<string> = new Set(["servers", "gateway", "$schema"]);
+const OTHERS: ReadonlySet<string> = new Set(["gateway", "$schema"]);
 
 type Check = readonly [isGood: (value: unknown) => boolean, expected: string];
 

@@ -10,6 +10,7 @@ import { type ApprovalGrant, approve, type Denial, deny } from "./approve.ts";
 import { calls } from "./calls.ts";
 import { createRuntime } from "./create-runtime.ts";
 import { found, requireReason } from "./decide.ts";
+import { externalClaims } from "./external-claim.ts";
 import { guardCase } from "./finality.ts";
 import type { By, Guard, GuardOptions } from "./guard.ts";
 import { haltScope, resumeScope } from "./halt-scope.ts";
@@ -84,6 +85,7 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
 
   const guard = {
     ...calls(runtime, ready),
+    external: (definitions: readonly AnyAction[]) => externalClaims(runtime, ready, definitions),
     receipt: whenReady((requestId: string, at: At = {}) => store.find(tenantOf(at), checkRequestId(requestId))),
     receipts: whenReady((query: Partial<ReceiptQuery> = {}) => store.list({ limit: DEFAULT_LIMIT, ...query })),
     reviews: whenReady((query: Partial<ReceiptQuery> = {}) =>

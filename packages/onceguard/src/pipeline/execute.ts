@@ -126,7 +126,8 @@ async function lastLook(
     // A claim whose first answer was lost is older than the question that got it now.
     const { readAt, updatedAt } = claim.receipt;
     if (runtime.clock.monotonicMs() - askedAt + (readAt - updatedAt) > runtime.haltLookMs) {
-      if (await runtime.store.haltFor(claim.receipt)) return notSent("halted");
+      const look = () => runtime.store.haltFor(claim.receipt);
+      if (await persist(runtime, runtime.storeTimeoutMs, look)) return notSent("halted");
     }
     if (!(await runtime.leases.ensure(lease, runtime.leaseMarginMs))) return notSent("not_dispatched");
     if (!isKeyInTime(runtime, claim.receipt, definition, askedAt)) return notSent("not_dispatched");

@@ -12,6 +12,7 @@ import type { Clock, HaltQuery, LogEntry, Randomness, ReceiptQuery, Store } from
 import type { Receipt } from "../core/receipt.ts";
 import type { JsonLimits } from "../core/strict-json.ts";
 import type { ApprovalGrant, Denial } from "./approve.ts";
+import type { ExternalClaims } from "./external-claim.ts";
 import type { GuardCase } from "./finality.ts";
 import type { Proposed } from "./intake.ts";
 import type { Reconciliation } from "./reconcile.ts";
@@ -135,6 +136,8 @@ export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction
     payload: InputOf<Named<Actions, Name>>,
     context?: CallContext,
   ): Promise<Outcome<ResultOf<Named<Actions, Name>>>>;
+  /** Claims for effects that somebody else performs, such as an agent's host: claim, renew, complete, fail. */
+  external(definitions: readonly AnyAction[]): ExternalClaims;
   /** What the outside world says of a request by itself: a provider's webhook, a reconciliation file. */
   evidence(requestId: string, evidence: GivenEvidence): Promise<Receipt>;
   /** Stops a run, an action or a tenant: nothing of it is claimed or sent any more, in no process, until `resume`. */

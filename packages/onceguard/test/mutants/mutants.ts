@@ -183,8 +183,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/pipeline/settle.ts",
     replace: [
       [
-        "  const refused = refusedNow(runtime, receipt, definition);\n  if (refused !== null)",
-        "  const refused: string | null = null;\n  if (refused !== null)",
+        'receipt.conflict ? "conflict" : refusedNow(runtime, receipt, definition);\n  if (refused !== null)',
+        'receipt.conflict ? "conflict" : null;\n  if (refused !== null)',
       ],
     ],
     tests: [`${PIPELINE}approve.test.ts`],

@@ -1,4 +1,4 @@
-/** How to see the history of a seed: one line to be pasted into a shell. */
+/** How to see the history of a seed: one line for a shell, by the Node that npm brings. */
 export function replayLine(seed: number): string {
-  return `replay: node packages/onceguard/test/simulation/run.ts --seed ${seed} --trace`;
+  return `replay: npx node packages/onceguard/test/simulation/run.ts --seed ${seed} --trace`;
 }

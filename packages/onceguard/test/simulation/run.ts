@@ -1,10 +1,11 @@
 /**
  * Simulated histories of the guard, each from its seed: the same seed gives the same history, to the last step.
  *
- *   node packages/onceguard/test/simulation/run.ts [--seeds 10000] [--from 0] [--jobs 1] [--failures 5]
- *   node packages/onceguard/test/simulation/run.ts --seed 4711 [--trace]
+ *   npx node packages/onceguard/test/simulation/run.ts [--seeds 1000000] [--from 0] [--jobs 2] [--failures 5] [--counts]
+ *   npx node packages/onceguard/test/simulation/run.ts --seed 4711 [--trace]
  *
- * Ends with 1 when a rule was broken. Progress goes to stderr.
+ * Ends with 1 when a rule was broken, and after so many `failures`. Progress goes to stderr; `--counts` tells how often
+ * what has happened.
  */
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";

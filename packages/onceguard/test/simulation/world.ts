@@ -1,5 +1,6 @@
 import type { EffectContext, ProbeAnswer } from "../../src/core/action.ts";
 import type { Chronicle } from "./chronicle.ts";
+import { type Answer, drawFate, errorOf } from "./fates.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import { type ActionPlan, NO_TROUBLES, type Troubles } from "./scenario.ts";
@@ -46,16 +47,6 @@ export interface Account {
   readonly closed: Set<string>;
   readonly keys: Map<string, { readonly firstAt: number; effect: Effect | null; error: number | null }>;
   lastKey: string | null;
-}
-
-/** What becomes of one request, drawn when it is sent. Null: it never gets there, or nobody ever answers. */
-interface Fate {
-  readonly kind: string;
-  readonly arrivesInMs: number | null;
-  readonly does: Sent["does"];
-  readonly repliesInMs: number | null;
-  readonly reply: "ok" | "refused" | "reset" | "odd" | number;
-  readonly heedsAbort: boolean;
 }
 
 /** A connection on which nobody answers is given up by the operating system. */
@@ -130,11 +121,11 @@ export class World {
     const { requestId, fencingToken: fence, idempotencyKey: key, signal } = context;
     const account = this.account(requestId);
     account.lastKey = key;
-    const fate = this.#fate(action);
+    const fate = drawFate(this.#random, this.troubles, action);
     this.#chronicle.count(`world ${fate.kind}`);
     const sent: Sent = { life, action, payload, requestId, fence, key, does: fate.does };
     return new Promise((resolve, reject) => {
-      const reply = (ms: number, how: Fate["reply"], effect: Effect | null): void => {
+      const reply = (ms: number, how: Answer, effect: Effect | null): void => {
         const hear = (): void => {
           if (this.#chronicle.lines) this.#chronicle.note(life.name, `hears of ${requestId}#${fence}: ${how}`);
           if (how === "ok") resolve(effect?.result);
@@ -157,7 +148,7 @@ export class World {
     });
   }
 
-  #arrive(account: Account, sent: Sent, meant: Fate["reply"]): [Fate["reply"], Effect | null] {
+  #arrive(account: Account, sent: Sent, meant: Answer): [Answer, Effect | null] {
     const { requestId, fence, key, action, payload } = sent;
     const at = this.#timeline.now;
     account.onTheWay.delete(sent);
@@ -187,53 +178,9 @@ export class World {
     return answer;
   }
 
-  #arrived(sent: Sent, what: string, reply: Fate["reply"], effect: Effect | null): [Fate["reply"], Effect | null] {
+  #arrived(sent: Sent, what: string, reply: Answer, effect: Effect | null): [Answer, Effect | null] {
     if (this.#chronicle.lines) this.#chronicle.note("world", `${sent.requestId}#${sent.fence} ${what}`);
     return [reply, effect];
-  }
-
-  #fate(action: ActionPlan): Fate {
-    const random = this.#random;
-    const { world, longestWayMs } = this.troubles;
-    const heedsAbort = random.chance(0.5);
-    const quick = (): number => random.int(1, 25);
-    const way = (): number => Math.min(longestWayMs, quick());
-    const late = (): number => random.int(Math.min(action.timeoutMs, longestWayMs), longestWayMs);
-    const fate = (
-      kind: string,
-      arrivesInMs: number | null,
-      does: Sent["does"],
-      repliesInMs: number | null,
-      reply: Fate["reply"],
-    ): Fate => ({ kind, arrivesInMs, does, repliesInMs, reply, heedsAbort });
-    if (!random.chance(world)) return fate("ok", way(), "effect", quick(), "ok");
-    const kind = random.weighted(FATES);
-    switch (kind) {
-      case "never sent":
-        return fate(kind, null, "nothing", quick(), "refused");
-      case "lost, reset":
-        return fate(kind, null, "nothing", quick(), random.pick(["reset", "odd"]));
-      case "lost, silent":
-        return fate(kind, null, "nothing", null, "reset");
-      case "rejected":
-        return fate(kind, way(), "nothing", quick(), random.pick([402, 404, 409, 422, 401]));
-      case "overloaded":
-        return fate(kind, way(), "nothing", quick(), 429);
-      case "rejected late":
-        return fate(kind, late(), "nothing", quick(), random.pick([402, 409, 429]));
-      case "broken, not done":
-        return fate(kind, way(), "nothing", quick(), random.pick([500, 503]));
-      case "broken, done":
-        return fate(kind, way(), "effect", quick(), random.pick([502, 504]));
-      case "done, reset":
-        return fate(kind, way(), "effect", quick(), random.pick(["reset", "odd"]));
-      case "done, silent":
-        return fate(kind, way(), "effect", null, "reset");
-      case "late":
-        return fate(kind, late(), "effect", random.chance(0.5) ? quick() : null, "ok");
-      case "answered late":
-        return fate(kind, way(), "effect", random.int(action.timeoutMs, action.timeoutMs * 3), "ok");
-    }
   }
 
   /** A look at the record, before anything is sent. */
@@ -282,40 +229,6 @@ export class World {
   }
 }
 
-const FATES = {
-  "never sent": 2,
-  "lost, reset": 1,
-  "lost, silent": 1,
-  rejected: 2,
-  overloaded: 2,
-  "rejected late": 1,
-  "broken, not done": 1.5,
-  "broken, done": 1.5,
-  "done, reset": 2,
-  "done, silent": 2,
-  late: 3,
-  "answered late": 2,
-} as const;
-
 function isRefused(account: Account, sent: Sent): boolean {
   return sent.fence <= account.refusedUpTo || account.closed.has(sent.key);
-}
-
-/** As clients throw them. */
-function errorOf(how: Fate["reply"]): Error {
-  switch (how) {
-    case "refused":
-      return Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", syscall: "connect" });
-    case "reset":
-      return Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" });
-    // What nobody knows by its shape says nothing.
-    case "odd":
-    case "ok":
-      return new Error("something went wrong");
-    default:
-      return Object.assign(new Error(`HTTP ${how}`), {
-        status: how,
-        ...(how === 429 ? { headers: { "retry-after": "1" } } : {}),
-      });
-  }
 }
