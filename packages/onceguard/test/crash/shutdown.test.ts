@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Outcome } from "../../src/index.ts";
 import { type FlakyWorld, startFlakyWorld } from "../support/flaky-world.ts";
@@ -19,22 +22,25 @@ afterAll(() => world.stop());
 describe.concurrent.each(STORE_KINDS)("on %s, SIGTERM", (kind) => {
   let store: Awaited<ReturnType<typeof createStore>>;
   let successor: Worker;
+  let spill: string;
 
   beforeAll(async () => {
     store = await createStore(kind);
+    spill = mkdtempSync(join(tmpdir(), "onceguard-shutdown-"));
     successor = await startWorker({ store: store.address, world: world.port });
   });
 
   afterAll(async () => {
     await successor.stop();
     await store.remove();
+    rmSync(spill, { recursive: true });
   });
 
   it.for([
-    ["listen to their signal", false],
-    ["ignore their signal", true],
-  ] as const)("lets short effects finish, and leaves long ones that %s in doubt", async ([, deaf]) => {
-    const host = await startWorker({ store: store.address, world: world.port, grace: "1s", deaf });
+    ["leaves long ones that listen to their signal in doubt", false],
+    ["keeps what long ones that ignore it still answer for the next start", true],
+  ] as const)("lets short effects finish, and %s", async ([, deaf]) => {
+    const host = await startWorker({ store: store.address, world: world.port, grace: "1s", deaf, spill });
     const start = async (length: string, action: ActionName) => {
       const reference = `${kind}-${deaf}-${length}-${action}`;
       await world.plan(reference, "hold_reply");
@@ -72,7 +78,7 @@ describe.concurrent.each(STORE_KINDS)("on %s, SIGTERM", (kind) => {
       expect(await world.requests(reference), "nothing is sent again on the way out").toBe(1);
     }
     await host.printed("CLOSED");
-    for (const { reference } of long) await world.release(reference); // nobody is left to record it, and nobody minds
+    for (const { reference } of long) await world.release(reference); // the store is closed, and nobody listens
     expect(await host.ended).toEqual({ code: 0, signal: null, printed: ["CLOSING", "CLOSED"] });
 
     const again = (reference: string, action: ActionName) => successor.execute(action, { reference, amount: 500 });
@@ -81,15 +87,27 @@ describe.concurrent.each(STORE_KINDS)("on %s, SIGTERM", (kind) => {
       expect(replayed).toMatchObject({ status: "replayed", result: theEffect(reference) });
       expect(receipt).toEqual({ ...told.get(reference)?.receipt, readAt: receipt?.readAt });
     }
+    if (deaf) await recordWhatWasKept(`${kind}-${deaf}-long`);
     for (const { reference, action } of long) {
       const settled = await again(reference, action);
-      if (action === "pay_none") expect(settled).toMatchObject({ status: "in_doubt", failure: { code: "shutdown" } });
-      else expect(settled).toMatchObject({ receipt: { state: "succeeded" }, result: theEffect(reference) });
+      if (action !== "pay_none" || deaf) {
+        expect(settled).toMatchObject({ receipt: { state: "succeeded" }, result: theEffect(reference) });
+      } else expect(settled).toMatchObject({ status: "in_doubt", failure: { code: "shutdown" } });
       expect(world.effects(reference)).toHaveLength(1);
     }
     expect(world.effects(refused)).toEqual([]);
     expect(await successor.receipt(refused)).toBeNull();
   });
+
+  async function recordWhatWasKept(sweeps: string): Promise<void> {
+    expect(readdirSync(spill)).toHaveLength(ACTIONS.length);
+    const next = await startWorker({ store: store.address, world: world.port, spill, sweeps });
+    await next.reconcileDue();
+    await next.stop();
+    expect(readdirSync(spill)).toEqual([]);
+    const none = await successor.receipt(`${sweeps}-pay_none`);
+    expect(none).toMatchObject({ state: "succeeded", evidence: "late" });
+  }
 
   function theEffect(reference: string): { number: number | undefined } {
     return { number: world.effects(reference)[0]?.number };

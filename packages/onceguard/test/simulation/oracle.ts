@@ -130,14 +130,14 @@ export class Oracle implements StoreWatch, WorldWatch {
     }
   }
 
-  delivered({ life, verb, args, askedAt }: StoreCall, _answer: unknown): void {
+  heard({ life, verb, args, askedAt }: StoreCall, answered: boolean): void {
     const { now } = this.#timeline;
     if (verb === "renew") {
       if (life.renewedNow.at !== now) life.renewedNow.askedAt.length = 0;
       life.renewedNow.at = now;
       life.renewedNow.askedAt.push(askedAt);
     }
-    if (verb !== "haltFor") return;
+    if (verb !== "haltFor" || !answered) return;
     const look = life.looks.get((args[0] as { requestId?: string }).requestId ?? "");
     if (look?.last) look.deliveredAt ??= now;
   }

@@ -17,7 +17,8 @@ export interface StoreCall {
 /** Who wants to know what the store has done, in the moment it does it, and when its answer comes in. */
 export interface StoreWatch {
   committed(call: StoreCall, answer: unknown): void;
-  delivered(call: StoreCall, answer: unknown): void;
+  /** False: it hears that the store could not be reached. */
+  heard(call: StoreCall, answered: boolean): void;
 }
 
 /** How a call goes: committed or not, answered or not, and not necessarily in this order. */
@@ -85,6 +86,7 @@ export class Wire {
       const fail = (ms: number, applied: "no" | "unknown"): void => {
         this.#timeline.in(ms, life, () => {
           if (this.#chronicle.lines) this.#chronicle.note(life.name, `hears from ${verb}: unavailable (${fate.kind})`);
+          this.#watch.heard(call, false);
           reject(new OnceguardError("store_unavailable", `simulated: ${fate.kind}`, { applied }));
         });
       };
@@ -96,7 +98,7 @@ export class Wire {
               fate.backMs,
               life,
               () => {
-                this.#watch.delivered(call, answer);
+                this.#watch.heard(call, true);
                 resolve(answer);
               },
               turn,

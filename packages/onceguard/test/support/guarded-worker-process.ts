@@ -21,6 +21,7 @@ const newGuard = async () =>
     wait: options.wait ?? "50s",
     grace: options.grace ?? "10s",
     storeTimeout: options.storeTimeout ?? "2s",
+    ...(options.spill !== undefined && { spill: options.spill }),
   });
 const guard = await newGuard();
 const more = await Promise.all(Array.from({ length: (options.guards ?? 1) - 1 }, newGuard));

@@ -40,6 +40,8 @@ export interface WorkerOptions {
   readonly wait?: string;
   readonly grace?: string;
   readonly storeTimeout?: string;
+  /** The folder for outcomes that the store did not take. Default: the guard's own. */
+  readonly spill?: string;
   /** How many guards, each with a store of its own, `race` spreads its callers over. Default 1. */
   readonly guards?: number;
   /** The effects ignore their abort signal. */
