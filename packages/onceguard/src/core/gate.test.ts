@@ -116,6 +116,7 @@ describe("budgets", () => {
     expect(admit(gate({ budgets: [budget({ limit: 1 })] }), null, { dedup: null, budgets: [] })).toEqual(ADMIT);
     const amount = budget({ counts: "amount", limit: 5 });
     expect(admit(gate({ budgets: [amount] }), 5, { dedup: null, budgets: [] })).toEqual(ADMIT);
+    expect(admit(gate({ budgets: [amount] }), 6, { dedup: null, budgets: [] }).kind).toBe("halt");
     const none = budget({ limit: 0 });
     expect(admit(gate({ budgets: [none] }), null, { dedup: null, budgets: [] })).toEqual({
       kind: "halt",

@@ -10,7 +10,7 @@ import { askedIn, type Cell, type Row } from "./matrix-rows.ts";
 const A_MINUTE = 60_000;
 
 /** Processes that are being started, or are dying: with more of them a machine of two cores only gets slower. */
-const inTurn = atMost(4);
+const inTurn = atMost(6);
 
 /** Runs a part of a cell, and keeps what fails with the cell. */
 type Judged = (cell: Cell, part: () => Promise<void>) => Promise<void>;
