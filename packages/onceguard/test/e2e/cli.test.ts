@@ -160,7 +160,11 @@ it.each([
   ["is not JSON", "{", "it is not JSON"],
   ["is not an object", "[]", "an object with `store` and `actions`"],
   ["has an action without a name", '{"actions":[{"kind":"command"}]}', "one of its actions has no `name`"],
-  ["has an action of an unknown kind", '{"actions":[{"kind":"ftp","name":"a"}]}', '"module", "command" and "http" are known'],
+  [
+    "has an action of an unknown kind",
+    '{"actions":[{"kind":"ftp","name":"a"}]}',
+    '"module", "command" and "http" are known',
+  ],
   ["has an http action without a url", '{"actions":[{"kind":"http","name":"a"}]}', "`url` must be a text"],
   [
     "has a command that is a string",
