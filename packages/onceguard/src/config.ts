@@ -5,6 +5,7 @@ import type { Route } from "./core/failure.ts";
 import type { Notifier } from "./core/notification.ts";
 import type { Policy, PolicyRule, RiskTier } from "./core/policy.ts";
 import type { Store } from "./core/ports.ts";
+import type { GatewayConfig } from "./mcp/gateway/tool-rule.ts";
 import type { ExternalEntry, HttpEntry, McpEntry, ServerEntry } from "./kinds/entries.ts";
 
 /** `onceguard.config.{ts,js,json}`: what the command line and the servers guard, and where the receipts are kept. */
@@ -15,6 +16,8 @@ export interface OnceguardConfig {
   readonly actions?: readonly (AnyAction | ActionEntry)[];
   /** MCP servers by name, whose tools entries of kind `mcp` call. */
   readonly servers?: Readonly<Record<string, ServerEntry>>;
+  /** What `onceguard gateway` knows of the servers that it stands before. */
+  readonly gateway?: GatewayConfig;
   /** Deterministic code, asked before the first claim and again before anything runs again. From code only. */
   readonly policy?: Policy;
   /** Rules without code, asked together with `policy`; the strictest answer counts. */

@@ -7,6 +7,7 @@ const KEYS: Readonly<Record<keyof OnceguardConfig, true>> = {
   store: true,
   actions: true,
   servers: true,
+  gateway: true,
   policy: true,
   rules: true,
   policyVersion: true,
@@ -19,8 +20,8 @@ const KEYS: Readonly<Record<keyof OnceguardConfig, true>> = {
   lease: true,
 };
 
-/** Those of the servers, which come later, and what editors look for. */
-const OTHERS: ReadonlySet<string> = new Set(["gateway", "$schema"]);
+/** What editors look for. */
+const OTHERS: ReadonlySet<string> = new Set(["$schema"]);
 
 type Check = readonly [isGood: (value: unknown) => boolean, expected: string];
 

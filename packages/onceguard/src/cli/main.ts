@@ -8,6 +8,7 @@ import { doctorCommand } from "./commands/doctor/doctor.ts";
 import { haltCommand } from "./commands/halt/halt.ts";
 import { resumeCommand } from "./commands/halt/resume.ts";
 import { initCommand } from "./commands/init/init.ts";
+import { gatewayCommand } from "./commands/gateway/gateway.ts";
 import { mcpCommand } from "./commands/mcp/mcp.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { receiptsCommand } from "./commands/receipts/receipts.ts";
@@ -31,6 +32,7 @@ const program = new Command("onceguard")
   .addCommand(initCommand())
   .addCommand(runCommand())
   .addCommand(mcpCommand())
+  .addCommand(gatewayCommand())
   .addCommand(receiptsCommand())
   .addCommand(reviewCommand())
   .addCommand(reconcileCommand())

@@ -1,11 +1,12 @@
 import type { CallToolResult } from "@modelcontextprotocol/client";
 import { type AnyAction, defineAction, type EffectContext, type ProbeAnswer } from "../core/action.ts";
 import { effectError, messageOf } from "../core/failure.ts";
-import { isJsonObject, type JsonValue } from "../core/json.ts";
+import type { JsonValue } from "../core/json.ts";
 import { checkKeys, describedOptions, invalid } from "./described.ts";
 import type { McpEntry } from "./entries.ts";
 import { happenedWhen, isAnswerPath } from "./happened-when.ts";
 import { fieldsInTemplate, filled, mentionsKey } from "./template.ts";
+import { dataOfResult, textOfResult } from "./tool-result.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 const OWN = ["server", "tool", "arguments", "idempotencyArgument", "noEffectOnError", "probe"];
@@ -67,7 +68,7 @@ async function callTool(
 
 /** An error result says that something went wrong, and not that nothing was done. */
 function toolError({ tool, noEffectOnError = false }: McpEntry, result: CallToolResult): Error {
-  const said = textOf(result).slice(0, 500) || "no words";
+  const said = textOfResult(result).slice(0, 500) || "no words";
   const message = `The tool "${tool}" answered with an error: ${said}`;
   return effectError(
     noEffectOnError
@@ -87,7 +88,7 @@ async function ask(
     const given = probe.arguments === undefined ? payload : filled(probe.arguments, payload, context);
     const result = await callTool(upstreams, server, probe.tool, { ...(given as object) }, context);
     if (result.isError) return { answer: "cannot_tell" };
-    const said = dataOf(result);
+    const said = dataOfResult(result);
     const answer = said === undefined ? "cannot_tell" : happenedWhen(said, probe.happenedWhen);
     return answer === "happened"
       ? { answer, result: { from: `${server}/${entry.tool} probe`, found: said as JsonValue } }
@@ -100,19 +101,4 @@ async function ask(
 /** As the upstream gave it, so that a replay is the same to the last block. */
 function resultOf({ content, structuredContent }: CallToolResult): JsonValue {
   return { content, ...(structuredContent !== undefined && { structuredContent }) } as unknown as JsonValue;
-}
-
-/** What a path is looked for in: the structured result, else the JSON in its text. */
-function dataOf(result: CallToolResult): JsonValue | undefined {
-  const { structuredContent } = result;
-  if (isJsonObject(structuredContent as JsonValue | undefined)) return structuredContent as JsonValue;
-  try {
-    return JSON.parse(textOf(result)) as JsonValue;
-  } catch {
-    return undefined;
-  }
-}
-
-function textOf({ content }: CallToolResult): string {
-  return (content ?? []).map((block) => (block.type === "text" ? block.text : "")).join("");
 }

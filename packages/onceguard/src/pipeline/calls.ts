@@ -5,7 +5,7 @@ import type { Outcome } from "../core/outcome.ts";
 import { tierDemands } from "../core/policy.ts";
 import { duplicate } from "./create-runtime.ts";
 import { enqueueRequest } from "./enqueue.ts";
-import type { InlineCall } from "./guard.ts";
+import type { InlineCall, WrapOptions } from "./guard.ts";
 import { tenantOf, withFingerprint } from "./identify.ts";
 import { deniedBy, type Intake, intake, type Proposed, proposeRequest, startOf } from "./intake.ts";
 import { amountOf, judgeProposal } from "./judge-request.ts";
@@ -18,7 +18,7 @@ import type { Runtime } from "./runtime.ts";
 /** The calls that bring a payload along: executed, proposed, or left to a sweeper. As `Guard` types them for its actions. */
 export interface Calls {
   execute(first: string | InlineCall<unknown, unknown>, payload?: unknown, context?: CallContext): Promise<Outcome>;
-  wrap(definition: AnyAction): (payload: unknown, context?: CallContext) => Promise<Outcome>;
+  wrap(definition: AnyAction, options?: WrapOptions): (payload: unknown, context?: CallContext) => Promise<Outcome>;
   propose(name: string, payload: unknown, context?: CallContext): Promise<Proposed>;
   enqueue(name: string, payload: unknown, context?: CallContext): Promise<Outcome>;
 }
@@ -56,10 +56,10 @@ export function calls(runtime: Runtime, ready: () => Promise<void>): Calls {
         ? run(registered(runtime, first), payload, context)
         : run(inlineAction(first), first.payload, first),
 
-    wrap: (definition) => {
+    wrap: (definition, { register = true } = {}) => {
       const known = runtime.actions.get(definition.name);
-      if (known === undefined) runtime.actions.set(definition.name, definition);
-      else if (known !== definition) throw duplicate(definition.name);
+      if (known === undefined && register) runtime.actions.set(definition.name, definition);
+      else if (known !== undefined && known !== definition) throw duplicate(definition.name);
       return (payload, context = {}) => run(definition, payload, context);
     },
 

@@ -97,6 +97,11 @@ export interface InlineCall<Payload, Result> extends CallContext, InlineOptions<
   readonly riskTier?: RiskTier;
 }
 
+export interface WrapOptions {
+  /** False: only a caller carries it on, and the sweeper leaves it alone. For effects that need something of their caller. Default true. */
+  readonly register?: boolean;
+}
+
 type Named<Actions extends readonly AnyAction[], Name> = Extract<Actions[number], { readonly name: Name }>;
 type InputOf<A> = A extends ActionDefinition<string, infer Input, infer _P, infer _R> ? Input : never;
 type ResultOf<A> = A extends ActionDefinition<string, infer _I, infer _P, infer Result> ? Result : never;
@@ -155,9 +160,14 @@ export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction
    */
   restore(restoration: Restoration): Promise<{ readonly epoch: Epoch; readonly doubted: number }>;
   endRestore(by: { readonly actor: string; readonly reason: string }): Promise<Epoch | null>;
-  /** A plain async function that executes an action under this guard. Registers the action if it is not yet. */
+  /**
+   * A plain async function that executes an action under this guard. Registers the action if it is not yet.
+   *
+   * @throws OnceguardError `duplicate_action`: another action of that name is registered
+   */
   wrap<Input, Payload, Result>(
     action: ActionDefinition<string, Input, Payload, Result>,
+    options?: WrapOptions,
   ): (payload: Input, context?: CallContext) => Promise<Outcome<Result>>;
   /** What the store knows of a request; never executes. */
   receipt(requestId: string, options?: { readonly tenant?: string }): Promise<Receipt | null>;

@@ -16,7 +16,12 @@ const CLOSED: ReadonlySet<Status> = new Set(["failed", "mismatch", "denied", "ha
  * An outcome as a tool result. What is open or uncertain is a plain result and not an error: hosts and models take
  * errors for an invitation to try again.
  */
-export function answerOf(runtime: ToolRuntime, outcome: Outcome, extra: Structured = {}): CallToolResult {
+export function answerOf(
+  runtime: Pick<ToolRuntime, "reviewUrl">,
+  outcome: Outcome,
+  extra: Structured = {},
+  next: string = nextWords(outcome),
+): CallToolResult {
   const { status, requestId, receipt } = outcome;
   const structured: Structured = {
     status,
@@ -24,12 +29,12 @@ export function answerOf(runtime: ToolRuntime, outcome: Outcome, extra: Structur
     ...(receipt && { receipt: shortReceipt(receipt) }),
     ...particulars(runtime, outcome),
     ...extra,
-    next: nextWords(outcome),
+    next,
   };
   return resultOf(structured, CLOSED.has(status));
 }
 
-function particulars(runtime: ToolRuntime, outcome: Outcome): Structured {
+function particulars(runtime: Pick<ToolRuntime, "reviewUrl">, outcome: Outcome): Structured {
   switch (outcome.status) {
     case "executed":
     case "replayed":
@@ -67,7 +72,7 @@ function particulars(runtime: ToolRuntime, outcome: Outcome): Structured {
   }
 }
 
-function reviewLink({ reviewUrl }: ToolRuntime, requestId: string): Structured {
+function reviewLink({ reviewUrl }: Pick<ToolRuntime, "reviewUrl">, requestId: string): Structured {
   return reviewUrl === null ? {} : { url: reviewUrl.replaceAll("{request_id}", encodeURIComponent(requestId)) };
 }
 

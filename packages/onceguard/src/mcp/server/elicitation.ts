@@ -71,7 +71,7 @@ function digestOf(given: unknown): string {
 }
 
 /** `{}` is a form, as it was before there was another mode. */
-function asksForms(capabilities: ClientCapabilities | undefined): boolean {
+export function asksForms(capabilities: ClientCapabilities | undefined): boolean {
   const declared = capabilities?.elicitation as Record<string, unknown> | undefined;
   return declared !== undefined && (declared.form !== undefined || declared.url === undefined);
 }
@@ -113,7 +113,15 @@ async function push(context: ServerContext, { version, message }: Question, time
   }
 }
 
-const FORM = {
+interface Form {
+  [key: string]: unknown;
+  type: "object";
+  properties: { approve: { type: "boolean"; title: string; description: string } };
+  required: string[];
+}
+
+/** What a person is asked: yes or no. */
+export const FORM: Form = {
   type: "object",
   properties: {
     approve: {
@@ -123,10 +131,10 @@ const FORM = {
     },
   },
   required: ["approve"],
-} satisfies Parameters<typeof inputRequired.elicit>[0]["requestedSchema"];
+};
 
 /** Only an explicit yes is one. Closing the question is neither. */
-function saysOf(action: string, content: Record<string, unknown> | undefined): PersonSays["says"] {
+export function saysOf(action: string, content: Record<string, unknown> | undefined): PersonSays["says"] {
   if (action === "decline") return "no";
   if (action !== "accept") return "nothing";
   return content?.approve === true ? "yes" : content?.approve === false ? "no" : "nothing";

@@ -20,10 +20,10 @@ export type Frame = { readonly message: Record<string, unknown> } | { readonly r
  * One message of the protocol from its text, through the strict gate: before anything recursive sees it, and while it can
  * still be seen that a key is there twice. Two readers of such a text would guard one payload and execute another.
  */
-export function readFrame(text: string): Frame {
+export function readFrame(text: string, limits: JsonLimits = FRAME_LIMITS): Frame {
   let message: unknown;
   try {
-    message = parseStrictJson(text, FRAME_LIMITS);
+    message = parseStrictJson(text, limits);
   } catch (error) {
     return { refused: refusal(text.slice(0, ID_WITHIN), text.slice(-ID_WITHIN), error) };
   }
@@ -53,8 +53,8 @@ function refusal(head: string, tail: string, error: unknown): FrameError {
   return frameError(id, isSyntax ? -32700 : -32600, `${isSyntax ? "Parse error" : "Invalid Request"}: ${words}`);
 }
 
-export function frameTooLarge(head: string, tail: string): FrameError {
-  const message = `Invalid Request: the message is larger than ${FRAME_LIMITS.maxBytes} bytes. Nothing was done. Pass a reference to the large part.`;
+export function frameTooLarge(head: string, tail: string, maxBytes: number = FRAME_LIMITS.maxBytes): FrameError {
+  const message = `Invalid Request: the message is larger than ${maxBytes} bytes. Nothing was done. Pass a reference to the large part.`;
   return frameError(idOf(head, tail), -32600, message);
 }
 

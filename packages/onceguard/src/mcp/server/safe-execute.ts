@@ -4,6 +4,7 @@ import { OnceguardError } from "../../core/errors.ts";
 import type { Held, Outcome } from "../../core/outcome.ts";
 import { answerOf, invalid } from "./answer.ts";
 import { type CallArguments, checkRecord, contextOf, payloadOf } from "./call.ts";
+import { question } from "./question.ts";
 import { CALL_PROPERTIES, OUTCOME, object } from "./schemas.ts";
 import type { GuardTool, PersonSays, ToolCall } from "./tool.ts";
 
@@ -52,7 +53,12 @@ async function ask(call: Call, held: Held): Promise<CallToolResult | InputRequir
   const { runtime, askPerson } = call;
   if (askPerson === null || held.receipt === null) return answerOf(runtime, held);
   const { requestId, version } = held.receipt;
-  const message = question(call, held);
+  const { action } = call.arguments;
+  const message = question(held, {
+    action,
+    riskTier: runtime.actions.get(action)?.riskTier,
+    given: payloadOf(call.arguments),
+  });
   const answer = await askPerson({ requestId, version, message });
   if (isInputRequiredResult(answer)) return answer;
   return answerOf(runtime, await decided(call, held, answer));
@@ -80,27 +86,3 @@ async function decided(call: Call, held: Held, { says, version }: PersonSays): P
 }
 
 const MOVED_ON: ReadonlySet<string> = new Set(["version_conflict", "not_resolvable"]);
-
-/**
- * In the guard's words and with what would be executed: the payload that was recorded first, which may have other prose
- * than that of this call.
- */
-function question({ arguments: given, runtime }: Call, { requestId, reasons, receipt }: Held): string {
-  const recorded = receipt?.payload ? (JSON.parse(receipt.payload) as unknown) : payloadOf(given);
-  const payload = JSON.stringify(recorded, null, 1);
-  const cut =
-    payload.length > LONGEST_SHOWN ? `${payload.slice(0, LONGEST_SHOWN)}… (${payload.length} characters)` : payload;
-  const why = reasons.length === 0 ? "" : `\nWhy you are asked: ${reasons.join("; ")}`;
-  const tier = runtime.actions.get(given.action)?.riskTier.replace("_", "-") ?? "unknown";
-  return `Approve ${given.action} (${tier})?\n${visible(cut)}${why}\nRequest: ${requestId}`;
-}
-
-const LONGEST_SHOWN = 4_000;
-
-/** Characters that turn text around or hide it: what a person approves must be what is there. */
-function visible(text: string): string {
-  return text.replace(
-    /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}

@@ -15,7 +15,7 @@ export async function serveHttp(
   factory: McpServerFactory,
   options: McpOptions & { readonly http: string | true },
   log: (line: string) => void,
-  told: Promise<void>,
+  told: Promise<unknown>,
 ): Promise<void> {
   const { host, port } = addressOf(options.http);
   const tokens = tokensOf(options);

@@ -5,7 +5,9 @@ import type { Guard } from "../../../pipeline/guard.ts";
 import { UsageError } from "../../exit.ts";
 import { durationOption } from "../../option-parsers.ts";
 import { note } from "../../output.ts";
+import { requireMcpSdk } from "../../require-mcp-sdk.ts";
 import { command, conclude, locate, withGuard } from "../../session.ts";
+import { stopSignal } from "../../stop-signal.ts";
 import { type ConfiguredActions, configuredForMcp } from "./configured.ts";
 import type { McpOptions } from "./options.ts";
 
@@ -46,7 +48,7 @@ async function mcp(options: McpOptions): Promise<void> {
   if (options.approvals !== "host" && options.approvals !== "elsewhere") {
     throw new UsageError("--approvals is host or elsewhere");
   }
-  await requireSdk();
+  await requireMcpSdk("onceguard mcp");
   const { config } = await locate(options, true);
   const configured = await configuredForMcp(config);
   if (configured.actions.length + configured.external.length === 0) {
@@ -62,16 +64,6 @@ async function mcp(options: McpOptions): Promise<void> {
     );
   } finally {
     await configured.close();
-  }
-}
-
-/** It is an optional dependency: who does not serve MCP need not have it. */
-async function requireSdk(): Promise<void> {
-  try {
-    await import("@modelcontextprotocol/server");
-  } catch (cause) {
-    if ((cause as { code?: string }).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    throw new UsageError("onceguard mcp needs the MCP SDK: npm install @modelcontextprotocol/server");
   }
 }
 
@@ -101,12 +93,6 @@ async function serve(guard: Guard, configured: ConfiguredActions, options: McpOp
   }
   const { serveHttp } = await import("./http.ts");
   await serveHttp(factory, options as McpOptions & { http: string | true }, log, told);
-}
-
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
 }
 
 function versionOfPackage(): string {

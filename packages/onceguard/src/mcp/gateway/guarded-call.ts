@@ -1,0 +1,337 @@
+import { randomUUID } from "node:crypto";
+import type { CallContext, EffectContext } from "../../core/action.ts";
+import { canonicalJson } from "../../core/canonical-json.ts";
+import { durationMs } from "../../core/duration.ts";
+import { OnceguardError } from "../../core/errors.ts";
+import type { JsonValue } from "../../core/json.ts";
+import type { Held, Outcome } from "../../core/outcome.ts";
+import { tierDemands } from "../../core/policy.ts";
+import { deriveRequestId, MAX_REQUEST_ID_LENGTH } from "../../core/request-id.ts";
+import { sha256 } from "../../pipeline/digest.ts";
+import { FORM, saysOf } from "../server/elicitation.ts";
+import { hostIdentity } from "../server/host-identity.ts";
+import { question } from "../server/question.ts";
+import { type Asked, answerOfError, answerOfGuard, answerOfUpstream, refused } from "./caller-answer.ts";
+import type { Gateway, GuardedTool } from "./gateway.ts";
+import { hasOwnKey, KEY_ARGUMENT, type Keyed, takeKey } from "./idempotency-argument.ts";
+import { isObject, type JsonObject, objectAt, type RpcAnswer, type RpcId, type RpcRequest } from "./json-rpc.ts";
+import type { Asking, OpenRound } from "./open-rounds.ts";
+import type { GatewayState } from "./request-state.ts";
+import type { Route } from "./route.ts";
+import { MENDABLE } from "./upstream-answer.ts";
+
+/** A question to the host's person, before 2026-07-28: hosts give up on the call soon after. */
+const PERSON_TIMEOUT_MS = 45_000;
+
+/** One `tools/call` on its way through the guard. */
+export class GuardedCall {
+  readonly route: Route;
+  readonly #gateway: Gateway;
+  readonly #tool: GuardedTool;
+  readonly #params: JsonObject;
+  readonly #id: RpcId;
+  readonly #keyed: Keyed;
+  /** Names this call among those that are under way here: same caller, same tool, same arguments, same key. */
+  readonly #call: string;
+  /** The upstream's answer to an attempt that was made in the course of this very call. */
+  #answered: RpcAnswer | null = null;
+  /** Fires when the upstream asks something in the course of this call. */
+  readonly #asked = Promise.withResolvers<OpenRound>();
+  #asking: Asking | null = null;
+  /** The route by which the next round of this attempt goes. */
+  #current: Route;
+
+  constructor(gateway: Gateway, tool: GuardedTool, request: RpcRequest, route: Route) {
+    this.#gateway = gateway;
+    this.#tool = tool;
+    this.#id = request.id;
+    this.#params = request.params ?? {};
+    this.route = route;
+    this.#current = route;
+    this.#keyed = takeKey(this.#params, hasOwnKey(tool.listed?.inputSchema));
+    const { tenant, name } = route.principal;
+    const { given, key } = this.#keyed;
+    this.#call = sha256(canonicalJson([tenant, name, tool.action.name, given as JsonValue, key]));
+  }
+
+  async answered(): Promise<RpcAnswer> {
+    const started = performance.now();
+    try {
+      const { answer, outcome } = await this.#answer();
+      this.#log(started, outcome?.status ?? "refused", outcome?.requestId ?? null);
+      return answer;
+    } catch (error) {
+      this.#log(started, (error as OnceguardError).code ?? "error", null);
+      return answerOfError(error, this.#asks);
+    }
+  }
+
+  /** Whether an attempt that is made now belongs to this call. */
+  isFor({ tenant }: Pick<EffectContext, "tenant">): boolean {
+    return tenant === this.route.principal.tenant;
+  }
+
+  /** Makes the attempt: the call goes to the upstream, and what it asks meanwhile comes back through the caller. */
+  async dispatch(given: JsonObject, { signal }: EffectContext): Promise<RpcAnswer> {
+    const { _meta, idempotencyKey: _key, inputResponses: _responses, requestState: _state, ...rest } = this.#params;
+    this.#asking = this.#gateway.rounds.begin(this.#call, (round) => this.#asked.resolve(round));
+    try {
+      let params: JsonObject = { ...rest, arguments: given, ...(_meta !== undefined && { _meta }) };
+      for (;;) {
+        const answer = await this.#send(params);
+        if ("error" in answer || answer.result.resultType !== "input_required") {
+          this.#answered = answer;
+          return answer;
+        }
+        const { inputResponses, route } = await this.#asking.ask(answer.result, signal);
+        this.#current = route;
+        const { requestState } = answer.result;
+        params = { ...params, inputResponses, ...(requestState !== undefined && { requestState }) };
+      }
+    } finally {
+      this.#asking.end(this.#answered);
+    }
+  }
+
+  #send(params: JsonObject): Promise<RpcAnswer> {
+    const token = objectAt(params, "_meta")?.progressToken;
+    const route = this.#current;
+    if (token === undefined) return route.request("tools/call", params);
+    // Under a token of our own: that of the caller may be in use for something else by now.
+    return route.request("tools/call", params, (progress) =>
+      route.notify("notifications/progress", { ...progress, progressToken: token }),
+    );
+  }
+
+  async #answer(): Promise<{ answer: RpcAnswer; outcome?: Outcome }> {
+    const { name, riskTier, rule } = this.#tool;
+    const { key, problem } = this.#keyed;
+    if (problem !== null) return this.#refused(`The ${KEY_ARGUMENT} is ${problem}.`, "invalid_request_id");
+    if (key === null && !rule?.keyFields && !tierDemands(riskTier).identity.includes("content")) {
+      return this.#refused(
+        `Nothing names what this call of "${name}" is meant to do, so a repetition could not be told from a second intent. Call again with ${KEY_ARGUMENT}: a text that names the intended effect and stays the same when you repeat it.`,
+        "missing_identity",
+      );
+    }
+    const state = await this.#stateHandedIn();
+    if (state === "forged") {
+      const data = { reason: "invalid_request_state" };
+      return { answer: { error: { code: -32602, message: "Invalid or expired requestState", data } } };
+    }
+    if (state?.kind === "round") return this.#goOn(state.round);
+    const open = this.#gateway.rounds.get(this.#call);
+    if (open) return { answer: await this.#ask(open) };
+    return this.#perform(state);
+  }
+
+  async #perform(state: GatewayState | null): Promise<{ answer: RpcAnswer; outcome?: Outcome }> {
+    const executed = this.#execute(this.route.leaves);
+    const first = await Promise.race([executed, this.#asked.promise]);
+    if ("round" in first) {
+      // The attempt goes on without this message; whoever brings the person's answer hears its end.
+      executed.catch(() => undefined);
+      return { answer: await this.#ask(first) };
+    }
+    return this.#present(first, state);
+  }
+
+  async #present(given: Outcome, state: GatewayState | null): Promise<{ answer: RpcAnswer; outcome: Outcome }> {
+    let outcome = given;
+    if (outcome.status === "failed" && this.#answered === null && MENDABLE.has(outcome.failure.code)) {
+      outcome = await this.#again(outcome);
+    }
+    if (outcome.status === "held" && outcome.waitsFor === "approval" && outcome.receipt !== null) {
+      const decided = await this.#approval(outcome, state);
+      if ("question" in decided) return { answer: { result: decided.question }, outcome };
+      outcome = decided;
+    }
+    const isOwn = outcome.status === "executed" || outcome.status === "failed";
+    if (isOwn && this.#answered !== null) {
+      return { answer: answerOfUpstream(outcome, this.#answered, this.#asks), outcome };
+    }
+    if (outcome.status === "replayed" && !(await this.route.mayUse(this.#tool.name))) {
+      const answer = await this.#refused(`You may not use "${this.#tool.name}" now.`, "not_allowed");
+      return { ...answer, outcome };
+    }
+    return { answer: await answerOfGuard(outcome, this.#answered, this.#asks), outcome };
+  }
+
+  /** Refused for what the host has mended since: it is tried again under the same identity. */
+  async #again(failed: Outcome): Promise<Outcome> {
+    const { tenant } = this.route.principal;
+    const reason = "the host called again after the server had asked it to mend something";
+    try {
+      await this.#gateway.guard.reopen(failed.requestId, { actor: "gateway", reason, tenant });
+    } catch (error) {
+      if (!(error instanceof OnceguardError) || !MOVED_ON.has(error.code)) throw error;
+    }
+    return this.#execute(this.route.leaves);
+  }
+
+  async #execute(signal?: AbortSignal): Promise<Outcome> {
+    const { windowMs, options, content } = this.#gateway;
+    const { action, rule } = this.#tool;
+    const { given, key, isFromProtocol } = this.#keyed;
+    const { principal } = this.route;
+    const { tenant } = principal;
+    const { runId } = hostIdentity(objectAt(this.#params, "_meta"));
+    const context: CallContext = {
+      tenant,
+      actor: principal.name,
+      ...(runId !== null && { runId }),
+      ...(signal && { signal }),
+      ...(isFromProtocol && { wait: 0 }),
+    };
+    const named: CallContext =
+      key !== null
+        ? { ...context, requestId: keyedId(options.server, this.#tool.name, tenant, key) }
+        : rule?.keyFields
+          ? context
+          : {
+              ...context,
+              host: {
+                scope: await content.scopeOf({
+                  tenant,
+                  action: action.name,
+                  payload: given as JsonValue,
+                  volatile: action.volatile,
+                  windowMs: rule?.window === undefined ? windowMs : durationMs(rule.window, "window"),
+                }),
+              },
+            };
+    return this.#gateway.execute(this, action, given, named);
+  }
+
+  /** The host's person is asked, where there is one; otherwise it stays held, and somebody decides elsewhere. */
+  async #approval(held: Held, state: GatewayState | null): Promise<Outcome | Question> {
+    const { guard, options, codec } = this.#gateway;
+    const { receipt, requestId } = held;
+    if (receipt === null || options.approvals === "elsewhere" || !this.route.asksForms) return held;
+    const { action, riskTier } = this.#tool;
+    const { given } = this.#keyed;
+    const message = question(held, { action: action.name, riskTier, given });
+    const { tenant } = this.route.principal;
+    let says: "yes" | "no" | "nothing";
+    let version = receipt.version;
+    if (this.route.era === "modern") {
+      const answer = objectAt(this.#params.inputResponses, "approve");
+      if (state?.kind !== "approval" || state.requestId !== requestId || answer === undefined) {
+        const minted: GatewayState = { kind: "approval", call: this.#call, requestId, version };
+        return {
+          question: {
+            resultType: "input_required",
+            inputRequests: {
+              approve: { method: "elicitation/create", params: { mode: "form", message, requestedSchema: FORM } },
+            },
+            requestState: await codec.mint(minted, this.route.principal),
+          },
+        };
+      }
+      version = state.version;
+      says = saysOf(String(answer.action), objectAt(answer, "content"));
+    } else if (this.route.elicit !== null) {
+      const params = { mode: "form", message, requestedSchema: FORM };
+      const answer = await within(PERSON_TIMEOUT_MS, this.route.elicit(params));
+      const result = answer && "result" in answer ? answer.result : {};
+      says = saysOf(String(result.action), objectAt(result, "content"));
+    } else return held;
+    if (says === "nothing") return held;
+    const by = {
+      actor: `person at ${this.route.principal.name}`,
+      reason: says === "yes" ? "approved at the host (elicitation)" : "declined at the host (elicitation)",
+      expectedVersion: version,
+      tenant,
+    };
+    try {
+      await (says === "yes" ? guard.approve(requestId, by) : guard.deny(requestId, by));
+    } catch (error) {
+      // Somebody else has decided meanwhile, or this very answer was given before: the record says what holds.
+      if (!(error instanceof OnceguardError) || !MOVED_ON.has(error.code)) throw error;
+    }
+    return this.#execute();
+  }
+
+  /** What the caller was given to keep; forged when it is not ours, or was given for another call. */
+  async #stateHandedIn(): Promise<GatewayState | "forged" | null> {
+    const { requestState } = this.#params;
+    if (requestState === undefined) return null;
+    const state = await this.#gateway.codec.read(requestState, this.route.principal);
+    return state === null || state.call !== this.#call ? "forged" : state;
+  }
+
+  /** The upstream's question, as the caller's next round brings its answer. */
+  async #ask({ question: asked, round }: OpenRound): Promise<RpcAnswer> {
+    const state: GatewayState = { kind: "round", call: this.#call, round };
+    return { result: { ...asked, requestState: await this.#gateway.codec.mint(state, this.route.principal) } };
+  }
+
+  /** A further round of a call that waits: its answer is handed to the attempt, once. */
+  async #goOn(round: number): Promise<{ answer: RpcAnswer; outcome?: Outcome }> {
+    const open = this.#gateway.rounds.get(this.#call);
+    // Nothing waits any more: the record says what became of it.
+    if (open === undefined) return this.#perform(null);
+    if (open.round === round) open.answer({ inputResponses: this.#params.inputResponses, route: this.route });
+    else if (open.round > round) return { answer: await this.#ask(open) };
+    const next = await open.following;
+    if ("round" in next) return { answer: await this.#ask(next) };
+    const outcome = await this.#execute(this.route.leaves);
+    // It was made in the course of this call, of which this is the last round.
+    if (outcome.status !== "replayed" || next.ended === null) return this.#present(outcome, null);
+    return { answer: answerOfUpstream({ ...outcome, status: "executed" }, next.ended, this.#asks), outcome };
+  }
+
+  get #asks(): Asked {
+    const { reviewUrl = null } = this.#gateway.options;
+    const { isFromProtocol } = this.#keyed;
+    return { era: this.route.era, tool: this.#tool.listed, reviewUrl, isFromProtocol };
+  }
+
+  async #refused(message: string, code: string): Promise<{ answer: RpcAnswer }> {
+    return { answer: refused(message, code, this.#asks) };
+  }
+
+  /** Neither arguments nor results: they are nobody's business who reads logs. */
+  #log(started: number, status: string, requestId: string | null): void {
+    const { log } = this.#gateway.options;
+    const { tenant, name } = this.route.principal;
+    log?.(
+      JSON.stringify({
+        call: randomUUID().slice(0, 8),
+        rpc_id: this.#id,
+        tool: this.#tool.name.slice(0, 128),
+        tenant,
+        actor: name,
+        status,
+        request_id: requestId,
+        ms: Math.round(performance.now() - started),
+      }),
+    );
+  }
+}
+
+/** What goes to the host, so that it comes back with its person's answer. */
+interface Question {
+  readonly question: JsonObject;
+}
+
+const MOVED_ON: ReadonlySet<string> = new Set(["version_conflict", "not_resolvable"]);
+
+/** A caller's key names an intent at this tool of this server. Readable where it is short enough. */
+function keyedId(server: string, tool: string, tenant: string, key: string): string {
+  const id = `${server}/${tool}:${key}`;
+  return id.length <= MAX_REQUEST_ID_LENGTH ? id : deriveRequestId(sha256, tenant, `${server}/${tool}`, ["key", key]);
+}
+
+async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } catch {
+    return null; // the host has left, or cannot ask: nobody has said anything
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,10 @@
+import type { ToolRules } from "../tool-rule.ts";
+
+/** Rules for the tools of one well-known server. */
+export interface ReadyRules {
+  /** Where the server comes from. */
+  readonly server: string;
+  /** The version whose tool list these rules were held against. */
+  readonly version: string;
+  readonly tools: ToolRules;
+}

@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { LineReader } from "../../server/stdio/line-reader.ts";
+
+/** How long the server gets at each step of its end: input closed, TERM, KILL. */
+const PATIENCE_MS = 3_000;
+/** A result may carry images and whole files; only what no string can hold is too much. */
+const MAX_LINE_BYTES = 256 * 1_048_576;
+
+/** The upstream server as a child process, message by message. */
+export interface UpstreamProcess {
+  /** False when it no longer reads. */
+  send(text: string): boolean;
+  /** Stops reading its output until told to go on. */
+  pause(): void;
+  resume(): void;
+  /** Closes its input, and ends it when that does not. */
+  close(): Promise<void>;
+  /** Resolves when it has ended, however. */
+  readonly ended: Promise<Ending>;
+}
+
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface ProcessOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Of the whole environment: it is the operator's own command, and would have it without the gateway. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly onMessage: (text: string) => void;
+  /** It reads again. */
+  readonly onDrain: () => void;
+}
+
+/** @throws Error when the command cannot be started */
+export async function startUpstream(options: ProcessOptions): Promise<UpstreamProcess> {
+  const { command, args, env, cwd } = options;
+  // Its stderr is for people, and goes where the gateway's goes.
+  const child = spawn(command, [...args], { env, cwd, stdio: ["pipe", "pipe", "inherit"], windowsHide: true });
+  await once(child, "spawn");
+  return connected(child, options);
+}
+
+function connected(child: ChildProcess, { onMessage, onDrain }: ProcessOptions): UpstreamProcess {
+  const { stdin, stdout } = child;
+  if (stdin === null || stdout === null) throw new Error("the server has no pipes");
+  const lines = new LineReader(MAX_LINE_BYTES);
+  stdout.on("data", (chunk: Buffer) => {
+    for (const line of lines.push(chunk)) if ("text" in line) onMessage(line.text);
+  });
+  let reads = true;
+  stdin.on("error", () => {
+    reads = false; // it is ending; what it was asked is settled with its end
+  });
+  stdin.on("drain", onDrain);
+  const { promise: ended, resolve } = Promise.withResolvers<Ending>();
+  // Not "exit": what it said before its end has to be read first.
+  child.once("close", (code, signal) => {
+    reads = false;
+    resolve({ code, signal });
+  });
+  return {
+    send: (text) => reads && (stdin.write(`${text}\n`) || reads),
+    pause: () => stdout.pause(),
+    resume: () => stdout.resume(),
+    ended,
+    close: async () => {
+      stdin.end();
+      for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+        if (await endsWithin(ended, PATIENCE_MS)) return;
+        child.kill(signal);
+      }
+      await ended;
+    },
+  };
+}
+
+async function endsWithin(ended: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const answer = await Promise.race([ended.then(() => true), late]);
+  clearTimeout(timer);
+  return answer;
+}
