@@ -5,8 +5,8 @@ import type { Route } from "./core/failure.ts";
 import type { Notifier } from "./core/notification.ts";
 import type { Policy, PolicyRule, RiskTier } from "./core/policy.ts";
 import type { Store } from "./core/ports.ts";
-import type { GatewayConfig } from "./mcp/gateway/tool-rule.ts";
 import type { ExternalEntry, HttpEntry, McpEntry, ServerEntry } from "./kinds/entries.ts";
+import type { GatewayConfig } from "./mcp/gateway/tool-rule.ts";
 
 /** `onceguard.config.{ts,js,json}`: what the command line and the servers guard, and where the receipts are kept. */
 export interface OnceguardConfig {

@@ -381,6 +381,11 @@ export interface CallContext {
   readonly actor?: string;
   /** The host's own ids: the scope (thread, workflow) and the call in it. A lower rung of the identity ladder. */
   readonly host?: { readonly scope: string; readonly callId?: string };
+  /**
+   * Where nothing better names the intent: equal payloads in this scope are one intent, whatever the host calls the
+   * call. For callers who know better than a host's call ids when the same call is meant again.
+   */
+  readonly contentScope?: string;
   /** Longest wait for a settled answer, in this call. Default: the guard's `wait`. */
   readonly wait?: Duration;
   /**

@@ -1,7 +1,10 @@
 import { isJsonObject, type JsonValue } from "../core/json.ts";
 
 /** What a path is looked for in: a tool's structured result, else the JSON in its text; undefined when it has neither. */
-export function dataOfResult(result: { readonly structuredContent?: unknown; readonly content?: unknown }): JsonValue | undefined {
+export function dataOfResult(result: {
+  readonly structuredContent?: unknown;
+  readonly content?: unknown;
+}): JsonValue | undefined {
   const { structuredContent } = result;
   if (isJsonObject(structuredContent as JsonValue | undefined)) return structuredContent as JsonValue;
   try {

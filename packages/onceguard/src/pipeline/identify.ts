@@ -102,10 +102,11 @@ function ladder(
   if (keyFields) return { keySource: "business_key", parts: keyParts(name, valid.payload, keyFields) };
   if (key) return { keySource: "business_key", parts: ownKey(name, key(valid.payload)) };
   if (explicit !== null) return { keySource: "explicit", parts: [] };
-  const { host } = context;
-  if (host?.callId) return { keySource: "host_call", parts: ["host_call", host.scope, host.callId] };
+  const { host, contentScope } = context;
+  if (host?.callId && contentScope === undefined)
+    return { keySource: "host_call", parts: ["host_call", host.scope, host.callId] };
   const content = canonicalJson(withoutFields(valid.payload, definition.volatile));
-  return { keySource: "content", parts: ["content", host?.scope ?? "", content] };
+  return { keySource: "content", parts: ["content", contentScope ?? host?.scope ?? "", content] };
 }
 
 function ownKey(action: string, parts: readonly (string | number | boolean)[]): readonly string[] {

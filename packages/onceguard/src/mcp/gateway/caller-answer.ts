@@ -15,6 +15,7 @@ export interface Asked {
   readonly era: Era;
   readonly tool: UpstreamTool | undefined;
   readonly reviewUrl: string | null;
+  readonly goesOnAlone: boolean;
   /** SEP-3182: the caller gave its key beside the tool's name and knows the proposal's errors. */
   readonly isFromProtocol: boolean;
 }
@@ -31,17 +32,19 @@ export async function answerOfGuard(outcome: Outcome, upstream: RpcAnswer | null
     const error = errorOfProposal(outcome);
     if (error !== null) return { error };
   }
-  if (outcome.status === "replayed" && isObject(outcome.result)) return replayed(outcome, outcome.result, asked);
-  const said = answerOf(asked, outcome, {}, gatewayWords(outcome));
+  const isSuccess = outcome.status === "replayed" || outcome.status === "executed";
+  if (isSuccess && isObject(outcome.result)) return asRecorded(outcome, outcome.result, asked);
+  const said = answerOf(asked, outcome, {}, gatewayWords(outcome, asked.goesOnAlone));
   const ofUpstream = upstream && "result" in upstream ? contentOf(upstream.result) : [];
   return { result: inEra(withMeta(asResult(said, ofUpstream, asked.tool), outcome), asked.era) };
 }
 
-/** The earlier result as it was, and a line that says so. */
-async function replayed(outcome: Outcome, stored: JsonObject, { era, tool }: Asked): Promise<RpcAnswer> {
-  const note = { type: "text", text: gatewayWords(outcome) };
+/** The recorded result as it was; where it is an earlier call's, with a line that says so. */
+async function asRecorded(outcome: Outcome, stored: JsonObject, asked: Asked): Promise<RpcAnswer> {
+  const { era, tool } = asked;
+  const notes = outcome.status === "replayed" ? [{ type: "text", text: gatewayWords(outcome, asked.goesOnAlone) }] : [];
   const { structuredContent, ...rest } = stored;
-  const result = { ...rest, content: [...contentOf(stored), note] };
+  const result = { ...rest, content: [...contentOf(stored), ...notes] };
   if (structuredContent === undefined || (await fitsSchema(tool?.outputSchema, structuredContent))) {
     const whole = structuredContent === undefined ? result : { ...result, structuredContent };
     return { result: inEra(withMeta(whole, outcome), era) };

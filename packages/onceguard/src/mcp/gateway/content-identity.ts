@@ -1,10 +1,10 @@
 import { canonicalJson } from "../../core/canonical-json.ts";
 import { withoutFields } from "../../core/fingerprint.ts";
 import type { JsonValue } from "../../core/json.ts";
-import { type Receipt, type State } from "../../core/receipt.ts";
+import type { Receipt, State } from "../../core/receipt.ts";
 import { deriveRequestId } from "../../core/request-id.ts";
-import type { Guard } from "../../pipeline/guard.ts";
 import { sha256 } from "../../pipeline/digest.ts";
+import type { Guard } from "../../pipeline/guard.ts";
 
 /** Settled, and nothing happened: the same arguments again are a new try. */
 const AGAIN: ReadonlySet<State> = new Set(["failed", "expired"]);

@@ -5,6 +5,7 @@ import { effectError, messageOf } from "../../core/failure.ts";
 import type { Outcome } from "../../core/outcome.ts";
 import { type RiskTier, tierDemands } from "../../core/policy.ts";
 import type { Guard } from "../../pipeline/guard.ts";
+import type { CallSetup } from "./call-setup.ts";
 import { ContentIdentity } from "./content-identity.ts";
 import { GuardedCall } from "./guarded-call.ts";
 import { hasOwnKey, withKeyArgument } from "./idempotency-argument.ts";
@@ -41,29 +42,24 @@ export interface GatewayOptions {
   readonly log?: (line: string) => void;
 }
 
-/** A tool as the gateway treats it. */
-export interface GuardedTool {
-  readonly name: string;
-  readonly listed: UpstreamTool | undefined;
-  readonly rule: ToolRule | null;
-  readonly riskTier: RiskTier;
-  readonly action: AnyAction;
-}
-
 const DEFAULT_WINDOW = "24h";
 
 /**
  * What stands between a host and its MCP server, whatever carries the messages: it answers the calls that are to be
  * guarded and reads the lists of tools. Everything else passes by it.
  */
-export class Gateway {
+export class Gateway implements CallSetup<GuardedCall> {
   readonly guard: Guard;
-  readonly options: GatewayOptions;
+  readonly server: string;
+  readonly reviewUrl: string | null;
+  readonly asksHost: boolean;
+  readonly log: ((line: string) => void) | undefined;
   readonly windowMs: number;
   readonly content: ContentIdentity;
   readonly rounds: OpenRounds = new OpenRounds();
   readonly codec: StateCodec;
   readonly tools: UpstreamTools;
+  readonly #options: GatewayOptions;
   /** For what runs without a caller: retries, probes, what was approved meanwhile. */
   #standing: (() => Route) | null = null;
   readonly #actions = new Map<string, AnyAction>();
@@ -72,8 +68,12 @@ export class Gateway {
 
   /** @throws OnceguardError `invalid_option` */
   constructor(options: GatewayOptions) {
-    this.options = options;
+    this.#options = options;
     this.guard = options.guard as Guard;
+    this.server = options.server;
+    this.reviewUrl = options.reviewUrl ?? null;
+    this.asksHost = options.approvals !== "elsewhere";
+    this.log = options.log;
     this.windowMs = durationMs(options.window ?? DEFAULT_WINDOW, "window");
     this.content = new ContentIdentity(this.guard);
     this.codec = stateCodec(options.stateKey);
@@ -95,7 +95,10 @@ export class Gateway {
     // Not a call by any reading: the server may say so itself.
     if (typeof name !== "string") return null;
     const listed = this.tools.known?.get(name);
-    if (listed !== undefined) return this.#callOf(listed.name, listed, request, route);
+    if (listed !== undefined) {
+      this.tools.refresh(route);
+      return this.#callOf(listed.name, listed, request, route);
+    }
     const rule = this.#ruleFor(name);
     if (rule?.riskTier === "safe") return null;
     return this.#ask(name, request, route);
@@ -119,7 +122,7 @@ export class Gateway {
     route: Route,
   ): Promise<RpcAnswer> | null {
     const rule = this.#ruleFor(name);
-    const riskTier = tierOf(rule, listed, this.options.isTrusted === true);
+    const riskTier = tierOf(rule, listed, this.#options.isTrusted === true);
     if (!tierDemands(riskTier).claim) return null;
     const action = this.#actionOf(name, rule, riskTier);
     return new GuardedCall(this, { name, listed, rule, riskTier, action }, request, route).answered();
@@ -128,7 +131,7 @@ export class Gateway {
   /** A listing as it passes: learnt, and with the argument by which a caller can name its intent. */
   listed(result: JsonObject): JsonObject {
     this.tools.learn(result);
-    if (this.options.offersKey === false || !Array.isArray(result.tools)) return result;
+    if (this.#options.offersKey === false || !Array.isArray(result.tools)) return result;
     const tools = result.tools.map((tool: unknown) => (isObject(tool) ? this.#offered(tool) : tool));
     return { ...result, tools };
   }
@@ -137,7 +140,7 @@ export class Gateway {
     const [listed] = toolsIn({ tools: [tool] });
     if (!listed || hasOwnKey(listed.inputSchema)) return tool;
     const rule = this.#ruleFor(listed.name);
-    const riskTier = tierOf(rule, listed, this.options.isTrusted === true);
+    const riskTier = tierOf(rule, listed, this.#options.isTrusted === true);
     const { claim, identity } = tierDemands(riskTier);
     if (!claim) return tool;
     return withKeyArgument(tool, !rule?.keyFields && !identity.includes("content"));
@@ -156,14 +159,14 @@ export class Gateway {
   }
 
   #ruleFor(tool: string): ToolRule | null {
-    return ruleFor(tool, this.options.rules ?? []);
+    return ruleFor(tool, this.#options.rules ?? []);
   }
 
   #register(tools: readonly UpstreamTool[]): void {
     if (this.#standing === null) return;
     for (const tool of tools) {
       const rule = this.#ruleFor(tool.name);
-      const riskTier = tierOf(rule, tool, this.options.isTrusted === true);
+      const riskTier = tierOf(rule, tool, this.#options.isTrusted === true);
       if (tierDemands(riskTier).claim) this.guard.wrap(this.#actionOf(tool.name, rule, riskTier));
     }
   }
@@ -172,14 +175,19 @@ export class Gateway {
   #actionOf(tool: string, rule: ToolRule | null, riskTier: RiskTier): AnyAction {
     const known = this.#actions.get(tool);
     if (known !== undefined) return known;
-    const action = toolAction(actionName(this.options.server, tool), rule ?? {}, riskTier, this.#upstreamOf(tool, rule));
+    const action = toolAction(
+      actionName(this.#options.server, tool),
+      rule ?? {},
+      riskTier,
+      this.#upstreamOf(tool, rule),
+    );
     this.#actions.set(tool, action);
     if (this.#standing !== null) this.guard.wrap(action);
     return action;
   }
 
   #upstreamOf(tool: string, rule: ToolRule | null): Upstream {
-    const reading = { noEffectOnError: rule?.noEffectOnError, isTrusted: this.options.isTrusted === true };
+    const reading = { noEffectOnError: rule?.noEffectOnError, isTrusted: this.#options.isTrusted === true };
     return {
       execute: async (given, context) => {
         const call = this.#live.getStore();

@@ -11,10 +11,10 @@ import { sha256 } from "../../pipeline/digest.ts";
 import { FORM, saysOf } from "../server/elicitation.ts";
 import { hostIdentity } from "../server/host-identity.ts";
 import { question } from "../server/question.ts";
+import type { CallSetup, GuardedTool } from "./call-setup.ts";
 import { type Asked, answerOfError, answerOfGuard, answerOfUpstream, refused } from "./caller-answer.ts";
-import type { Gateway, GuardedTool } from "./gateway.ts";
 import { hasOwnKey, KEY_ARGUMENT, type Keyed, takeKey } from "./idempotency-argument.ts";
-import { isObject, type JsonObject, objectAt, type RpcAnswer, type RpcId, type RpcRequest } from "./json-rpc.ts";
+import { type JsonObject, objectAt, type RpcAnswer, type RpcId, type RpcRequest } from "./json-rpc.ts";
 import type { Asking, OpenRound } from "./open-rounds.ts";
 import type { GatewayState } from "./request-state.ts";
 import type { Route } from "./route.ts";
@@ -26,7 +26,7 @@ const PERSON_TIMEOUT_MS = 45_000;
 /** One `tools/call` on its way through the guard. */
 export class GuardedCall {
   readonly route: Route;
-  readonly #gateway: Gateway;
+  readonly #setup: CallSetup<GuardedCall>;
   readonly #tool: GuardedTool;
   readonly #params: JsonObject;
   readonly #id: RpcId;
@@ -41,8 +41,8 @@ export class GuardedCall {
   /** The route by which the next round of this attempt goes. */
   #current: Route;
 
-  constructor(gateway: Gateway, tool: GuardedTool, request: RpcRequest, route: Route) {
-    this.#gateway = gateway;
+  constructor(setup: CallSetup<GuardedCall>, tool: GuardedTool, request: RpcRequest, route: Route) {
+    this.#setup = setup;
     this.#tool = tool;
     this.#id = request.id;
     this.#params = request.params ?? {};
@@ -74,7 +74,7 @@ export class GuardedCall {
   /** Makes the attempt: the call goes to the upstream, and what it asks meanwhile comes back through the caller. */
   async dispatch(given: JsonObject, { signal }: EffectContext): Promise<RpcAnswer> {
     const { _meta, idempotencyKey: _key, inputResponses: _responses, requestState: _state, ...rest } = this.#params;
-    this.#asking = this.#gateway.rounds.begin(this.#call, (round) => this.#asked.resolve(round));
+    this.#asking = this.#setup.rounds.begin(this.#call, (round) => this.#asked.resolve(round));
     try {
       let params: JsonObject = { ...rest, arguments: given, ...(_meta !== undefined && { _meta }) };
       for (;;) {
@@ -119,7 +119,7 @@ export class GuardedCall {
       return { answer: { error: { code: -32602, message: "Invalid or expired requestState", data } } };
     }
     if (state?.kind === "round") return this.#goOn(state.round);
-    const open = this.#gateway.rounds.get(this.#call);
+    const open = this.#setup.rounds.get(this.#call);
     if (open) return { answer: await this.#ask(open) };
     return this.#perform(state);
   }
@@ -145,7 +145,8 @@ export class GuardedCall {
       if ("question" in decided) return { answer: { result: decided.question }, outcome };
       outcome = decided;
     }
-    const isOwn = outcome.status === "executed" || outcome.status === "failed";
+    // Not when something else has shown since what became of it: a probe may know that an error was none.
+    const isOwn = outcome.status === "failed" || (outcome.status === "executed" && succeeded(this.#answered));
     if (isOwn && this.#answered !== null) {
       return { answer: answerOfUpstream(outcome, this.#answered, this.#asks), outcome };
     }
@@ -161,7 +162,7 @@ export class GuardedCall {
     const { tenant } = this.route.principal;
     const reason = "the host called again after the server had asked it to mend something";
     try {
-      await this.#gateway.guard.reopen(failed.requestId, { actor: "gateway", reason, tenant });
+      await this.#setup.guard.reopen(failed.requestId, { actor: "gateway", reason, tenant });
     } catch (error) {
       if (!(error instanceof OnceguardError) || !MOVED_ON.has(error.code)) throw error;
     }
@@ -169,44 +170,41 @@ export class GuardedCall {
   }
 
   async #execute(signal?: AbortSignal): Promise<Outcome> {
-    const { windowMs, options, content } = this.#gateway;
+    const { windowMs, server, content } = this.#setup;
     const { action, rule } = this.#tool;
     const { given, key, isFromProtocol } = this.#keyed;
     const { principal } = this.route;
     const { tenant } = principal;
-    const { runId } = hostIdentity(objectAt(this.#params, "_meta"));
+    const { runId, host } = hostIdentity(objectAt(this.#params, "_meta"));
     const context: CallContext = {
       tenant,
       actor: principal.name,
       ...(runId !== null && { runId }),
+      ...(host !== null && { host }),
       ...(signal && { signal }),
       ...(isFromProtocol && { wait: 0 }),
     };
-    const named: CallContext =
-      key !== null
-        ? { ...context, requestId: keyedId(options.server, this.#tool.name, tenant, key) }
-        : rule?.keyFields
-          ? context
-          : {
-              ...context,
-              host: {
-                scope: await content.scopeOf({
-                  tenant,
-                  action: action.name,
-                  payload: given as JsonValue,
-                  volatile: action.volatile,
-                  windowMs: rule?.window === undefined ? windowMs : durationMs(rule.window, "window"),
-                }),
-              },
-            };
-    return this.#gateway.execute(this, action, given, named);
+    if (key !== null) {
+      const requestId = keyedId(server, this.#tool.name, tenant, key);
+      return this.#setup.execute(this, action, given, { ...context, requestId });
+    }
+    if (rule?.keyFields) return this.#setup.execute(this, action, given, context);
+    // Not the host's own id for the call: hosts send one call twice under two of them, and a model's second try has another.
+    const contentScope = await content.scopeOf({
+      tenant,
+      action: action.name,
+      payload: given as JsonValue,
+      volatile: action.volatile,
+      windowMs: rule?.window === undefined ? windowMs : durationMs(rule.window, "window"),
+    });
+    return this.#setup.execute(this, action, given, { ...context, contentScope });
   }
 
   /** The host's person is asked, where there is one; otherwise it stays held, and somebody decides elsewhere. */
   async #approval(held: Held, state: GatewayState | null): Promise<Outcome | Question> {
-    const { guard, options, codec } = this.#gateway;
+    const { guard, asksHost, codec } = this.#setup;
     const { receipt, requestId } = held;
-    if (receipt === null || options.approvals === "elsewhere" || !this.route.asksForms) return held;
+    if (receipt === null || !asksHost || !this.route.asksForms) return held;
     const { action, riskTier } = this.#tool;
     const { given } = this.#keyed;
     const message = question(held, { action: action.name, riskTier, given });
@@ -255,19 +253,19 @@ export class GuardedCall {
   async #stateHandedIn(): Promise<GatewayState | "forged" | null> {
     const { requestState } = this.#params;
     if (requestState === undefined) return null;
-    const state = await this.#gateway.codec.read(requestState, this.route.principal);
+    const state = await this.#setup.codec.read(requestState, this.route.principal);
     return state === null || state.call !== this.#call ? "forged" : state;
   }
 
   /** The upstream's question, as the caller's next round brings its answer. */
   async #ask({ question: asked, round }: OpenRound): Promise<RpcAnswer> {
     const state: GatewayState = { kind: "round", call: this.#call, round };
-    return { result: { ...asked, requestState: await this.#gateway.codec.mint(state, this.route.principal) } };
+    return { result: { ...asked, requestState: await this.#setup.codec.mint(state, this.route.principal) } };
   }
 
   /** A further round of a call that waits: its answer is handed to the attempt, once. */
   async #goOn(round: number): Promise<{ answer: RpcAnswer; outcome?: Outcome }> {
-    const open = this.#gateway.rounds.get(this.#call);
+    const open = this.#setup.rounds.get(this.#call);
     // Nothing waits any more: the record says what became of it.
     if (open === undefined) return this.#perform(null);
     if (open.round === round) open.answer({ inputResponses: this.#params.inputResponses, route: this.route });
@@ -281,9 +279,10 @@ export class GuardedCall {
   }
 
   get #asks(): Asked {
-    const { reviewUrl = null } = this.#gateway.options;
+    const { reviewUrl } = this.#setup;
     const { isFromProtocol } = this.#keyed;
-    return { era: this.route.era, tool: this.#tool.listed, reviewUrl, isFromProtocol };
+    const { era, goesOnAlone } = this.route;
+    return { era, goesOnAlone, tool: this.#tool.listed, reviewUrl, isFromProtocol };
   }
 
   async #refused(message: string, code: string): Promise<{ answer: RpcAnswer }> {
@@ -292,7 +291,7 @@ export class GuardedCall {
 
   /** Neither arguments nor results: they are nobody's business who reads logs. */
   #log(started: number, status: string, requestId: string | null): void {
-    const { log } = this.#gateway.options;
+    const { log } = this.#setup;
     const { tenant, name } = this.route.principal;
     log?.(
       JSON.stringify({
@@ -320,6 +319,10 @@ const MOVED_ON: ReadonlySet<string> = new Set(["version_conflict", "not_resolvab
 function keyedId(server: string, tool: string, tenant: string, key: string): string {
   const id = `${server}/${tool}:${key}`;
   return id.length <= MAX_REQUEST_ID_LENGTH ? id : deriveRequestId(sha256, tenant, `${server}/${tool}`, ["key", key]);
+}
+
+function succeeded(answer: RpcAnswer | null): boolean {
+  return answer !== null && "result" in answer && answer.result.isError !== true;
 }
 
 async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | null> {

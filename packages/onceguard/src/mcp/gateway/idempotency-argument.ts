@@ -15,7 +15,10 @@ export function hasOwnKey(inputSchema: JsonObject | undefined): boolean {
 /** A listed tool with the argument added; `needed` where the guard cannot do without. */
 export function withKeyArgument(tool: JsonObject, needed: boolean): JsonObject {
   const schema = isObject(tool.inputSchema) ? tool.inputSchema : { type: "object" };
-  const properties = { ...objectAt(schema, "properties"), [KEY_ARGUMENT]: { type: "string", description: DESCRIPTION } };
+  const properties = {
+    ...objectAt(schema, "properties"),
+    [KEY_ARGUMENT]: { type: "string", description: DESCRIPTION },
+  };
   const required = Array.isArray(schema.required) ? schema.required : [];
   return {
     ...tool,

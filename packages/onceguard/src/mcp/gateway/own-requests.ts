@@ -27,7 +27,7 @@ export class OwnRequests {
   async make(method: string, params: JsonObject, progress?: (params: JsonObject) => void): Promise<RpcAnswer> {
     const id = `${this.#prefix}${++this.#count}`;
     const { promise, resolve, reject } = Promise.withResolvers<RpcAnswer>();
-    const text = JSON.stringify({ jsonrpc: "2.0", id, method, params: withToken(params, progress && id) });
+    const text = JSON.stringify({ jsonrpc: "2.0", id, method, params: withOwnToken(params, progress && id) });
     this.#pending.set(id, { resolve, reject, progress });
     if (!this.#send(text)) {
       this.#pending.delete(id);
@@ -53,6 +53,15 @@ export class OwnRequests {
     return true;
   }
 
+  /** A request got no answer, for a reason of its own; false when it is somebody else's. */
+  fail(id: unknown, error: unknown): boolean {
+    const pending = typeof id === "string" ? this.#pending.get(id) : undefined;
+    if (pending === undefined) return false;
+    this.#pending.delete(id as string);
+    pending.reject(error as Error);
+    return true;
+  }
+
   /** The connection is gone: what was asked and not answered may have been done. */
   lost(): void {
     const message = "The MCP server ended before it had answered.";
@@ -64,7 +73,7 @@ export class OwnRequests {
 }
 
 /** A caller's own token stays with the caller: ours is the request's id, or there is none. */
-function withToken(params: JsonObject, token: string | undefined): JsonObject {
+export function withOwnToken(params: JsonObject, token: string | undefined): JsonObject {
   const { progressToken: _theirs, ...meta } = objectAt(params, "_meta") ?? {};
   const own = token === undefined ? meta : { ...meta, progressToken: token };
   const { _meta, ...rest } = params;

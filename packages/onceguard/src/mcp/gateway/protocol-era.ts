@@ -26,3 +26,9 @@ export function hostSays(message: RpcMessage, initialized: HostSays = UNKNOWN): 
 export function initializedHost(message: RpcMessage): HostSays {
   return { era: "legacy", asksForms: asksForms(objectAt(message.params, "capabilities") as never), envelope: {} };
 }
+
+/** A request of the gateway's own, as the host's era wants it. */
+export function withEnvelope(params: JsonObject, envelope: JsonObject): JsonObject {
+  if (Object.keys(envelope).length === 0) return params;
+  return { ...params, _meta: { ...envelope, ...objectAt(params, "_meta") } };
+}

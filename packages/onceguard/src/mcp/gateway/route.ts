@@ -20,8 +20,10 @@ export interface Route {
   readonly asksForms: boolean;
   /** Before 2026-07-28 the host is asked by a request of our own; null where there is no way to it. */
   readonly elicit: ((params: JsonObject) => Promise<RpcAnswer>) | null;
-  /** Whether the upstream still lets this caller use the tool; asked before somebody's result is shown again. */
+  /** Whether the upstream lets this caller use the tool now; asked before a stored result is shown again. */
   mayUse(tool: string): Promise<boolean>;
+  /** Whether what waits or is retried goes on without its caller. */
+  readonly goesOnAlone: boolean;
   /** Fires when the caller has left. What was sent goes on without it. */
   readonly leaves: AbortSignal;
 }

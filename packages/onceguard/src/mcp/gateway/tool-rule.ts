@@ -2,8 +2,8 @@ import type { Duration } from "../../core/duration.ts";
 import { OnceguardError } from "../../core/errors.ts";
 import type { JsonValue } from "../../core/json.ts";
 import { RISK_TIERS } from "../../core/policy.ts";
-import { isAnswerPath } from "../../kinds/happened-when.ts";
 import type { DescribedEntry } from "../../kinds/entries.ts";
+import { isAnswerPath } from "../../kinds/happened-when.ts";
 
 /** What the operator says of one tool of an upstream server. */
 export interface ToolRule extends Omit<DescribedEntry, "name"> {
@@ -76,7 +76,8 @@ export function checkToolRules(rules: unknown, where: string): ToolRules {
 function checkRule(rule: unknown, where: string): void {
   if (typeof rule !== "object" || rule === null) throw wrong(where, "must be an object");
   const unknown = Object.keys(rule).find((key) => !Object.hasOwn(KNOWN, key));
-  if (unknown !== undefined) throw wrong(where, `has no option "${unknown}"; there are ${Object.keys(KNOWN).join(", ")}`);
+  if (unknown !== undefined)
+    throw wrong(where, `has no option "${unknown}"; there are ${Object.keys(KNOWN).join(", ")}`);
   const { riskTier, probe, keyFields } = rule as ToolRule;
   if (riskTier !== undefined && !RISK_TIERS.includes(riskTier)) {
     throw wrong(where, `has riskTier "${riskTier}"; there are ${RISK_TIERS.join(", ")}`);

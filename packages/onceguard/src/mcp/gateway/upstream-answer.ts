@@ -9,7 +9,12 @@ const REFUSALS: ReadonlySet<number> = new Set([-32700, -32600, -32601, -32602, -
 export const URL_ELICITATION_REQUIRED = -32042;
 
 /** Refused for something that the host mends and then calls again: such a failure does not stand in its way. */
-export const MENDABLE: ReadonlySet<string> = new Set(["mcp_32042", "mcp_unauthorized", "mcp_not_allowed"]);
+export const MENDABLE: ReadonlySet<string> = new Set([
+  "mcp_32042",
+  "mcp_unauthorized",
+  "mcp_not_allowed",
+  "mcp_no_session",
+]);
 
 /** Before the tool itself ran, in the words of the SDK's own server; believed of a trusted server only. */
 const SDK_INPUT_ERROR = /^(?:MCP error -32602: )?Input validation error: /;
@@ -22,7 +27,10 @@ const SDK_INPUT_ERROR = /^(?:MCP error -32602: )?Input validation error: /;
 export function resultOfCall(
   answer: RpcAnswer,
   tool: string,
-  { noEffectOnError = false, isTrusted }: { readonly noEffectOnError?: boolean | undefined; readonly isTrusted: boolean },
+  {
+    noEffectOnError = false,
+    isTrusted,
+  }: { readonly noEffectOnError?: boolean | undefined; readonly isTrusted: boolean },
 ): JsonValue {
   if ("error" in answer) throw errorOf(answer.error, tool);
   const { result } = answer;

@@ -9,68 +9,91 @@ export interface UpstreamTool {
   readonly outputSchema?: JsonObject;
 }
 
+export type ToolsByName = ReadonlyMap<string, UpstreamTool>;
+
 /** Most pages of one listing; a server that never ends its list must not keep a call waiting for ever. */
 const MAX_PAGES = 100;
+/** So long past its time (`ttlMs`) a listing is still used while a new one is asked for: a call need not wait for it. */
+const GRACE_MS = 60_000;
 
 /**
  * What is known of the upstream's tools. Hosts may call a tool without ever listing any, so the gateway lists them
  * itself before the first call, and again when the server says that they have changed.
  */
 export class UpstreamTools {
-  #known: ReadonlyMap<string, UpstreamTool> | null = null;
-  #until = Number.POSITIVE_INFINITY;
-  #listing: Promise<ReadonlyMap<string, UpstreamTool>> | null = null;
+  #tools: ToolsByName | null = null;
+  #freshUntil = 0;
+  #hasChanged = false;
+  #listing: Promise<ToolsByName> | null = null;
   readonly #learned: (tools: readonly UpstreamTool[]) => void;
 
   constructor(learned: (tools: readonly UpstreamTool[]) => void = () => undefined) {
     this.#learned = learned;
   }
 
-  /** What is known without asking; undefined when it has to be asked. */
-  get known(): ReadonlyMap<string, UpstreamTool> | null {
-    return performance.now() < this.#until ? this.#known : null;
+  /** What can be used without asking; null when it has to be asked first. */
+  get known(): ToolsByName | null {
+    const isUsable = !this.#hasChanged && performance.now() < this.#freshUntil + GRACE_MS;
+    return isUsable ? this.#tools : null;
   }
 
-  /** The tools changed: what comes next asks. */
+  /** The tools have changed: what comes next asks. */
   forget(): void {
-    this.#known = null;
-    this.#listing = null;
+    this.#hasChanged = true;
   }
 
   /** From a listing that passes by. One page says nothing about the tools that are not on it. */
   learn(result: JsonObject): void {
     const tools = toolsIn(result);
-    if (this.known !== null) this.#known = new Map([...(this.#known ?? []), ...tools.map(named)]);
+    if (this.#tools !== null && !this.#hasChanged) this.#tools = new Map([...this.#tools, ...tools.map(named)]);
     this.#learned(tools);
   }
 
-  /** @throws an effect error: the upstream did not list its tools, and nothing was sent to any of them */
-  async list(route: Route): Promise<ReadonlyMap<string, UpstreamTool>> {
-    const { known } = this;
-    if (known !== null) return known;
+  /** Asks in the background when the listing's time has passed. */
+  refresh(route: Route): void {
+    if (performance.now() >= this.#freshUntil) void this.list(route).catch(() => undefined);
+  }
+
+  /**
+   * Asks. What was known before is used when the upstream cannot be reached: what became of a call can be told without it.
+   *
+   * @throws an effect error: the upstream did not list its tools, and nothing was sent to any of them
+   */
+  async list(route: Route): Promise<ToolsByName> {
     this.#listing ??= this.#ask(route).finally(() => {
       this.#listing = null;
     });
-    return this.#listing;
+    try {
+      return await this.#listing;
+    } catch (error) {
+      if (this.#tools === null) throw error;
+      return this.#tools;
+    }
   }
 
-  async #ask(route: Route): Promise<ReadonlyMap<string, UpstreamTool>> {
+  async #ask(route: Route): Promise<ToolsByName> {
+    this.#hasChanged = false; // what changes from here on is another change
     const tools: UpstreamTool[] = [];
     let ttlMs = Number.POSITIVE_INFINITY;
     let cursor: unknown;
-    for (let page = 0; page < MAX_PAGES; page++) {
-      const answer = await route.request("tools/list", cursor === undefined ? {} : { cursor });
-      // A server without tools has no such method.
-      if ("error" in answer) break;
-      tools.push(...toolsIn(answer.result));
-      if (typeof answer.result.ttlMs === "number") ttlMs = Math.min(ttlMs, answer.result.ttlMs);
-      cursor = answer.result.nextCursor;
-      if (typeof cursor !== "string") break;
+    try {
+      for (let page = 0; page < MAX_PAGES; page++) {
+        const answer = await route.request("tools/list", cursor === undefined ? {} : { cursor });
+        // A server without tools has no such method.
+        if ("error" in answer) break;
+        tools.push(...toolsIn(answer.result));
+        if (typeof answer.result.ttlMs === "number") ttlMs = Math.min(ttlMs, Math.max(0, answer.result.ttlMs));
+        cursor = answer.result.nextCursor;
+        if (typeof cursor !== "string") break;
+      }
+    } catch (error) {
+      this.#hasChanged = true;
+      throw error;
     }
-    this.#known = new Map(tools.map(named));
-    this.#until = performance.now() + ttlMs;
+    this.#tools = new Map(tools.map(named));
+    this.#freshUntil = performance.now() + ttlMs;
     this.#learned(tools);
-    return this.#known;
+    return this.#tools;
   }
 }
 

@@ -4,8 +4,10 @@ import { KEY_ARGUMENT } from "./idempotency-argument.ts";
 /**
  * What a model should do now. Behind a gateway it has no other tool to ask, so it asks with the call itself: the same
  * call never does it a second time.
+ *
+ * @param goesOnAlone what is approved or tried again later runs without another call
  */
-export function gatewayWords(outcome: Outcome): string {
+export function gatewayWords(outcome: Outcome, goesOnAlone: boolean): string {
   switch (outcome.status) {
     case "executed":
       return "Done.";
@@ -18,9 +20,13 @@ export function gatewayWords(outcome: Outcome): string {
     case "in_progress":
       return `It is under way, and continues without you. Do not start it in another way. ${sameCall(outcome.retryAfterMs)}`;
     case "retry_later":
-      return `It did not go through yet and is tried again automatically. ${sameCall(outcome.retryAfterMs)}`;
+      return goesOnAlone
+        ? `It did not go through yet and is tried again automatically. ${sameCall(outcome.retryAfterMs)}`
+        : `It did not go through yet. Call again with exactly the same arguments ${inWords(outcome.retryAfterMs)}: then it is tried again.`;
     case "held":
-      return `Nothing was sent. A person has to approve it first: tell your user. It then runs by itself. ${sameCall(outcome.retryAfterMs)}`;
+      return goesOnAlone
+        ? `Nothing was sent. A person has to approve it first: tell your user. It then runs by itself. ${sameCall(outcome.retryAfterMs)}`
+        : "Nothing was sent. A person has to approve it first: tell your user. Once that is done, call again with exactly the same arguments.";
     case "review":
       return "A person has to decide what became of it: tell your user. Do not do it in any other way. The same call later says what was decided, and never does it a second time.";
     case "failed":

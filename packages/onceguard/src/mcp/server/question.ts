@@ -7,7 +7,11 @@ import type { RiskTier } from "../../core/policy.ts";
  */
 export function question(
   { requestId, reasons, receipt }: Held,
-  { action, riskTier, given }: { readonly action: string; readonly riskTier: RiskTier | undefined; readonly given: unknown },
+  {
+    action,
+    riskTier,
+    given,
+  }: { readonly action: string; readonly riskTier: RiskTier | undefined; readonly given: unknown },
 ): string {
   const recorded = receipt?.payload ? (JSON.parse(receipt.payload) as unknown) : given;
   const payload = JSON.stringify(recorded, null, 1);

@@ -48,6 +48,13 @@ export function gatewayCommand(): Command {
     .option("--review-url <url>", "where people decide, with {request_id} in it")
     .option("--grace <time>", "at the end, how long to wait for what runs", durationOption, "30s")
     .option("--max-message <bytes>", "largest message of the host's", bytesOption, 16_777_216)
+    .option("--header <headers...>", `with --url: sent to the server only, such as "Authorization: Bearer \${TOKEN}"`)
+    .option("--tokens <file>", "with --http: the bearer tokens that may call, as hashes")
+    .option("--issuer <url>", "with --http: take this OAuth server's tokens (JWT)")
+    .option("--audience <url>", "with --issuer: this gateway's own address, for which a token must be made out")
+    .option("--tenant-claim <name>", "with --issuer: the claim that says the tenant", "tenant")
+    .option("--allow-host <names...>", "with --http: further names in the Host header")
+    .option("--allow-origin <names...>", "with --http: web origins that may call, by host name")
     .option("--quiet", "no line per guarded call on stderr")
     .action((argv: readonly string[], options: GatewayCommandOptions) =>
       conclude({ ...options, json: false }, () => gateway(argv, options)),
@@ -63,7 +70,7 @@ async function gateway(argv: readonly string[], options: GatewayCommandOptions):
   }
   await requireMcpSdk("onceguard gateway");
   const server = options.name ?? serverName(options.url ?? argv);
-  if (options.learn) return learn(argv, options, server);
+  if (options.learn) return learn(argv, server);
   const { config } = await locate(options, true);
   const { rules, trusted } = rulesFor(server, options.rules ?? [], config?.config.gateway);
   const isTrusted = options.trust === true || trusted.includes(server);
@@ -95,9 +102,13 @@ async function gateway(argv: readonly string[], options: GatewayCommandOptions):
 }
 
 async function run(gateway: GatewayType, argv: readonly string[], options: GatewayCommandOptions): Promise<number> {
-  if (options.http === undefined && options.url === undefined) {
+  const { http, url } = options;
+  if (url !== undefined && !URL.canParse(url)) throw new UsageError(`--url is an address, and not "${url}"`);
+  const from = url === undefined ? argv : new URL(url);
+  if (http === undefined) {
     const { relayStdio } = await import("./relay-stdio.ts");
-    return relayStdio(gateway, argv, options);
+    return relayStdio(gateway, from, options);
   }
-  throw new UsageError("HTTP is not there yet");
+  const { relayHttp } = await import("./relay-http.ts");
+  return relayHttp(gateway, from, { ...options, http });
 }

@@ -1,19 +1,19 @@
-import { OwnRequests } from "../../../mcp/gateway/own-requests.ts";
-import type { Route } from "../../../mcp/gateway/route.ts";
 import { firstRules, keyCandidates } from "../../../mcp/gateway/first-rules.ts";
 import { readServerMessage } from "../../../mcp/gateway/json-rpc.ts";
-import { startUpstream, type UpstreamProcess } from "../../../mcp/gateway/stdio/upstream-process.ts";
+import { OwnRequests } from "../../../mcp/gateway/own-requests.ts";
+import type { Route } from "../../../mcp/gateway/route.ts";
+import type { Upstream } from "../../../mcp/gateway/stdio/upstream.ts";
+import { startUpstream } from "../../../mcp/gateway/stdio/upstream-process.ts";
 import { UpstreamTools } from "../../../mcp/gateway/upstream-tools.ts";
 import { EXIT, NotSo, UsageError } from "../../exit.ts";
 import { note } from "../../output.ts";
-import type { GatewayCommandOptions } from "./options.ts";
 
 /** Prints a first rules file for a server: what is known of its tools, and what the operator still has to say. */
-export async function learn(argv: readonly string[], options: GatewayCommandOptions, server: string): Promise<number> {
+export async function learn(argv: readonly string[], server: string): Promise<number> {
   if (argv.length === 0) throw new UsageError("--learn starts the server itself: give its command after --");
   const [command = "", ...args] = argv;
-  let process_: UpstreamProcess | null = null;
-  const requests = new OwnRequests((text) => process_?.send(text) ?? false);
+  let process_: Upstream | null = null;
+  const requests = new OwnRequests((text) => (process_?.send(text) ?? "gone") !== "gone");
   try {
     process_ = await startUpstream({
       command,
@@ -33,7 +33,9 @@ export async function learn(argv: readonly string[], options: GatewayCommandOpti
     const tools = await listed(requests, process_);
     const rules = firstRules([...tools.values()]);
     process.stdout.write(`${JSON.stringify(rules, null, 2)}\n`);
-    note(`${tools.size} tools of "${server}", with the tiers that they claim for themselves: read them before you believe them`);
+    note(
+      `${tools.size} tools of "${server}", with the tiers that they claim for themselves: read them before you believe them`,
+    );
     for (const tool of tools.values()) {
       if (rules.tools[tool.name]?.riskTier !== "irreversible") continue;
       const candidates = keyCandidates(tool).map((field) => `"${field}"`);
@@ -49,10 +51,7 @@ export async function learn(argv: readonly string[], options: GatewayCommandOpti
   }
 }
 
-async function listed(
-  requests: OwnRequests,
-  server: UpstreamProcess,
-): ReturnType<UpstreamTools["list"]> {
+async function listed(requests: OwnRequests, server: Upstream): ReturnType<UpstreamTools["list"]> {
   const clientInfo = { name: "onceguard", version: "1" };
   await requests.make("initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo });
   server.send(JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" }));

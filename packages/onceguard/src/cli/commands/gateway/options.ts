@@ -1,7 +1,9 @@
+import type { HttpCommandOptions } from "../../http-options.ts";
 import type { CommonOptions } from "../../session.ts";
 
 /** What `onceguard gateway` takes. */
-export interface GatewayCommandOptions extends CommonOptions {
+export interface GatewayCommandOptions extends CommonOptions, HttpCommandOptions {
+  readonly header?: readonly string[];
   readonly url?: string;
   readonly http?: string | true;
   readonly name?: string;

@@ -1,15 +1,18 @@
 import type { Gateway } from "../../../mcp/gateway/gateway.ts";
+import { connectUpstream } from "../../../mcp/gateway/http/upstream-connection.ts";
 import { StdioRelay } from "../../../mcp/gateway/stdio/relay.ts";
-import { startUpstream, type UpstreamProcess } from "../../../mcp/gateway/stdio/upstream-process.ts";
-import { EXIT, NotSo } from "../../exit.ts";
+import type { Upstream } from "../../../mcp/gateway/stdio/upstream.ts";
+import { EXIT } from "../../exit.ts";
 import { note } from "../../output.ts";
 import { stopSignal } from "../../stop-signal.ts";
 import type { GatewayCommandOptions } from "./options.ts";
+import { startServer } from "./start-server.ts";
+import { upstreamHeaders } from "./upstream-headers.ts";
 
-/** Host and server over stdio, until one of them ends or we are told to. */
+/** A host over stdio, until it or its server ends or we are told to. The server is a process of ours, or a remote one. */
 export async function relayStdio(
   gateway: Gateway,
-  argv: readonly string[],
+  from: readonly string[] | URL,
   options: GatewayCommandOptions,
 ): Promise<number> {
   const relay = new StdioRelay({
@@ -19,12 +22,13 @@ export async function relayStdio(
     output: process.stdout,
     maxMessageBytes: options.maxMessage,
   });
-  const server = await started(argv, relay);
+  const server = from instanceof URL ? connected(from, gateway, relay, options) : await startServer(from, relay);
   relay.join(server);
   gateway.stand(() => relay.standing());
   const told = stopSignal();
   const left = await Promise.race([relay.ended, told, server.ended]);
-  relay.leave();
+  relay.stopReading();
+  if (left === undefined) relay.detach();
   // What runs is recorded before the server is let go of: it may be in the middle of it.
   await gateway.close();
   if (left === undefined) {
@@ -32,21 +36,17 @@ export async function relayStdio(
     return EXIT.ok;
   }
   const how = left.signal === null ? `with ${left.code}` : `by ${left.signal}`;
-  note(`the server has ended ${how}: ${argv.join(" ")}`);
+  note(`the server has ended ${how}: ${String(from)}`);
   return left.code === 0 ? EXIT.ok : EXIT.not;
 }
 
-async function started(argv: readonly string[], relay: StdioRelay): Promise<UpstreamProcess> {
-  const [command = "", ...args] = argv;
-  try {
-    return await startUpstream({
-      command,
-      args,
-      env: process.env,
-      onMessage: relay.fromServer,
-      onDrain: relay.serverReads,
-    });
-  } catch (cause) {
-    throw new NotSo(`the server cannot be started: ${(cause as Error).message}`);
-  }
+function connected(url: URL, gateway: Gateway, relay: StdioRelay, options: GatewayCommandOptions): Upstream {
+  return connectUpstream({
+    url,
+    headers: upstreamHeaders(options.header ?? []),
+    tools: gateway.tools,
+    onMessage: relay.fromServer,
+    onFailed: relay.failed,
+    log: note,
+  });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
+import { READY_RULES } from "../../../mcp/gateway/ready-rules/index.ts";
 import type { GatewayConfig, ToolRules } from "../../../mcp/gateway/tool-rule.ts";
 import { checkToolRules } from "../../../mcp/gateway/tool-rule.ts";
-import { READY_RULES } from "../../../mcp/gateway/ready-rules/index.ts";
 import { UsageError } from "../../exit.ts";
 
 /** What is known of a server's tools: what was named on the command line first, then the config, of it the nearer first. */

@@ -1,7 +1,8 @@
+import type { HttpCommandOptions } from "../../http-options.ts";
 import type { CommonOptions } from "../../session.ts";
 
 /** What `onceguard mcp` takes. */
-export interface McpOptions extends CommonOptions {
+export interface McpOptions extends CommonOptions, HttpCommandOptions {
   readonly http?: string | true;
   readonly tenant: string;
   readonly actor?: string;
@@ -11,10 +12,4 @@ export interface McpOptions extends CommonOptions {
   readonly answerWithin: string | number;
   readonly grace: string | number;
   readonly quiet?: boolean;
-  readonly tokens?: string;
-  readonly issuer?: string;
-  readonly audience?: string;
-  readonly tenantClaim: string;
-  readonly allowHost?: readonly string[];
-  readonly allowOrigin?: readonly string[];
 }

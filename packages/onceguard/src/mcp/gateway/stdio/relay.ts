@@ -1,8 +1,10 @@
 import type { Readable, Writable } from "node:stream";
+import { messageOf } from "../../../core/failure.ts";
 import type { JsonLimits } from "../../../core/strict-json.ts";
 import { frameTooLarge } from "../../server/frame.ts";
 import type { Principal } from "../../server/principal.ts";
 import { LineReader } from "../../server/stdio/line-reader.ts";
+import { checkedCall } from "../checked-call.ts";
 import type { Gateway } from "../gateway.ts";
 import {
   isNotification,
@@ -11,17 +13,17 @@ import {
   isResponse,
   isRpcId,
   objectAt,
-  readHostMessage,
-  readServerMessage,
   type RpcId,
   type RpcMessage,
   type RpcRequest,
+  readHostMessage,
+  readServerMessage,
   responseText,
 } from "../json-rpc.ts";
 import { OwnRequests } from "../own-requests.ts";
-import { type HostSays, hostSays, initializedHost } from "../protocol-era.ts";
+import { type HostSays, hostSays, initializedHost, withEnvelope } from "../protocol-era.ts";
 import type { Route } from "../route.ts";
-import type { UpstreamProcess } from "./upstream-process.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** Room for a call at the guard's own limits, and for what a host answers to a server's requests: images and the like. */
 export const DEFAULT_MAX_MESSAGE_BYTES: number = 16 * 1_048_576;
@@ -34,6 +36,8 @@ export interface RelayOptions {
   readonly output: Writable;
   /** Largest message of the host's. Default 16 MiB. */
   readonly maxMessageBytes?: number;
+  /** Whether what waits or is retried goes on without its caller. Default true. */
+  readonly goesOnAlone?: boolean;
 }
 
 /** Both ends of a host and its server, joined by the line: what is not intercepted passes as it came. */
@@ -47,24 +51,27 @@ export class StdioRelay {
   readonly #limits: JsonLimits;
   readonly #lines: LineReader;
   readonly #end: () => void;
+  readonly #goesOnAlone: boolean;
   /** Of the gateway's own, to the server and to the host. */
   readonly #toServer: OwnRequests;
   readonly #toHost: OwnRequests;
-  #server: UpstreamProcess | null = null;
+  #server: Upstream | null = null;
   #initialized: HostSays | undefined;
   /** The host's listings of tools that are under way. */
   readonly #listings = new Set<RpcId>();
   /** The host's calls that are being answered here. */
-  readonly #calls = new Map<RpcId, AbortController>();
+  readonly #calls = new Map<RpcId, { readonly leaving: AbortController; readonly answered: Promise<void> }>();
 
-  constructor({ gateway, principal, input, output, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: RelayOptions) {
+  constructor(options: RelayOptions) {
+    const { gateway, principal, input, output, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
+    this.#goesOnAlone = options.goesOnAlone ?? true;
     this.#gateway = gateway;
     this.#principal = principal;
     this.#input = input;
     this.#output = output;
     this.#limits = { maxBytes: maxMessageBytes, maxDepth: MAX_DEPTH };
     this.#lines = new LineReader(maxMessageBytes);
-    this.#toServer = new OwnRequests((text) => this.#server?.send(text) ?? false);
+    this.#toServer = new OwnRequests((text) => (this.#server?.send(text) ?? "gone") !== "gone");
     this.#toHost = new OwnRequests((text) => this.#tell(text));
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
@@ -72,7 +79,7 @@ export class StdioRelay {
   }
 
   /** Messages flow from here on. */
-  join(server: UpstreamProcess): void {
+  join(server: Upstream): void {
     this.#server = server;
     this.#input.on("data", this.#read);
     for (const event of ["end", "close", "error"]) this.#input.on(event, this.#end);
@@ -88,14 +95,31 @@ export class StdioRelay {
     if (message === null || !this.#takenFromServer(message)) this.#tell(text);
   };
 
+  /** A request that did not get an answer, where the server is not at the other end of a pipe. */
+  readonly failed = (id: RpcId, error: unknown): void => {
+    if (this.#toServer.fail(id, error)) return;
+    this.#listings.delete(id);
+    const message = `The MCP server cannot be reached: ${messageOf(error)}`;
+    this.#tell(responseText(id, { error: { code: -32603, message } }));
+  };
+
   readonly serverReads = (): void => void this.#input.resume();
 
-  /** Takes nothing more from the host. Its open calls go on without it. */
-  leave(): void {
+  /** Takes nothing more from the host. */
+  stopReading(): void {
     this.#input.off("data", this.#read);
     this.#input.pause();
-    for (const leaving of this.#calls.values()) leaving.abort();
+  }
+
+  /** The host has gone: its open calls go on without it, and what it was asked stays unanswered. */
+  detach(): void {
+    for (const { leaving } of this.#calls.values()) leaving.abort();
     this.#toHost.lost();
+  }
+
+  /** Resolves when the calls that are open now have been answered. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#calls.values()].map(({ answered }) => answered));
   }
 
   readonly #read = (chunk: Buffer): void => {
@@ -112,33 +136,27 @@ export class StdioRelay {
   }
 
   #pass(text: string): void {
-    this.#server?.send(text);
-    // The server reads more slowly than the host writes.
+    if (this.#server?.send(text) === "full") this.#input.pause();
   }
 
   /** Whether a message of the host's is answered here, so that the server does not get it. */
   #takenFromHost(message: RpcMessage, text: string): boolean {
     if (isResponse(message)) return this.#toHost.take(message);
     if (isNotification(message, "notifications/cancelled")) return this.#cancelled(message);
-    if (message.method === "tools/call" && !isRequest(message)) {
-      // Nobody would ever hear what became of it, and it would go past the guard.
-      this.#tell(responseText(null, { error: { code: -32600, message: "Invalid Request: a call needs an id." } }));
-      return true;
-    }
+    if (message.method === "tools/call") return this.#called(message, text);
     if (!isRequest(message)) return false;
     if (message.method === "initialize") this.#initialized = initializedHost(message);
     if (message.method === "tools/list") this.#listings.add(message.id);
-    return message.method === "tools/call" && this.#called(message, text);
+    return false;
   }
 
-  #called(request: RpcRequest, text: string): boolean {
-    const stranger = Object.keys(request).find((key) => !ENVELOPE.has(key));
-    if (stranger !== undefined || (request.params !== undefined && !isObject(request.params))) {
-      // A server may drop such a message without a word, which would look like a call that never ends.
-      const message = `Invalid Request: ${stranger === undefined ? "`params` must be an object" : `"${stranger}" has no place in it`}. Nothing was done.`;
-      this.#tell(responseText(request.id, { error: { code: -32600, message } }));
+  #called(message: RpcMessage, text: string): boolean {
+    const checked = checkedCall(message);
+    if ("refused" in checked) {
+      this.#tell(JSON.stringify(checked.refused));
       return true;
     }
+    const { request } = checked;
     if (this.#calls.has(request.id)) {
       const message = "Invalid Request: a call with this id is still under way. Nothing was done.";
       this.#tell(responseText(request.id, { error: { code: -32600, message } }));
@@ -147,8 +165,7 @@ export class StdioRelay {
     const leaving = new AbortController();
     const answered = this.#gateway.call(request, this.#routeOf(request, leaving.signal));
     if (answered === null) return false;
-    this.#calls.set(request.id, leaving);
-    void answered
+    const told = answered
       .then((answer) => {
         // It may have turned out only now that it is not to be guarded; whoever has left has cancelled it.
         if (answer === null) {
@@ -156,15 +173,16 @@ export class StdioRelay {
         } else if (!leaving.signal.aborted) this.#tell(responseText(request.id, answer));
       })
       .finally(() => this.#calls.delete(request.id));
+    this.#calls.set(request.id, { leaving, answered: told });
     return true;
   }
 
   /** Of a guarded call it only means that nobody waits any more: what was sent goes on. */
   #cancelled(message: RpcMessage): boolean {
     const id = objectAt(message, "params")?.requestId;
-    const leaving = isRpcId(id) ? this.#calls.get(id) : undefined;
-    leaving?.abort();
-    return leaving !== undefined;
+    const call = isRpcId(id) ? this.#calls.get(id) : undefined;
+    call?.leaving.abort();
+    return call !== undefined;
   }
 
   /** Whether a message of the server's is for the gateway, or reaches the host in another form. */
@@ -192,12 +210,12 @@ export class StdioRelay {
       principal: this.#principal,
       era,
       asksForms,
-      request: (method, params, progress) =>
-        this.#toServer.make(method, { ...params, ...metaWith(params, envelope) }, progress),
+      request: (method, params, progress) => this.#toServer.make(method, withEnvelope(params, envelope), progress),
       notify: (method, params) => void this.#tell(JSON.stringify({ jsonrpc: "2.0", method, params })),
       elicit: era === "legacy" ? (params) => this.#toHost.make("elicitation/create", params) : null,
       // One process, one principal: who could call it then, can call it now.
       mayUse: async () => true,
+      goesOnAlone: this.#goesOnAlone,
       leaves: new AbortController().signal,
     };
   }
@@ -207,11 +225,4 @@ export class StdioRelay {
     if (!this.#output.write(`${text}\n`)) this.#server?.pause();
     return true;
   }
-}
-
-const ENVELOPE: ReadonlySet<string> = new Set(["jsonrpc", "id", "method", "params"]);
-
-function metaWith(params: { readonly _meta?: unknown }, envelope: Record<string, unknown> | object): object {
-  if (Object.keys(envelope).length === 0) return {};
-  return { _meta: { ...envelope, ...(isObject(params._meta) ? params._meta : {}) } };
 }

@@ -1,29 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { LineReader } from "../../server/stdio/line-reader.ts";
+import type { Ending, Upstream } from "./upstream.ts";
 
 /** How long the server gets at each step of its end: input closed, TERM, KILL. */
 const PATIENCE_MS = 3_000;
 /** A result may carry images and whole files; only what no string can hold is too much. */
 const MAX_LINE_BYTES = 256 * 1_048_576;
-
-/** The upstream server as a child process, message by message. */
-export interface UpstreamProcess {
-  /** False when it no longer reads. */
-  send(text: string): boolean;
-  /** Stops reading its output until told to go on. */
-  pause(): void;
-  resume(): void;
-  /** Closes its input, and ends it when that does not. */
-  close(): Promise<void>;
-  /** Resolves when it has ended, however. */
-  readonly ended: Promise<Ending>;
-}
-
-export interface Ending {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
 
 export interface ProcessOptions {
   readonly command: string;
@@ -36,8 +19,12 @@ export interface ProcessOptions {
   readonly onDrain: () => void;
 }
 
-/** @throws Error when the command cannot be started */
-export async function startUpstream(options: ProcessOptions): Promise<UpstreamProcess> {
+/**
+ * The server as a child process: its input closed, it gets some time to end, then TERM, then KILL.
+ *
+ * @throws Error when the command cannot be started
+ */
+export async function startUpstream(options: ProcessOptions): Promise<Upstream> {
   const { command, args, env, cwd } = options;
   // Its stderr is for people, and goes where the gateway's goes.
   const child = spawn(command, [...args], { env, cwd, stdio: ["pipe", "pipe", "inherit"], windowsHide: true });
@@ -45,7 +32,7 @@ export async function startUpstream(options: ProcessOptions): Promise<UpstreamPr
   return connected(child, options);
 }
 
-function connected(child: ChildProcess, { onMessage, onDrain }: ProcessOptions): UpstreamProcess {
+function connected(child: ChildProcess, { onMessage, onDrain }: ProcessOptions): Upstream {
   const { stdin, stdout } = child;
   if (stdin === null || stdout === null) throw new Error("the server has no pipes");
   const lines = new LineReader(MAX_LINE_BYTES);
@@ -64,7 +51,7 @@ function connected(child: ChildProcess, { onMessage, onDrain }: ProcessOptions):
     resolve({ code, signal });
   });
   return {
-    send: (text) => reads && (stdin.write(`${text}\n`) || reads),
+    send: (text) => (!reads ? "gone" : stdin.write(`${text}\n`) ? "sent" : "full"),
     pause: () => stdout.pause(),
     resume: () => stdout.resume(),
     ended,

@@ -127,9 +127,9 @@ async function serve(
 }
 
 /** Null where nobody has to say who they are. */
-async function authenticated(
+export async function authenticated(
   header: string | undefined,
-  options: HttpOptions,
+  options: Pick<HttpOptions, "tokens" | "issuer">,
   url: string,
 ): Promise<AuthInfo | Response | null> {
   if (options.tokens.length === 0) return null;

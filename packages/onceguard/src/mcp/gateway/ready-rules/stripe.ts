@@ -1,0 +1,57 @@
+import { alike, MAKES, READS, SETS } from "./alike.ts";
+import type { ReadyRules } from "./ready-rules.ts";
+
+// None of its tools takes an idempotency key, and none lists refunds: what is in doubt is for a person.
+// A failure is a plain result in words ("Failed to create refund"), so it is recorded as what came of the call.
+
+/** `@stripe/mcp` up to 0.2. From 0.3 on it is a pipe to mcp.stripe.com, which names these tools alike. */
+export const stripe: ReadyRules = {
+  server: "@stripe/mcp",
+  version: "0.2.5",
+  tools: {
+    ...alike(READS, [
+      "list_customers",
+      "list_products",
+      "list_prices",
+      "list_invoices",
+      "retrieve_balance",
+      "list_payment_intents",
+      "list_subscriptions",
+      "list_coupons",
+      "list_disputes",
+      "search_stripe_documentation",
+    ]),
+    ...alike(MAKES, ["create_customer", "create_product", "create_price", "create_payment_link", "create_coupon"]),
+    // An empty draft. The next one for the same customer says the same.
+    create_invoice: { ...MAKES, window: "10m", record: "customer:{customer}", dedupWindow: "none" },
+    // Charged as often as it is there.
+    create_invoice_item: { ...MAKES, record: "invoice:{invoice}", dedupWindow: "none" },
+    update_subscription: { ...SETS, record: "subscription:{subscription}", dedupWindow: "none" },
+    finalize_invoice: {
+      riskTier: "irreversible",
+      keyFields: ["invoice"],
+      record: "invoice:{invoice}",
+      dedupWindow: "none",
+    },
+    // Two refunds of the same part of one payment are two intents: only a key can tell.
+    create_refund: {
+      riskTier: "irreversible",
+      record: "payment_intent:{payment_intent}",
+      dedupWindow: "none",
+      approval: "pays money back",
+    },
+    cancel_subscription: {
+      riskTier: "irreversible",
+      keyFields: ["subscription"],
+      record: "subscription:{subscription}",
+      dedupWindow: "none",
+      approval: "ends a subscription",
+    },
+    update_dispute: {
+      riskTier: "irreversible",
+      record: "dispute:{dispute}",
+      dedupWindow: "none",
+      approval: "evidence can be submitted to the bank once",
+    },
+  },
+};
