@@ -1,8 +1,9 @@
 /**
  * First execution and replay on SQLite and PostgreSQL at 1, 16, 64 and 256 callers, beside the same statements without
- * Onceguard, in one run on one machine. Only the ratios carry over to another machine.
+ * Onceguard, and a tool call through the MCP gateway beside the same call without it, in one run on one machine. Only the
+ * ratios carry over to another machine.
  *
- *   npm run bench [-- --seconds 2 --runs 5 --callers 1,16,64,256 --only sqlite|postgres|memory --json]
+ *   npm run bench [-- --seconds 2 --runs 5 --callers 1,16,64,256 --only sqlite|postgres|memory|storm|gateway --json]
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +14,7 @@ import { postgresStore } from "onceguard/postgres";
 import { sqliteStore } from "onceguard/sqlite";
 import { startPostgres } from "../packages/onceguard/test/support/postgres.ts";
 import { guardContenders, rawPostgres, rawSqlite } from "./contenders.ts";
+import { gatewayContenders } from "./gateway.ts";
 import { type Contender, type Measurement, measure, summarise } from "./measure.ts";
 import { findPgbench, pgbench } from "./pgbench.ts";
 
@@ -155,7 +157,36 @@ async function storm(): Promise<void> {
   rmSync(folder, { recursive: true });
 }
 
-const parts = { memory, sqlite, storm, postgres } as const;
+/** A call through the MCP gateway over stdio beside the same call without it, each with one caller who waits. */
+async function gateway(): Promise<void> {
+  const { direct, close, ...contenders } = await gatewayContenders();
+  for (const contender of Object.values(contenders)) {
+    const ours: Measurement[] = [];
+    const theirs: Measurement[] = [];
+    for (let n = 0; n < runs; n++) {
+      ours.push(await measure(contender, 1, ms));
+      theirs.push(await measure(direct, 1, ms));
+    }
+    const [a, b] = [summarise(ours), summarise(theirs)];
+    const added = a.p50Ms - b.p50Ms;
+    const goal = contender === contenders.safe ? `  goal under 1 ms added ${added < 1 ? "met" : "MISSED"}` : "";
+    progress(
+      `gateway: ${contender.name.padEnd(20)} p50 ${a.p50Ms.toFixed(2)}  p99 ${a.p99Ms.toFixed(2)} ms  |  directly p50 ${b.p50Ms.toFixed(2)}  p99 ${b.p99Ms.toFixed(2)} ms  |  p50 ${(a.p50Ms / b.p50Ms).toFixed(2)}x, ${added.toFixed(2)} ms added${goal}`,
+    );
+    rows.push({
+      what: `gateway, ${contender.name}`,
+      callers: 1,
+      onceguard: a,
+      reference: "the same server directly",
+      measured: b,
+      ratio: a.perSecond / b.perSecond,
+      target: null,
+    });
+  }
+  close();
+}
+
+const parts = { memory, sqlite, storm, gateway, postgres } as const;
 for (const [name, part] of Object.entries(parts)) {
   if (options.only === undefined || options.only.split(",").includes(name)) await part();
 }

@@ -2,11 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, extname, resolve } from "node:path";
 import type { OnceguardConfig } from "../config.ts";
 import type { AnyAction } from "../core/action.ts";
+import { Upstreams } from "../kinds/upstreams.ts";
 import type { GuardOptions } from "../pipeline/guard.ts";
-import { configuredActions } from "./config-actions.ts";
+import { configuredActions, externalActions } from "./config-actions.ts";
 import { configuredNotifiers } from "./config-notify.ts";
 import { checkShape } from "./config-shape.ts";
-import { importModule, invalidConfig } from "./config-source.ts";
+import { fromEnvironment, importModule, invalidConfig } from "./config-source.ts";
 
 const NAMES = ["onceguard.config.ts", "onceguard.config.js", "onceguard.config.json"];
 
@@ -17,6 +18,10 @@ export interface LoadedConfig {
   readonly config: OnceguardConfig;
   /** Made when asked for: looking at receipts must not need the secrets of an action. */
   actions(): Promise<readonly AnyAction[]>;
+  /** What the host performs itself: never handed to a guard, which would execute it. */
+  external(): readonly AnyAction[];
+  /** Ends the servers that its actions have started. */
+  close(): Promise<void>;
   /** What it says to a guard besides its store and its actions. Made when asked for, likewise. */
   guardOptions(): ConfiguredOptions;
 }
@@ -39,11 +44,16 @@ export async function loadConfig(named: string | undefined): Promise<LoadedConfi
   }
   const folder = dirname(file);
   const checked = checkShape(config, path);
+  const entries = checked.actions ?? [];
+  // Their secrets are looked at when one of them is needed, and they are started then.
+  const upstreams = new Upstreams(() => fromEnvironment(checked.servers ?? {}, path), folder);
   return {
     path,
     folder,
     config: checked,
-    actions: () => configuredActions(checked.actions ?? [], folder, path),
+    actions: () => configuredActions(entries, { folder, path, upstreams }),
+    external: () => externalActions(entries, { path }),
+    close: () => upstreams.close(),
     guardOptions: () => guardOptions(checked, folder, path),
   };
 }

@@ -142,6 +142,7 @@ export async function withGuard<Answer>(
     return await work({ guard: guard as unknown as Guard, store, config });
   } finally {
     await guard.close();
+    await config?.close();
   }
 }
 

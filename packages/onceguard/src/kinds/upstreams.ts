@@ -6,13 +6,18 @@ import type { ServerEntry } from "./entries.ts";
 
 /** The upstream MCP servers of a config: each started when it is first needed, and again when it has died. */
 export class Upstreams {
-  readonly #entries: Readonly<Record<string, ServerEntry>>;
+  readonly #given: () => Readonly<Record<string, ServerEntry>>;
   readonly #folder: string;
   readonly #running = new Map<string, Promise<Client>>();
 
-  constructor(entries: Readonly<Record<string, ServerEntry>>, folder: string) {
-    this.#entries = entries;
+  /** @param entries called when a server is looked for */
+  constructor(entries: () => Readonly<Record<string, ServerEntry>>, folder: string) {
+    this.#given = entries;
     this.#folder = folder;
+  }
+
+  get #entries(): Readonly<Record<string, ServerEntry>> {
+    return this.#given();
   }
 
   /** @throws OnceguardError `invalid_action` */

@@ -118,7 +118,7 @@ function inlineAction(call: InlineCall<unknown, unknown>): AnyAction {
     runId: _r,
     actor: _a,
     host: _h,
-    contentScope: _c,
+    contentScope: _o,
     wait: _w,
     signal: _s,
     expected: _e,

@@ -163,7 +163,7 @@ it.each([
   [
     "has an action of an unknown kind",
     '{"actions":[{"kind":"ftp","name":"a"}]}',
-    '"module", "command" and "http" are known',
+    'there are "module", "command", "http", "mcp" and "external"',
   ],
   ["has an http action without a url", '{"actions":[{"kind":"http","name":"a"}]}', "`url` must be a text"],
   [

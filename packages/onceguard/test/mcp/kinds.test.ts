@@ -118,7 +118,7 @@ describe("actions of kind mcp, on the real memory server", () => {
     const folder = mkdtempSync(join(tmpdir(), "onceguard-upstream-"));
     const file = join(folder, "memory.jsonl");
     const upstreams = new Upstreams(
-      { memory: { command: process.execPath, args: [program], env: { MEMORY_FILE_PATH: file } } },
+      () => ({ memory: { command: process.execPath, args: [program], env: { MEMORY_FILE_PATH: file } } }),
       folder,
     );
     onTestFinished(async () => {
@@ -196,7 +196,7 @@ describe("actions of kind mcp, on the real memory server", () => {
   });
 
   it("a server that cannot be started certainly did nothing", async () => {
-    const upstreams = new Upstreams({ gone: { command: "/no/such/program" } }, "/");
+    const upstreams = new Upstreams(() => ({ gone: { command: "/no/such/program" } }), "/");
     const guard = guardOf(mcpAction({ ...observe, server: "gone", retry: { maxAttempts: 1 } }, upstreams));
     const outcome = await guard.execute("remember", { name: fresh(), observations: [] } as never);
     expect(outcome).toMatchObject({

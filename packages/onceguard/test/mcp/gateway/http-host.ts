@@ -40,11 +40,20 @@ export async function openGateway(
 export async function openHost(
   url: string,
   era: Era,
-  options: { headers?: Record<string, string>; prepare?: (client: Client) => void; elicits?: boolean } = {},
+  options: {
+    headers?: Record<string, string>;
+    prepare?: (client: Client) => void;
+    elicits?: boolean;
+    capabilities?: object;
+  } = {},
 ): Promise<Client> {
   const client = new Client(
     { name: "test-host", version: "1" },
-    { ...speaking(era), ...(options.elicits && { capabilities: { elicitation: {} } }) },
+    {
+      ...speaking(era),
+      ...(options.elicits && { capabilities: { elicitation: {} } }),
+      ...(options.capabilities && { capabilities: options.capabilities }),
+    },
   );
   options.prepare?.(client);
   const requestInit = { headers: options.headers ?? {} };

@@ -27,7 +27,7 @@ export interface RawHostOptions {
 export class RawHost {
   readonly child: ChildProcessWithoutNullStreams;
   readonly received: Message[] = [];
-  /** Lines that are no JSON. */
+  /** Lines that are no messages. */
   readonly garbage: string[] = [];
   stderr = "";
   #asked = 0;
@@ -51,6 +51,7 @@ export class RawHost {
   #take(line: string, answers: RawHostOptions["answers"]): void {
     try {
       const message: Message = JSON.parse(line);
+      if (typeof message !== "object" || message === null || Array.isArray(message)) throw new Error("no message");
       this.received.push(message);
       const result = "method" in message && "id" in message ? answers?.(message.method, message.params) : undefined;
       if (result !== undefined) this.send({ id: message.id, result });

@@ -10,5 +10,8 @@ export function realServer(name: string, ...args: string[]): string[] {
 
 export function installed(name: string): { manifest: string; version: string; bin: Record<string, string> } {
   const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
-  return { manifest, ...(JSON.parse(readFileSync(manifest, "utf8")) as { version: string; bin: Record<string, string> }) };
+  return {
+    manifest,
+    ...(JSON.parse(readFileSync(manifest, "utf8")) as { version: string; bin: Record<string, string> }),
+  };
 }

@@ -1,4 +1,7 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { createGuard } from "../../../src/pipeline/create-guard.ts";
+import { sqliteStore } from "../../../src/stores/sqlite/sqlite-store.ts";
 import { ERAS } from "../host.ts";
 import { call, Desk } from "./gateway-host.ts";
 
@@ -94,4 +97,33 @@ describe.each(ERAS)("a gateway over stdio, era %s", (era) => {
     }
     expect(desk.did("H1")).toHaveLength(0);
   });
+});
+
+it("what waits for a person runs by itself once somebody else has approved it", async () => {
+  const desk = new Desk();
+  desk.config({ gateway: { tools: { pay: { riskTier: "side_effecting", approval: "money leaves" } } } });
+  const { client } = await desk.open("2025-11-25", { args: [] });
+  const held = await call(client, "pay", { ref: "I1" });
+  expect(held).toMatchObject({ status: "held", isError: false });
+  expect(held.text).toContain("A person has to approve it first");
+  expect(desk.did("I1")).toHaveLength(0);
+  const store = sqliteStore({ path: join(desk.folder, "onceguard.db") });
+  const guard = createGuard({ store, sweepEvery: false });
+  await guard.approve(held.requestId as string, { actor: "ann", reason: "looks right" });
+  await guard.close();
+  await desk.until(() => desk.did("I1").length === 1, "the approved payment");
+  expect(await call(client, "pay", { ref: "I1" })).toMatchObject({ status: "replayed" });
+  expect(desk.did("I1")).toHaveLength(1);
+});
+
+it("a window of a rule says when the same call is meant again", async () => {
+  const desk = new Desk();
+  desk.config({ gateway: { tools: { pay: { riskTier: "side_effecting", window: "1ms" } } } });
+  const { client } = await desk.open("2025-11-25", { args: [] });
+  const first = await call(client, "pay", { ref: "J1" });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const second = await call(client, "pay", { ref: "J1" });
+  expect([first.status, second.status]).toEqual(["executed", "executed"]);
+  expect(second.requestId).not.toBe(first.requestId);
+  expect(desk.did("J1")).toHaveLength(2);
 });

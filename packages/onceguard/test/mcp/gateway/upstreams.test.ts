@@ -63,7 +63,7 @@ function answers(method: string, params: Message): object | undefined {
 function comparable(message: Message): Message {
   const { id: _id, ...rest } = message;
   const text = JSON.stringify(rest, (key, value) => {
-    if (key === "dev.onceguard/request" || key === "progressToken") return undefined;
+    if (key === "dev.onceguard/request") return undefined;
     if (key === "_meta" && Object.keys(value).every((meta) => meta === "dev.onceguard/request")) return undefined;
     return value;
   });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import type { AnyAction } from "../../../core/action.ts";
 import type { McpServerOptions } from "../../../mcp/server/options.ts";
 import type { Guard } from "../../../pipeline/guard.ts";
 import { UsageError } from "../../exit.ts";
@@ -8,7 +9,6 @@ import { note } from "../../output.ts";
 import { requireMcpSdk } from "../../require-mcp-sdk.ts";
 import { command, conclude, locate, withGuard } from "../../session.ts";
 import { stopSignal } from "../../stop-signal.ts";
-import { type ConfiguredActions, configuredForMcp } from "./configured.ts";
 import type { McpOptions } from "./options.ts";
 
 export function mcpCommand(): Command {
@@ -50,7 +50,7 @@ async function mcp(options: McpOptions): Promise<void> {
   }
   await requireMcpSdk("onceguard mcp");
   const { config } = await locate(options, true);
-  const configured = await configuredForMcp(config);
+  const configured = { actions: (await config?.actions()) ?? [], external: config?.external() ?? [] };
   if (configured.actions.length + configured.external.length === 0) {
     note(
       `there is nothing to execute: ${config === null ? "no config was found here" : `${config.path} has no actions`}`,
@@ -63,8 +63,13 @@ async function mcp(options: McpOptions): Promise<void> {
       serve(guard, configured, options),
     );
   } finally {
-    await configured.close();
+    await config?.close();
   }
+}
+
+interface ConfiguredActions {
+  readonly actions: readonly AnyAction[];
+  readonly external: readonly AnyAction[];
 }
 
 async function serve(guard: Guard, configured: ConfiguredActions, options: McpOptions): Promise<void> {

@@ -1,0 +1,108 @@
+import { appendFileSync } from "node:fs";
+
+/**
+ * An MCP server that does what no server should, as `mode` of a call says, or `SERVER` in its environment. What it does
+ * is in its ledger, with all arguments, before it answers.
+ */
+const ledger = process.env.LEDGER as string;
+const server = process.env.SERVER ?? "";
+
+// biome-ignore lint/suspicious/noExplicitAny: it reads whatever comes
+type Any = any;
+
+function say(text: string | Buffer): void {
+  process.stdout.write(text);
+}
+
+function answer(id: Any, answer: object): void {
+  say(`${JSON.stringify({ jsonrpc: "2.0", id, ...answer })}\n`);
+}
+
+const done = { result: { content: [{ type: "text", text: "done" }] } };
+const inputSchema = { type: "object", properties: { ref: { type: "string" } } };
+const TOOLS = [
+  { name: "pay", inputSchema, annotations: { destructiveHint: false } },
+  { name: "book", inputSchema, annotations: { destructiveHint: false } },
+  { name: "find", inputSchema, annotations: { readOnlyHint: true } },
+];
+
+function call(id: Any, name: string, given: Any): void {
+  if (given.mode === "reject") return answer(id, { error: { code: -32602, message: "no such account" } });
+  appendFileSync(ledger, `${JSON.stringify({ tool: name, ...given })}\n`);
+  switch (given.mode) {
+    case "break":
+      return answer(id, { error: { code: -32603, message: "the printer is on fire" } });
+    case "later":
+      setTimeout(() => answer(id, done), 20);
+      return;
+    case "garbage":
+      say("this is no message\n\n{\n[]\nnull\n17\n\u0000\n");
+      say(Buffer.from([0xff, 0xfe, 0xc3, 0x28, 0x0a]));
+      return answer(id, done);
+    case "large":
+      say(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"`);
+      for (let megabyte = 0; megabyte < 50; megabyte++) say("x".repeat(1_048_576));
+      say('"}}\n');
+      return answer(id, done);
+    case "twice":
+      answer(id, done);
+      return answer(id, { result: { content: [{ type: "text", text: "done again" }] } });
+    case "nobody":
+      for (const other of ["onceguard-000000000000-1", 999_999, null, { id }, `${id}0`]) answer(other, done);
+      return answer(id, done);
+    case "nothing":
+      return say(`${JSON.stringify({ jsonrpc: "2.0", id })}\n`);
+    case "number":
+      return answer(id, { result: 17 });
+    case "list":
+      return answer(id, { result: [] });
+    case "bare":
+      return answer(id, { result: {} });
+    case "words":
+      return answer(id, { error: "it went wrong" });
+    case "flood":
+      for (let megabyte = 0; megabyte < 20; megabyte++) process.stderr.write(`${"y".repeat(1_048_575)}\n`);
+      return answer(id, done);
+    case "split": {
+      const text = Buffer.from(`${JSON.stringify({ jsonrpc: "2.0", id, ...done, about: "ü€😀" })}\n`);
+      for (let at = 0; at < text.length; at++) say(text.subarray(at, at + 1));
+      return;
+    }
+    default:
+      return answer(id, done);
+  }
+}
+
+function take({ id, method, params }: Any): void {
+  if (method === "initialize") {
+    const capabilities = { tools: {} };
+    answer(id, {
+      result: { protocolVersion: params.protocolVersion, capabilities, serverInfo: { name: "hostile", version: "1" } },
+    });
+  } else if (method === "tools/list") {
+    if (server === "lists nothing") return;
+    answer(
+      id,
+      server === "lists garbage" ? { result: { tools: [17, null, {}, { name: 5 }] } } : { result: { tools: TOOLS } },
+    );
+  } else if (method === "tools/call") {
+    call(id, params.name, params.arguments ?? {});
+  } else if (id !== undefined) {
+    answer(id, { result: {} });
+  }
+}
+
+if (server === "dies at start") process.exit(7);
+let rest = "";
+process.stdin.setEncoding("utf8").on("data", (chunk: string) => {
+  const lines = (rest + chunk).split("\n");
+  rest = lines.pop() ?? "";
+  for (const line of lines) {
+    try {
+      take(JSON.parse(line));
+    } catch {
+      // It answers nothing that it cannot read.
+    }
+  }
+});
+process.stdin.on("end", () => process.exit(0));
