@@ -6,7 +6,7 @@ import type { Notifier } from "./core/notification.ts";
 import type { Policy, PolicyRule, RiskTier } from "./core/policy.ts";
 import type { Store } from "./core/ports.ts";
 import type { ExternalEntry, HttpEntry, McpEntry, ServerEntry } from "./kinds/entries.ts";
-import type { GatewayConfig } from "./mcp/gateway/tool-rule.ts";
+import type { GatewayConfig } from "./kinds/gateway-entries.ts";
 
 /** `onceguard.config.{ts,js,json}`: what the command line and the servers guard, and where the receipts are kept. */
 export interface OnceguardConfig {

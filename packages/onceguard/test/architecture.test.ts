@@ -20,7 +20,7 @@ const ROOMS: Record<string, { rooms: string[]; node?: boolean; packages?: RegExp
   notify: { rooms: ["core"], node: true },
   testing: { rooms: ["core"], node: true },
   http: { rooms: ["core", "pipeline"], node: true, packages: /./ },
-  mcp: { rooms: ["core", "pipeline", "wire"], node: true, packages: /^@modelcontextprotocol\/server(\/|$)/ },
+  mcp: { rooms: ["core", "pipeline", "wire", "kinds"], node: true, packages: /^@modelcontextprotocol\/server(\/|$)/ },
   kinds: { rooms: ["core"], node: true, packages: /^@modelcontextprotocol\/client(\/|$)/ }, // actions described by JSON
   wire: { rooms: ["core"] }, // snake_case, for every surface that speaks JSON
   adapters: { rooms: ["core", "pipeline"], node: true, packages: /./ },
@@ -141,7 +141,7 @@ function mayImport(file: string, specifier: string): boolean {
 }
 
 function importsOf(text: string): string[] {
-  const statement = /\b(?:import|export)\b[^"'`;]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
+  const statement = /\b(?:import|export)\b[^"'`;]*?\bfrom\s*["']([^"']+)["']|(?<![\w"'-])import\s*\(?\s*["']([^"']+)["']/g;
   return [...withoutComments(text).matchAll(statement)].map((match) => match[1] ?? match[2] ?? "");
 }
 

@@ -2,8 +2,8 @@ import { isJsonObject, type JsonValue } from "../core/json.ts";
 
 export type Found = "happened" | "did_not_happen" | "cannot_tell";
 
-/** `items[0].id`: names and places, from the root of the answer. */
-const PATH = /^[A-Za-z_$][\w$-]*(?:\.[A-Za-z_$][\w$-]*|\[\d+\])*$/;
+/** `items[0].id`, or `[0].id` where the answer is a list: names and places, from its root. */
+const PATH = /^(?:[A-Za-z_$][\w$-]*|\[\d+\])(?:\.[A-Za-z_$][\w$-]*|\[\d+\])*$/;
 
 export function isAnswerPath(path: unknown): path is string {
   return typeof path === "string" && PATH.test(path);

@@ -1,6 +1,7 @@
 import type { Policy, Verdict } from "../../core/policy.ts";
+import type { ToolRules } from "../../kinds/gateway-entries.ts";
 import { actionName } from "./tool-action.ts";
-import { ruleFor, type ToolRules } from "./tool-rule.ts";
+import { ruleFor } from "./tool-rule.ts";
 
 /** The rules' `approval` as a policy, beside one that there may be already: the stricter answer counts. */
 export function approvalPolicy(server: string, rules: readonly ToolRules[], other?: Policy): Policy {

@@ -1,13 +1,13 @@
 import type { AnyAction, CallContext } from "../../core/action.ts";
 import type { Outcome } from "../../core/outcome.ts";
 import type { RiskTier } from "../../core/policy.ts";
+import type { ToolRule } from "../../kinds/gateway-entries.ts";
 import type { Guard } from "../../pipeline/guard.ts";
 import type { ContentIdentity } from "./content-identity.ts";
 import type { JsonObject } from "./json-rpc.ts";
 import type { OpenRounds } from "./open-rounds.ts";
 import type { StateCodec } from "./request-state.ts";
-import type { ToolRule } from "./tool-rule.ts";
-import type { UpstreamTool } from "./upstream-tools.ts";
+import type { UpstreamTool } from "./upstream-tool.ts";
 
 /** A tool as the gateway treats it. */
 export interface GuardedTool {

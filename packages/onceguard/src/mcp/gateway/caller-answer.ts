@@ -4,18 +4,17 @@ import { answerForError, answerOf, invalid } from "../server/answer.ts";
 import { isObject, type JsonObject, type RpcAnswer } from "./json-rpc.ts";
 import { fitsSchema } from "./output-schema.ts";
 import type { Era } from "./route.ts";
-import type { UpstreamTool } from "./upstream-tools.ts";
-import { gatewayWords } from "./words.ts";
+import type { UpstreamTool } from "./upstream-tool.ts";
+import { gatewayWords, type Ways } from "./words.ts";
 
 /** Where our answers say which request they are about, for whoever reads more than text. */
 export const REQUEST_META = "dev.onceguard/request";
 
 /** What an answer is made for. */
-export interface Asked {
+export interface Asked extends Ways {
   readonly era: Era;
   readonly tool: UpstreamTool | undefined;
   readonly reviewUrl: string | null;
-  readonly goesOnAlone: boolean;
   /** SEP-3182: the caller gave its key beside the tool's name and knows the proposal's errors. */
   readonly isFromProtocol: boolean;
 }
@@ -34,7 +33,7 @@ export async function answerOfGuard(outcome: Outcome, upstream: RpcAnswer | null
   }
   const isSuccess = outcome.status === "replayed" || outcome.status === "executed";
   if (isSuccess && isObject(outcome.result)) return asRecorded(outcome, outcome.result, asked);
-  const said = answerOf(asked, outcome, {}, gatewayWords(outcome, asked.goesOnAlone));
+  const said = answerOf(asked, outcome, {}, gatewayWords(outcome, asked));
   const ofUpstream = upstream && "result" in upstream ? contentOf(upstream.result) : [];
   return { result: inEra(withMeta(asResult(said, ofUpstream, asked.tool), outcome), asked.era) };
 }
@@ -42,7 +41,7 @@ export async function answerOfGuard(outcome: Outcome, upstream: RpcAnswer | null
 /** The recorded result as it was; where it is an earlier call's, with a line that says so. */
 async function asRecorded(outcome: Outcome, stored: JsonObject, asked: Asked): Promise<RpcAnswer> {
   const { era, tool } = asked;
-  const notes = outcome.status === "replayed" ? [{ type: "text", text: gatewayWords(outcome, asked.goesOnAlone) }] : [];
+  const notes = outcome.status === "replayed" ? [{ type: "text", text: gatewayWords(outcome, asked) }] : [];
   const { structuredContent, ...rest } = stored;
   const result = { ...rest, content: [...contentOf(stored), ...notes] };
   if (structuredContent === undefined || (await fitsSchema(tool?.outputSchema, structuredContent))) {

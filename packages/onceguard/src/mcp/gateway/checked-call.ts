@@ -18,6 +18,7 @@ export function checkedCall(message: RpcMessage): { readonly request: RpcRequest
       `Invalid Request: ${problem}. Nothing was done.`,
     ),
   });
+  if (message.jsonrpc !== "2.0") return refused('"jsonrpc" must be "2.0"');
   if (!isRequest(message)) return refused("a call needs an id");
   const stranger = Object.keys(message).find((key) => !MEMBERS.has(key));
   if (stranger !== undefined) return refused(`"${stranger}" has no place in it`);

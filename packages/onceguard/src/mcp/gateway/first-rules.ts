@@ -1,7 +1,7 @@
+import type { ToolRule } from "../../kinds/gateway-entries.ts";
 import { isObject, objectAt } from "./json-rpc.ts";
-import type { ToolRule } from "./tool-rule.ts";
 import { tierOf } from "./tool-tier.ts";
-import type { UpstreamTool } from "./upstream-tools.ts";
+import type { UpstreamTool } from "./upstream-tool.ts";
 
 /** Arguments whose names say that they name something. */
 const NAMES_SOMETHING =

@@ -4,6 +4,7 @@ import { type Duration, durationMs } from "../../core/duration.ts";
 import { effectError, messageOf } from "../../core/failure.ts";
 import type { Outcome } from "../../core/outcome.ts";
 import { type RiskTier, tierDemands } from "../../core/policy.ts";
+import type { ToolRule, ToolRules } from "../../kinds/gateway-entries.ts";
 import type { Guard } from "../../pipeline/guard.ts";
 import type { CallSetup } from "./call-setup.ts";
 import { ContentIdentity } from "./content-identity.ts";
@@ -14,10 +15,11 @@ import { OpenRounds } from "./open-rounds.ts";
 import { type StateCodec, stateCodec } from "./request-state.ts";
 import type { Route } from "./route.ts";
 import { actionName, toolAction, type Upstream } from "./tool-action.ts";
-import { ruleFor, type ToolRule, type ToolRules } from "./tool-rule.ts";
+import { ruleFor } from "./tool-rule.ts";
 import { tierOf } from "./tool-tier.ts";
 import { resultOfCall } from "./upstream-answer.ts";
-import { toolsIn, type UpstreamTool, UpstreamTools } from "./upstream-tools.ts";
+import { toolsIn, type UpstreamTool } from "./upstream-tool.ts";
+import { UpstreamTools } from "./upstream-tools.ts";
 
 export interface GatewayOptions {
   // biome-ignore lint/suspicious/noExplicitAny: a guard of whatever actions; those of the gateway join them at run time
@@ -109,6 +111,8 @@ export class Gateway implements CallSetup<GuardedCall> {
     try {
       listed = (await this.tools.list(route)).get(name);
     } catch (error) {
+      // What the operator says of it does not depend on what the server says.
+      if (this.#ruleFor(name)?.riskTier !== undefined) return this.#callOf(name, undefined, request, route);
       const message = `The server's tools could not be listed, so nothing was sent: ${messageOf(error)}`;
       return { error: { code: -32603, message } };
     }
@@ -142,8 +146,9 @@ export class Gateway implements CallSetup<GuardedCall> {
     const rule = this.#ruleFor(listed.name);
     const riskTier = tierOf(rule, listed, this.#options.isTrusted === true);
     const { claim, identity } = tierDemands(riskTier);
-    if (!claim) return tool;
-    return withKeyArgument(tool, !rule?.keyFields && !identity.includes("content"));
+    // Where fields name the effect, no key of the caller's does.
+    if (!claim || rule?.keyFields) return tool;
+    return withKeyArgument(tool, !identity.includes("content"));
   }
 
   /** Executes under the guard; the attempts that are made in its course go the way of this call. */
@@ -187,7 +192,7 @@ export class Gateway implements CallSetup<GuardedCall> {
   }
 
   #upstreamOf(tool: string, rule: ToolRule | null): Upstream {
-    const reading = { noEffectOnError: rule?.noEffectOnError, isTrusted: this.#options.isTrusted === true };
+    const reading = { ...rule, isTrusted: this.#options.isTrusted === true };
     return {
       execute: async (given, context) => {
         const call = this.#live.getStore();

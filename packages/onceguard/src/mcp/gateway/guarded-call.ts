@@ -14,7 +14,15 @@ import { question } from "../server/question.ts";
 import type { CallSetup, GuardedTool } from "./call-setup.ts";
 import { type Asked, answerOfError, answerOfGuard, answerOfUpstream, refused } from "./caller-answer.ts";
 import { hasOwnKey, KEY_ARGUMENT, type Keyed, takeKey } from "./idempotency-argument.ts";
-import { type JsonObject, objectAt, type RpcAnswer, type RpcId, type RpcRequest } from "./json-rpc.ts";
+import {
+  isObject,
+  type JsonObject,
+  objectAt,
+  type RpcAnswer,
+  type RpcError,
+  type RpcId,
+  type RpcRequest,
+} from "./json-rpc.ts";
 import type { Asking, OpenRound } from "./open-rounds.ts";
 import type { GatewayState } from "./request-state.ts";
 import type { Route } from "./route.ts";
@@ -106,6 +114,8 @@ export class GuardedCall {
   async #answer(): Promise<{ answer: RpcAnswer; outcome?: Outcome }> {
     const { name, riskTier, rule } = this.#tool;
     const { key, problem } = this.#keyed;
+    const error = this.route.checkCall(this.#params, this.#tool.listed) ?? problemWithArguments(this.#params.arguments);
+    if (error !== null) return { answer: { error } };
     if (problem !== null) return this.#refused(`The ${KEY_ARGUMENT} is ${problem}.`, "invalid_request_id");
     if (key === null && !rule?.keyFields && !tierDemands(riskTier).identity.includes("content")) {
       return this.#refused(
@@ -282,7 +292,8 @@ export class GuardedCall {
     const { reviewUrl } = this.#setup;
     const { isFromProtocol } = this.#keyed;
     const { era, goesOnAlone } = this.route;
-    return { era, goesOnAlone, tool: this.#tool.listed, reviewUrl, isFromProtocol };
+    const takesKey = !this.#tool.rule?.keyFields;
+    return { era, goesOnAlone, takesKey, tool: this.#tool.listed, reviewUrl, isFromProtocol };
   }
 
   async #refused(message: string, code: string): Promise<{ answer: RpcAnswer }> {
@@ -311,6 +322,12 @@ export class GuardedCall {
 /** What goes to the host, so that it comes back with its person's answer. */
 interface Question {
   readonly question: JsonObject;
+}
+
+/** Nothing at all is no arguments; a list or a text is something else than what was meant. */
+function problemWithArguments(given: unknown): RpcError | null {
+  if (given === undefined || isObject(given)) return null;
+  return { code: -32602, message: "Invalid params: `arguments` must be an object. Nothing was done." };
 }
 
 const MOVED_ON: ReadonlySet<string> = new Set(["version_conflict", "not_resolvable"]);

@@ -22,6 +22,7 @@ export type RpcAnswer = { readonly result: JsonObject } | { readonly error: RpcE
 
 /** What the gateway has to see of a message; the text itself is what it passes on. */
 export interface RpcMessage {
+  readonly jsonrpc?: unknown;
   readonly id?: unknown;
   readonly method?: unknown;
   readonly params?: unknown;

@@ -1,5 +1,6 @@
 import type { Principal } from "../server/principal.ts";
-import type { JsonObject, RpcAnswer } from "./json-rpc.ts";
+import type { JsonObject, RpcAnswer, RpcError } from "./json-rpc.ts";
+import type { UpstreamTool } from "./upstream-tool.ts";
 
 export type Era = "legacy" | "modern";
 
@@ -24,6 +25,8 @@ export interface Route {
   mayUse(tool: string): Promise<boolean>;
   /** Whether what waits or is retried goes on without its caller. */
   readonly goesOnAlone: boolean;
+  /** What is wrong with a call in the form in which it came, so that the upstream would refuse it; null when nothing is. */
+  checkCall(params: JsonObject, tool: UpstreamTool | undefined): RpcError | null;
   /** Fires when the caller has left. What was sent goes on without it. */
   readonly leaves: AbortSignal;
 }

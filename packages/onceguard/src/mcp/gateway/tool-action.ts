@@ -3,11 +3,11 @@ import { type AnyAction, defineAction, type EffectContext, type ProbeAnswer } fr
 import type { JsonValue } from "../../core/json.ts";
 import type { RiskTier } from "../../core/policy.ts";
 import { describedOptions } from "../../kinds/described.ts";
+import type { ToolRule } from "../../kinds/gateway-entries.ts";
 import { happenedWhen } from "../../kinds/happened-when.ts";
 import { fieldsInTemplate, filled } from "../../kinds/template.ts";
 import { dataOfResult } from "../../kinds/tool-result.ts";
 import type { JsonObject, RpcAnswer } from "./json-rpc.ts";
-import type { ToolRule } from "./tool-rule.ts";
 
 /** Tools may take long; past this the outcome is in doubt. */
 const DEFAULT_TIMEOUT = "10m";
@@ -32,10 +32,20 @@ export function actionName(server: string, tool: string): string {
  * @throws OnceguardError `invalid_action` | `invalid_option` | `unknown_provider`
  */
 export function toolAction(name: string, rule: ToolRule, riskTier: RiskTier, upstream: Upstream): AnyAction {
-  const { approval: _a, window: _w, idempotencyArgument, noEffectOnError: _n, probe, ...described } = rule;
+  const {
+    approval: _approval,
+    window: _window,
+    noEffectOnError: _definite,
+    noEffectWhen: _when,
+    failedWhen: _failed,
+    idempotencyArgument,
+    probe,
+    ...described
+  } = rule;
   const ofProbe = fieldsInTemplate(probe?.arguments ?? null);
   return defineAction<string, JsonValue, unknown, JsonValue>({
-    ...describedOptions({ timeout: DEFAULT_TIMEOUT, ...described, name, riskTier }, ofProbe),
+    // Equal calls are told apart by the window already; different ones on one record are different intents here.
+    ...describedOptions({ timeout: DEFAULT_TIMEOUT, dedupWindow: "none", ...described, name, riskTier }, ofProbe),
     ...(probe && { probe: (payload, context) => whetherItHappened(probe, upstream, payload, context) }),
     execute: (payload, context) => {
       const key = idempotencyArgument === undefined ? {} : { [idempotencyArgument]: context.idempotencyKey };

@@ -1,44 +1,7 @@
-import type { Duration } from "../../core/duration.ts";
 import { OnceguardError } from "../../core/errors.ts";
-import type { JsonValue } from "../../core/json.ts";
 import { RISK_TIERS } from "../../core/policy.ts";
-import type { DescribedEntry } from "../../kinds/entries.ts";
+import type { ToolRule, ToolRules } from "../../kinds/gateway-entries.ts";
 import { isAnswerPath } from "../../kinds/happened-when.ts";
-
-/** What the operator says of one tool of an upstream server. */
-export interface ToolRule extends Omit<DescribedEntry, "name"> {
-  /** A person must approve each call; a text says why they are asked. Default false. */
-  readonly approval?: boolean | string;
-  /**
-   * How long a call with the same arguments counts as the same intent, where nothing better names it. Default 24 h.
-   */
-  readonly window?: Duration;
-  /** The argument that carries the guard's idempotency key to the server. */
-  readonly idempotencyArgument?: string;
-  /** This tool's error results certainly mean that nothing was done. Default false: an error leaves the question open. */
-  readonly noEffectOnError?: boolean;
-  /** Asks another tool of the same server whether it happened. */
-  readonly probe?: {
-    readonly tool: string;
-    /** Default: the arguments of the call. `{field}` is filled from them. */
-    readonly arguments?: JsonValue;
-    /** It happened when there is something at this path of the structured result, or of the JSON in the text result. */
-    readonly happenedWhen: string;
-  };
-}
-
-/** Rules by tool name; a name may end in `*`. The exact name wins, then the longest beginning. */
-export type ToolRules = Readonly<Record<string, ToolRule>>;
-
-/** `gateway` in a config file. */
-export interface GatewayConfig {
-  /** The servers, by the name that the operator gives them, whose tool annotations are believed. */
-  readonly trusted?: readonly string[];
-  /** Rules for tools, whatever the server. */
-  readonly tools?: ToolRules;
-  /** Rules for the tools of one server, by its name. They go before `tools`. */
-  readonly servers?: Readonly<Record<string, { readonly tools: ToolRules }>>;
-}
 
 const KNOWN: Readonly<Record<keyof ToolRule, true>> = {
   riskTier: true,
@@ -57,6 +20,8 @@ const KNOWN: Readonly<Record<keyof ToolRule, true>> = {
   window: true,
   idempotencyArgument: true,
   noEffectOnError: true,
+  noEffectWhen: true,
+  failedWhen: true,
   probe: true,
 };
 
@@ -85,8 +50,21 @@ function checkRule(rule: unknown, where: string): void {
   if (keyFields !== undefined && (!Array.isArray(keyFields) || keyFields.length === 0)) {
     throw wrong(where, "has keyFields that is not a list of fields");
   }
+  for (const option of ["noEffectWhen", "failedWhen"] as const) {
+    if (!isExpression((rule as ToolRule)[option])) throw wrong(where, `has a ${option} that is no regular expression`);
+  }
   if (probe !== undefined && (typeof probe.tool !== "string" || !isAnswerPath(probe.happenedWhen))) {
     throw wrong(where, 'has a probe without `tool` and `happenedWhen`, a path such as "messages[0]"');
+  }
+}
+
+function isExpression(text: unknown): boolean {
+  if (text === undefined) return true;
+  try {
+    new RegExp(text as string, "u");
+    return typeof text === "string" && text !== "";
+  } catch {
+    return false;
   }
 }
 

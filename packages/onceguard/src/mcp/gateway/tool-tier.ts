@@ -1,6 +1,6 @@
 import type { RiskTier } from "../../core/policy.ts";
-import type { ToolRule } from "./tool-rule.ts";
-import type { UpstreamTool } from "./upstream-tools.ts";
+import type { ToolRule } from "../../kinds/gateway-entries.ts";
+import type { UpstreamTool } from "./upstream-tool.ts";
 
 /**
  * How much guarding a tool needs: what the operator's rule says; without one, what the server itself says, if the

@@ -1,5 +1,6 @@
 import { effectError } from "../../core/failure.ts";
 import type { JsonValue } from "../../core/json.ts";
+import type { ToolRule } from "../../kinds/gateway-entries.ts";
 import { textOfResult } from "../../kinds/tool-result.ts";
 import type { RpcAnswer, RpcError } from "./json-rpc.ts";
 
@@ -19,30 +20,36 @@ export const MENDABLE: ReadonlySet<string> = new Set([
 /** Before the tool itself ran, in the words of the SDK's own server; believed of a trusted server only. */
 const SDK_INPUT_ERROR = /^(?:MCP error -32602: )?Input validation error: /;
 
+/** Longest text of an answer in which a rule's expression is looked for. */
+const READ_CHARS = 20_000;
+
+/** How a tool's answers are read. */
+export interface Reading extends Pick<ToolRule, "noEffectOnError" | "noEffectWhen" | "failedWhen"> {
+  readonly isTrusted: boolean;
+}
+
 /**
  * An upstream's answer to a tool call as what it proves: a result, or an error that says whether it may have happened.
  *
  * @throws an effect error
  */
-export function resultOfCall(
-  answer: RpcAnswer,
-  tool: string,
-  {
-    noEffectOnError = false,
-    isTrusted,
-  }: { readonly noEffectOnError?: boolean | undefined; readonly isTrusted: boolean },
-): JsonValue {
+export function resultOfCall(answer: RpcAnswer, tool: string, reading: Reading): JsonValue {
   if ("error" in answer) throw errorOf(answer.error, tool);
   const { result } = answer;
-  if (result.isError !== true) return result as JsonValue;
-  const said = textOfResult(result);
+  const said = textOfResult(result).slice(0, READ_CHARS);
+  if (result.isError !== true && !matches(reading.failedWhen, said)) return result as JsonValue;
+  const { noEffectOnError = false, noEffectWhen, isTrusted } = reading;
   const message = `The tool "${tool}" answered with an error: ${said.slice(0, 500) || "no words"}`;
-  const isRefusal = noEffectOnError || (isTrusted && SDK_INPUT_ERROR.test(said));
+  const isRefusal = noEffectOnError || matches(noEffectWhen, said) || (isTrusted && SDK_INPUT_ERROR.test(said));
   throw effectError(
     isRefusal
       ? { certainty: "definite", tier: null, code: "mcp_tool_error", message }
       : { certainty: "indefinite", tier: "transient", code: "mcp_tool_error", message },
   );
+}
+
+function matches(expression: string | undefined, text: string): boolean {
+  return expression !== undefined && new RegExp(expression, "u").test(text);
 }
 
 function errorOf({ code, message: said }: RpcError, tool: string): Error {

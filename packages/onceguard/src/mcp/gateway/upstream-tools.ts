@@ -1,17 +1,13 @@
-import { isObject, type JsonObject } from "./json-rpc.ts";
+import type { JsonObject } from "./json-rpc.ts";
 import type { Route } from "./route.ts";
+import { toolsIn, type UpstreamTool } from "./upstream-tool.ts";
 
-/** A tool as the upstream lists it, as far as the gateway reads it. */
-export interface UpstreamTool {
-  readonly name: string;
-  readonly annotations?: { readonly readOnlyHint?: unknown; readonly destructiveHint?: unknown };
-  readonly inputSchema?: JsonObject;
-  readonly outputSchema?: JsonObject;
-}
+/** A server that does not list its tools must not keep a call waiting for ever. */
+const LONGEST_MS = 30_000;
 
 export type ToolsByName = ReadonlyMap<string, UpstreamTool>;
 
-/** Most pages of one listing; a server that never ends its list must not keep a call waiting for ever. */
+/** Most pages of one listing. */
 const MAX_PAGES = 100;
 /** So long past its time (`ttlMs`) a listing is still used while a new one is asked for: a call need not wait for it. */
 const GRACE_MS = 60_000;
@@ -60,7 +56,7 @@ export class UpstreamTools {
    * @throws an effect error: the upstream did not list its tools, and nothing was sent to any of them
    */
   async list(route: Route): Promise<ToolsByName> {
-    this.#listing ??= this.#ask(route).finally(() => {
+    this.#listing ??= within(LONGEST_MS, this.#ask(route)).finally(() => {
       this.#listing = null;
     });
     try {
@@ -97,12 +93,18 @@ export class UpstreamTools {
   }
 }
 
-function named(tool: UpstreamTool): readonly [string, UpstreamTool] {
-  return [tool.name, tool];
+async function within<Value>(ms: number, work: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`they were not listed within ${ms / 1_000} s`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-export function toolsIn(result: JsonObject): UpstreamTool[] {
-  const { tools } = result;
-  if (!Array.isArray(tools)) return [];
-  return tools.filter((tool): tool is UpstreamTool & JsonObject => isObject(tool) && typeof tool.name === "string");
+function named(tool: UpstreamTool): readonly [string, UpstreamTool] {
+  return [tool.name, tool];
 }

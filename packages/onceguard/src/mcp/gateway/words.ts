@@ -1,20 +1,26 @@
 import type { Outcome } from "../../core/outcome.ts";
 import { KEY_ARGUMENT } from "./idempotency-argument.ts";
 
+/** What a caller can do here. */
+export interface Ways {
+  /** What is approved or tried again later runs without another call. */
+  readonly goesOnAlone: boolean;
+  /** A key of the caller's names its intent. */
+  readonly takesKey: boolean;
+}
+
 /**
  * What a model should do now. Behind a gateway it has no other tool to ask, so it asks with the call itself: the same
  * call never does it a second time.
- *
- * @param goesOnAlone what is approved or tried again later runs without another call
  */
-export function gatewayWords(outcome: Outcome, goesOnAlone: boolean): string {
+export function gatewayWords(outcome: Outcome, { goesOnAlone, takesKey }: Ways): string {
   switch (outcome.status) {
     case "executed":
       return "Done.";
     case "replayed":
-      return `This call was already made, and this is what came of it; nothing was sent now. If it is really meant a second time, call with another ${KEY_ARGUMENT}.`;
+      return `This call was already made, and this is what came of it; nothing was sent now. If it is really meant a second time, ${again(takesKey)}.`;
     case "skipped":
-      return `Not done, because the same was done on this record a short while ago (see receipt). Do not call again. If it is really meant a second time, ask a person.`;
+      return `Not done, because the same was done on this record a short while ago (see receipt). If it is really meant a second time, ${again(takesKey)}.`;
     case "in_doubt":
       return `It may have happened, and nobody knows yet. Do not do it in any other way. ${sameCall(outcome.retryAfterMs)} A person may have to decide.`;
     case "in_progress":
@@ -30,9 +36,11 @@ export function gatewayWords(outcome: Outcome, goesOnAlone: boolean): string {
     case "review":
       return "A person has to decide what became of it: tell your user. Do not do it in any other way. The same call later says what was decided, and never does it a second time.";
     case "failed":
-      return `It certainly did not happen. Tell your user why. If the input was wrong, correct it, and if you gave an ${KEY_ARGUMENT}, give a new one.`;
+      return takesKey
+        ? `It certainly did not happen. Tell your user why. If the input was wrong, correct it, and if you gave an ${KEY_ARGUMENT}, give a new one.`
+        : "It certainly did not happen. The same request gets the same answer. Tell your user why.";
     case "mismatch":
-      return `Nothing was sent. This identity already stands for another call. If this is a new intent, give it a new ${KEY_ARGUMENT}; if it is a repetition, repeat the original arguments.`;
+      return `Nothing was sent. This identity already stands for another call. If it is a repetition, repeat the original arguments. If this is a new intent, ${takesKey ? `give it a new ${KEY_ARGUMENT}` : "it must differ in what names it: ask a person"}.`;
     case "denied":
       return "Nothing was sent, and it will not be. Do not do it in any other way. Tell your user the reason.";
     case "expired":
@@ -42,6 +50,10 @@ export function gatewayWords(outcome: Outcome, goesOnAlone: boolean): string {
     case "unavailable":
       return `Nothing was sent: the guard's store cannot be reached. Call again with exactly the same arguments ${inWords(outcome.retryAfterMs)}.`;
   }
+}
+
+function again(takesKey: boolean): string {
+  return takesKey ? `call with another ${KEY_ARGUMENT}` : "ask a person";
 }
 
 function sameCall(ms: number): string {

@@ -4,10 +4,11 @@ import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { describe, expect, it } from "vitest";
 import { isJsonObject, type JsonValue } from "../../../src/core/json.ts";
+import type { ToolRule } from "../../../src/kinds/gateway-entries.ts";
 import { fieldsInTemplate, fieldsInText } from "../../../src/kinds/template.ts";
 import { READY_RULES } from "../../../src/mcp/gateway/ready-rules/index.ts";
 import { toolAction } from "../../../src/mcp/gateway/tool-action.ts";
-import { checkToolRules, type ToolRule } from "../../../src/mcp/gateway/tool-rule.ts";
+import { checkToolRules } from "../../../src/mcp/gateway/tool-rule.ts";
 import { installed, realServer } from "./real-servers.ts";
 import { type ListedTool, listOf, type ToolFacts, type ToolList } from "./tool-lists/tool-list.ts";
 

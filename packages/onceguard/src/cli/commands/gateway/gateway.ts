@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { approvalPolicy } from "../../../mcp/gateway/approval-policy.ts";
 import type { Gateway as GatewayType } from "../../../mcp/gateway/gateway.ts";
+import { READY_RULES } from "../../../mcp/gateway/ready-rules/index.ts";
 import type { Guard } from "../../../pipeline/guard.ts";
 import { UsageError } from "../../exit.ts";
 import { bytesOption, durationOption } from "../../option-parsers.ts";
@@ -74,6 +75,10 @@ async function gateway(argv: readonly string[], options: GatewayCommandOptions):
   const { config } = await locate(options, true);
   const { rules, trusted } = rulesFor(server, options.rules ?? [], config?.config.gateway);
   const isTrusted = options.trust === true || trusted.includes(server);
+  if (options.name === undefined) {
+    note(`this server is named "${server}" here; servers of one name share their receipts, --name tells them apart`);
+  }
+  if (rules.length === 0 && !isTrusted) note(unruled(server));
   const guard = {
     sweepEvery: "5s",
     grace: options.grace,
@@ -99,6 +104,12 @@ async function gateway(argv: readonly string[], options: GatewayCommandOptions):
     });
     return run(made, argv, options);
   });
+}
+
+/** What somebody sees who starts without rules: nearly every call will be refused, and how to change that. */
+function unruled(server: string): string {
+  const ready = Object.hasOwn(READY_RULES, server) ? `there are ready rules for it: --rules ${server}. Or ` : "";
+  return `without rules every tool is taken for irreversible, and callers must name each intent; ${ready}--learn makes a first rules file, --trust believes the server's annotations`;
 }
 
 async function run(gateway: GatewayType, argv: readonly string[], options: GatewayCommandOptions): Promise<number> {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
+import type { GatewayConfig, ToolRules } from "../../../kinds/gateway-entries.ts";
 import { READY_RULES } from "../../../mcp/gateway/ready-rules/index.ts";
-import type { GatewayConfig, ToolRules } from "../../../mcp/gateway/tool-rule.ts";
 import { checkToolRules } from "../../../mcp/gateway/tool-rule.ts";
 import { UsageError } from "../../exit.ts";
 

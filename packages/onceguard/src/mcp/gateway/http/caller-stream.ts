@@ -35,7 +35,7 @@ export class CallerStream {
     return true;
   }
 
-  finish(id: RpcId, answer: RpcAnswer): void {
+  finish(id: RpcId, answer: RpcAnswer, status = 200): void {
     this.#stop();
     if (!this.isOpen) return;
     const text = responseText(id, answer);
@@ -43,7 +43,7 @@ export class CallerStream {
       this.#response.end(eventText(text));
       return;
     }
-    this.#response.writeHead(200, { "content-type": "application/json" }).end(text);
+    this.#response.writeHead(status, { "content-type": "application/json" }).end(text);
   }
 
   /** The upstream's own answer in HTTP, which its client has to see: a challenge, a session that is gone. */

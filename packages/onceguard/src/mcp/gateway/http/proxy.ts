@@ -28,6 +28,7 @@ import {
   limitsOf,
   listenForHosts,
 } from "./http-gateway.ts";
+import { headerMismatch, isMismatch } from "./message-headers.ts";
 import { passedPrincipal } from "./passed-principal.ts";
 import { callUpstream, type HttpRefusal } from "./upstream-call.ts";
 import { askUpstream, forwarded, type Headers, isEventStream, wholeBody } from "./upstream-request.ts";
@@ -103,7 +104,7 @@ class GuardingProxy {
       if (answer === null) {
         if (stream.isOpen) await this.#pass(admitted, request);
       } else if (refusal !== null) refuseAs(stream, refusal, request.id);
-      else stream.finish(request.id, answer);
+      else stream.finish(request.id, answer, isMismatch(answer) ? 400 : 200);
     } finally {
       this.#toHosts.delete(toHost);
       toHost.lost();
@@ -159,6 +160,7 @@ class GuardingProxy {
       elicit: says.era === "legacy" ? (params) => toHost.make("elicitation/create", params) : null,
       mayUse: async (tool) => (await this.#listedTo(ask)).has(tool),
       goesOnAlone: false,
+      checkCall: (params, tool) => (says.era === "modern" ? headerMismatch(incoming.headers, params, tool) : null),
       leaves,
     };
   }

@@ -4,7 +4,7 @@ import { effectError } from "../../../core/failure.ts";
 import { answerIn, isResponse, type JsonObject, objectAt, type RpcAnswer, readServerMessage } from "../json-rpc.ts";
 import { withOwnToken } from "../own-requests.ts";
 import type { Era } from "../route.ts";
-import type { UpstreamTool } from "../upstream-tools.ts";
+import type { UpstreamTool } from "../upstream-tool.ts";
 import { eventBlocks } from "./event-blocks.ts";
 import { messageHeaders } from "./message-headers.ts";
 import { askUpstream, forwarded, type Headers, isEventStream, wholeBody } from "./upstream-request.ts";

@@ -1,4 +1,4 @@
-import type { ToolRule, ToolRules } from "../tool-rule.ts";
+import type { ToolRule, ToolRules } from "../../../kinds/gateway-entries.ts";
 
 /** The same rule for several tools. */
 export function alike(rule: ToolRule, tools: readonly string[]): ToolRules {

@@ -1,4 +1,4 @@
-import type { ToolRule } from "../tool-rule.ts";
+import type { ToolRule } from "../../../kinds/gateway-entries.ts";
 import { alike, READS } from "./alike.ts";
 import type { ReadyRules } from "./ready-rules.ts";
 

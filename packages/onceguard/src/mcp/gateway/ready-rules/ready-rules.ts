@@ -1,4 +1,4 @@
-import type { ToolRules } from "../tool-rule.ts";
+import type { ToolRules } from "../../../kinds/gateway-entries.ts";
 
 /** Rules for the tools of one well-known server. */
 export interface ReadyRules {

@@ -215,6 +215,7 @@ export class StdioRelay {
       elicit: era === "legacy" ? (params) => this.#toHost.make("elicitation/create", params) : null,
       // One process, one principal: who could call it then, can call it now.
       mayUse: async () => true,
+      checkCall: () => null,
       goesOnAlone: this.#goesOnAlone,
       leaves: new AbortController().signal,
     };
