@@ -62,7 +62,7 @@ describe.each(ERAS)("approvals, protocol %s", (era) => {
   });
 
   it.each([
-    ["a refusal", { action: "decline" }, "denied"],
+    ["a decline, which hosts without a person send, too", { action: "decline" }, "held"],
     ["a no in the form", { action: "accept", content: { approve: false } }, "denied"],
     ["closing the question", { action: "cancel" }, "held"],
   ] as [string, Reply, string][])("%s sends nothing", async (_what, reply, status) => {

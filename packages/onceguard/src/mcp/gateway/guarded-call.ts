@@ -81,20 +81,26 @@ export class GuardedCall {
 
   /** Makes the attempt: the call goes to the upstream, and what it asks meanwhile comes back through the caller. */
   async dispatch(given: JsonObject, { signal }: EffectContext): Promise<RpcAnswer> {
-    const { _meta, idempotencyKey: _key, inputResponses: _responses, requestState: _state, ...rest } = this.#params;
+    const { _meta, idempotencyKey: _key, inputResponses, requestState, ...rest } = this.#params;
+    // A client may answer what it knows will be asked. What came with a state of ours was an answer to us.
+    const unasked = requestState === undefined && inputResponses !== undefined ? { inputResponses } : {};
     this.#asking = this.#setup.rounds.begin(this.#call, (round) => this.#asked.resolve(round));
     try {
-      let params: JsonObject = { ...rest, arguments: given, ...(_meta !== undefined && { _meta }) };
+      let params: JsonObject = { ...rest, ...unasked, arguments: given, ...(_meta !== undefined && { _meta }) };
       for (;;) {
         const answer = await this.#send(params);
         if ("error" in answer || answer.result.resultType !== "input_required") {
           this.#answered = answer;
           return answer;
         }
-        const { inputResponses, route } = await this.#asking.ask(answer.result, signal);
-        this.#current = route;
-        const { requestState } = answer.result;
-        params = { ...params, inputResponses, ...(requestState !== undefined && { requestState }) };
+        const brought = await this.#asking.ask(answer.result, signal);
+        this.#current = brought.route;
+        const state = answer.result.requestState;
+        params = {
+          ...params,
+          inputResponses: brought.inputResponses,
+          ...(state !== undefined && { requestState: state }),
+        };
       }
     } finally {
       this.#asking.end(this.#answered);

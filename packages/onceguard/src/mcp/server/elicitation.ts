@@ -133,9 +133,11 @@ export const FORM: Form = {
   required: ["approve"],
 };
 
-/** Only an explicit yes is one. Closing the question is neither. */
+/**
+ * Only an explicit yes is one, and only an explicit no. Hosts without a person answer every question with `decline`
+ * (Claude Code, without anybody having been asked): what nobody has decided is still to be decided.
+ */
 export function saysOf(action: string, content: Record<string, unknown> | undefined): PersonSays["says"] {
-  if (action === "decline") return "no";
   if (action !== "accept") return "nothing";
   return content?.approve === true ? "yes" : content?.approve === false ? "no" : "nothing";
 }

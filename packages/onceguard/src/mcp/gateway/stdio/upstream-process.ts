@@ -5,6 +5,8 @@ import type { Ending, Upstream } from "./upstream.ts";
 
 /** How long the server gets at each step of its end: input closed, TERM, KILL. */
 const PATIENCE_MS = 3_000;
+/** Some hosts end the whole process group at once; the server may be in the middle of something, and is ours to end. */
+const OWN_GROUP = process.platform !== "win32";
 /** A result may carry images and whole files; only what no string can hold is too much. */
 const MAX_LINE_BYTES = 256 * 1_048_576;
 
@@ -27,7 +29,13 @@ export interface ProcessOptions {
 export async function startUpstream(options: ProcessOptions): Promise<Upstream> {
   const { command, args, env, cwd } = options;
   // Its stderr is for people, and goes where the gateway's goes.
-  const child = spawn(command, [...args], { env, cwd, stdio: ["pipe", "pipe", "inherit"], windowsHide: true });
+  const child = spawn(command, [...args], {
+    env: upstreamEnvironment(env),
+    cwd,
+    stdio: ["pipe", "pipe", "inherit"],
+    windowsHide: true,
+    detached: OWN_GROUP,
+  });
   await once(child, "spawn");
   return connected(child, options);
 }
@@ -59,11 +67,28 @@ function connected(child: ChildProcess, { onMessage, onDrain }: ProcessOptions):
       stdin.end();
       for (const signal of ["SIGTERM", "SIGKILL"] as const) {
         if (await endsWithin(ended, PATIENCE_MS)) return;
-        child.kill(signal);
+        end(child, signal);
       }
       await ended;
     },
   };
+}
+
+/** Without what `npx` has told its own program, this one: a server started by `npx` would take it for itself. */
+function upstreamEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const ofNpm =
+    /^(?:npm_config_(?:package|call)|npm_command|npm_execpath|npm_node_execpath|npm_lifecycle_.*|npm_package_.*)$/i;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !ofNpm.test(name)));
+}
+
+/** With all that it has started: `npx` is a process before the server. */
+function end(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (OWN_GROUP && child.pid !== undefined) process.kill(-child.pid, signal);
+    else child.kill(signal);
+  } catch {
+    // it has ended meanwhile
+  }
 }
 
 async function endsWithin(ended: Promise<unknown>, ms: number): Promise<boolean> {
