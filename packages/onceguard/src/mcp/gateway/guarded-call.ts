@@ -69,7 +69,8 @@ export class GuardedCall {
       this.#log(started, outcome?.status ?? "refused", outcome?.requestId ?? null);
       return answer;
     } catch (error) {
-      this.#log(started, (error as OnceguardError).code ?? "error", null);
+      const status = this.route.leaves.aborted ? "left" : ((error as OnceguardError).code ?? "error");
+      this.#log(started, status, null);
       return answerOfError(error, this.#asks);
     }
   }

@@ -102,6 +102,21 @@ describe("over HTTP", () => {
     expect((await post(url, pay(2, { ref: "C1" }))).status).toBe(200);
   });
 
+  it("headers that disagree with the message are refused before anything is claimed", async () => {
+    const desk = new Desk();
+    const { url } = await openGateway(desk, await openDesk(desk));
+    for (const headers of [
+      { "mcp-name": "find" },
+      { "mcp-method": "ping" },
+      { "mcp-protocol-version": "2025-11-25" },
+    ]) {
+      const answer = await post(url, pay(1, { ref: "C2" }), headers);
+      expect(answer.status).toBe(400);
+      expect(await answer.json()).toMatchObject({ id: 1, error: { code: -32020 } });
+    }
+    expect(desk.did("C2")).toEqual([]);
+  });
+
   it("a challenge of the server's reaches its client, and the same call works once it is met", async () => {
     const desk = new Desk();
     const { url } = await openGateway(desk, await openDesk(desk, { TOKEN: "good" }));
@@ -121,19 +136,36 @@ describe("over HTTP", () => {
     expect(desk.did("D1")).toHaveLength(1);
   });
 
-  it("who is the same under a new token is known by what the token says", async () => {
+  const token = (sub: string, n: number) =>
+    `Bearer x.${Buffer.from(JSON.stringify({ iss: "https://login", sub, n })).toString("base64url")}.y`;
+  const statusFor = async (url: string, ref: string, headers: Record<string, string>) =>
+    toolAnswer(((await (await post(url, pay(1, { ref }), headers)).json()) as { result: unknown }).result).status;
+
+  it("what belongs to one caller's credentials is never shown to another's, whatever they claim", async () => {
     const desk = new Desk();
     const { url } = await openGateway(desk, await openDesk(desk));
-    const token = (sub: string, n: number) =>
-      `Bearer x.${Buffer.from(JSON.stringify({ iss: "https://login", sub, n })).toString("base64url")}.y`;
-    const status = async (authorization: string) => {
-      const answer = await post(url, pay(1, { ref: "D2" }), { authorization });
-      return toolAnswer(((await answer.json()) as { result: unknown }).result).status;
-    };
-    expect(await status(token("ann", 1))).toBe("executed");
-    expect(await status(token("ann", 2))).toBe("replayed");
-    expect(await status(token("bob", 1))).toBe("executed");
-    expect(desk.did("D2")).toHaveLength(2);
+    const callers = [
+      { authorization: token("ann", 1) },
+      // Anybody can write this: nobody has checked who signed it.
+      { authorization: `${token("ann", 1)}forged` },
+      { "x-api-key": "one" },
+      { "x-api-key": "two" },
+      { cookie: "session=1" },
+    ];
+    for (const headers of callers)
+      expect(await statusFor(url, "D2", headers), JSON.stringify(headers)).toBe("executed");
+    for (const headers of callers)
+      expect(await statusFor(url, "D2", headers), JSON.stringify(headers)).toBe("replayed");
+    expect(desk.did("D2")).toHaveLength(callers.length);
+  });
+
+  it("where the server checks every token, a renewed one is the same caller's", async () => {
+    const desk = new Desk();
+    const { url } = await openGateway(desk, await openDesk(desk), ["--trust", "--token-subject"]);
+    expect(await statusFor(url, "D4", { authorization: token("ann", 1) })).toBe("executed");
+    expect(await statusFor(url, "D4", { authorization: token("ann", 2) })).toBe("replayed");
+    expect(await statusFor(url, "D4", { authorization: token("bob", 1) })).toBe("executed");
+    expect(desk.did("D4")).toHaveLength(2);
   });
 
   it("headers for the server come from the environment, and go nowhere else", async () => {

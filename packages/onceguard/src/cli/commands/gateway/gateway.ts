@@ -50,6 +50,8 @@ export function gatewayCommand(): Command {
     .option("--grace <time>", "at the end, how long to wait for what runs", durationOption, "30s")
     .option("--max-message <bytes>", "largest message of the host's", bytesOption, 16_777_216)
     .option("--header <headers...>", `with --url: sent to the server only, such as "Authorization: Bearer \${TOKEN}"`)
+    .option("--principal-header <names...>", "with --http and --url: further headers that say who calls")
+    .option("--token-subject", "there: callers by their JWT's subject; only if the server checks every request's token")
     .option("--tokens <file>", "with --http: the bearer tokens that may call, as hashes")
     .option("--issuer <url>", "with --http: take this OAuth server's tokens (JWT)")
     .option("--audience <url>", "with --issuer: this gateway's own address, for which a token must be made out")

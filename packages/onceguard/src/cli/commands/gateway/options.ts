@@ -4,6 +4,8 @@ import type { CommonOptions } from "../../session.ts";
 /** What `onceguard gateway` takes. */
 export interface GatewayCommandOptions extends CommonOptions, HttpCommandOptions {
   readonly header?: readonly string[];
+  readonly principalHeader?: readonly string[];
+  readonly tokenSubject?: boolean;
   readonly url?: string;
   readonly http?: string | true;
   readonly name?: string;

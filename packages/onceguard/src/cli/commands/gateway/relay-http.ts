@@ -26,7 +26,13 @@ export async function relayHttp(
   };
   const serving =
     from instanceof URL
-      ? await serveProxy({ ...common, upstream: from, headers: upstreamHeaders(options.header ?? []) })
+      ? await serveProxy({
+          ...common,
+          upstream: from,
+          headers: upstreamHeaders(options.header ?? []),
+          principalHeaders: options.principalHeader ?? [],
+          tokenSubject: options.tokenSubject === true,
+        })
       : await serveBridge({ ...common, start: (relay) => startServer(from, relay) });
   note(`guarding ${from instanceof URL ? `${from.origin}${from.pathname}` : from.join(" ")} at ${serving.listening}`);
   await stopSignal();

@@ -29,11 +29,11 @@ import {
   listenForHosts,
 } from "./http-gateway.ts";
 import { headerMismatch, isMismatch } from "./message-headers.ts";
-import { passedPrincipal } from "./passed-principal.ts";
+import { type Passing, passedPrincipal } from "./passed-principal.ts";
 import { callUpstream, type HttpRefusal } from "./upstream-call.ts";
 import { askUpstream, forwarded, type Headers, isEventStream, wholeBody } from "./upstream-request.ts";
 
-export interface ProxyOptions extends HttpGatewayOptions {
+export interface ProxyOptions extends HttpGatewayOptions, Passing {
   readonly gateway: Gateway;
   /** The upstream's Streamable HTTP endpoint. */
   readonly upstream: URL;
@@ -180,7 +180,7 @@ class GuardingProxy {
   }
 
   #principalOf({ incoming, principal }: Admitted): Principal {
-    return principal ?? passedPrincipal(incoming.headers.authorization, this.#options.principal);
+    return principal ?? passedPrincipal(incoming.headers, this.#options.principal, this.#options);
   }
 
   #headersFor({ incoming, principal }: Admitted): Headers {
