@@ -75,8 +75,17 @@ export async function gatewayContenders(): Promise<{
     const options = ["gateway", "--quiet", "--store", store, "--rules", rules];
     return host([process.execPath, MAIN, ...options, "--", ...server], folder);
   };
-  const hosts = { direct: await host(server, folder), safe: await behind("safe"), guarded: await behind("side_effecting") };
-  const contender = (name: string, at: Host, message: (n: number) => string, status: string | undefined): Contender => ({
+  const hosts = {
+    direct: await host(server, folder),
+    safe: await behind("safe"),
+    guarded: await behind("side_effecting"),
+  };
+  const contender = (
+    name: string,
+    at: Host,
+    message: (n: number) => string,
+    status: string | undefined,
+  ): Contender => ({
     name,
     operation: async (n) => {
       const got = await at.echo(message(n));

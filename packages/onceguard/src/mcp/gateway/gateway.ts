@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { AnyAction, CallContext } from "../../core/action.ts";
+import type { AnyAction, CallContext, EffectContext } from "../../core/action.ts";
 import { type Duration, durationMs } from "../../core/duration.ts";
 import { effectError, messageOf } from "../../core/failure.ts";
 import type { Outcome } from "../../core/outcome.ts";
@@ -195,19 +195,26 @@ export class Gateway implements CallSetup<GuardedCall> {
     const reading = { ...rule, isTrusted: this.#options.isTrusted === true };
     return {
       execute: async (given, context) => {
-        const call = this.#live.getStore();
+        const call = this.#callFor(tool, context);
         const answer =
-          call?.isFor(context) === true
-            ? await call.dispatch(given, context)
-            : await this.#standingRoute().request("tools/call", { name: tool, arguments: given });
-        return resultOfCall(answer, tool, reading);
+          call === null
+            ? await this.#standingRoute().request("tools/call", { name: tool, arguments: given })
+            : await call.dispatch(given, context);
+        const result = resultOfCall(answer, tool, reading);
+        call?.succeeded();
+        return result;
       },
       ask: (other, given, context) => {
-        const call = this.#live.getStore();
-        const route = call?.isFor(context) === true ? call.route : this.#standingRoute();
+        const route = this.#callFor(tool, context)?.route ?? this.#standingRoute();
         return route.request("tools/call", { name: other, arguments: given });
       },
     };
+  }
+
+  /** The call in whose course this attempt is made; null when no caller waits for it. */
+  #callFor(tool: string, context: EffectContext): GuardedCall | null {
+    const call = this.#live.getStore();
+    return call?.isFor(tool, context) === true ? call : null;
   }
 
   #standingRoute(): Route {

@@ -43,6 +43,7 @@ export class GuardedCall {
   readonly #call: string;
   /** The upstream's answer to an attempt that was made in the course of this very call. */
   #answered: RpcAnswer | null = null;
+  #hasSucceeded = false;
   /** Fires when the upstream asks something in the course of this call. */
   readonly #asked = Promise.withResolvers<OpenRound>();
   #asking: Asking | null = null;
@@ -76,8 +77,13 @@ export class GuardedCall {
   }
 
   /** Whether an attempt that is made now belongs to this call. */
-  isFor({ tenant }: Pick<EffectContext, "tenant">): boolean {
-    return tenant === this.route.principal.tenant;
+  isFor(tool: string, { tenant }: Pick<EffectContext, "tenant">): boolean {
+    return tool === this.#tool.name && tenant === this.route.principal.tenant;
+  }
+
+  /** The attempt that was made in its course has had its effect. */
+  succeeded(): void {
+    this.#hasSucceeded = true;
   }
 
   /** Makes the attempt: the call goes to the upstream, and what it asks meanwhile comes back through the caller. */
@@ -163,7 +169,7 @@ export class GuardedCall {
       outcome = decided;
     }
     // Not when something else has shown since what became of it: a probe may know that an error was none.
-    const isOwn = outcome.status === "failed" || (outcome.status === "executed" && succeeded(this.#answered));
+    const isOwn = outcome.status === "failed" || (outcome.status === "executed" && this.#hasSucceeded);
     if (isOwn && this.#answered !== null) {
       return { answer: answerOfUpstream(outcome, this.#answered, this.#asks), outcome };
     }
@@ -343,10 +349,6 @@ const MOVED_ON: ReadonlySet<string> = new Set(["version_conflict", "not_resolvab
 function keyedId(server: string, tool: string, tenant: string, key: string): string {
   const id = `${server}/${tool}:${key}`;
   return id.length <= MAX_REQUEST_ID_LENGTH ? id : deriveRequestId(sha256, tenant, `${server}/${tool}`, ["key", key]);
-}
-
-function succeeded(answer: RpcAnswer | null): boolean {
-  return answer !== null && "result" in answer && answer.result.isError !== true;
 }
 
 async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | null> {

@@ -47,6 +47,9 @@ function checkRule(rule: unknown, where: string): void {
   if (riskTier !== undefined && !RISK_TIERS.includes(riskTier)) {
     throw wrong(where, `has riskTier "${riskTier}"; there are ${RISK_TIERS.join(", ")}`);
   }
+  if (riskTier === "safe" && (rule as ToolRule).approval) {
+    throw wrong(where, "is safe and wants approval: a safe call passes without the guard. Make it side_effecting");
+  }
   if (keyFields !== undefined && (!Array.isArray(keyFields) || keyFields.length === 0)) {
     throw wrong(where, "has keyFields that is not a list of fields");
   }

@@ -11,6 +11,7 @@ export function tierOf(rule: ToolRule | null, tool: UpstreamTool | undefined, is
   if (!isTrusted || !tool?.annotations) return "irreversible";
   // The defaults of the specification: not read-only, and destructive.
   const { readOnlyHint = false, destructiveHint = true } = tool.annotations;
-  if (readOnlyHint === true) return "safe";
+  // What a person has to approve goes through the guard, whatever it is.
+  if (readOnlyHint === true) return rule?.approval ? "side_effecting" : "safe";
   return destructiveHint === false ? "side_effecting" : "irreversible";
 }

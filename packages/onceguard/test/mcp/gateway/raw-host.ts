@@ -15,6 +15,9 @@ const CAPABILITIES = {
   tasks: { requests: { sampling: { createMessage: {} }, elicitation: { create: {} } } },
 };
 
+/** Without what npm has told the test run, which the gateway does not hand on. */
+const OWN_ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+
 export interface RawHostOptions {
   readonly command: readonly string[];
   readonly cwd: string;
@@ -35,7 +38,7 @@ export class RawHost {
 
   constructor({ command, cwd, env, answers }: RawHostOptions) {
     const [program = "", ...args] = command;
-    this.child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: "pipe" });
+    this.child = spawn(program, args, { cwd, env: { ...OWN_ENVIRONMENT, ...env }, stdio: "pipe" });
     onTestFinished(() => void this.child.kill("SIGKILL"));
     this.child.stdin.on("error", () => undefined);
     const lines = new LineReader(256 * 1_048_576);

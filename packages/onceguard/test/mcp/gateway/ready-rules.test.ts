@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { describe, expect, it } from "vitest";
+import { classifyFailure } from "../../../src/core/failure.ts";
 import { isJsonObject, type JsonValue } from "../../../src/core/json.ts";
 import type { ToolRule } from "../../../src/kinds/gateway-entries.ts";
 import { fieldsInTemplate, fieldsInText } from "../../../src/kinds/template.ts";
 import { READY_RULES } from "../../../src/mcp/gateway/ready-rules/index.ts";
 import { toolAction } from "../../../src/mcp/gateway/tool-action.ts";
 import { checkToolRules } from "../../../src/mcp/gateway/tool-rule.ts";
+import { resultOfCall } from "../../../src/mcp/gateway/upstream-answer.ts";
 import { installed, realServer } from "./real-servers.ts";
 import { type ListedTool, listOf, type ToolFacts, type ToolList } from "./tool-lists/tool-list.ts";
 
@@ -82,6 +84,99 @@ describe.each(Object.keys(READY_RULES))("the ready rules %s", (name) => {
       // With a record and a derived identity, a second intent on that record would be skipped for a day.
       if (rule.record !== undefined) expect(rule.dedupWindow, `${tool} says how often per record`).toBeDefined();
       if (rule.approval !== undefined) expect(riskTier, `${tool} asks a person`).toBe("irreversible");
+    }
+  });
+});
+
+describe("what went wrong, in the servers' own words", () => {
+  const POST = "POST https://api.github.com/repos/o/r/";
+  const refused: readonly [string, string, string][] = [
+    ["github", "create_issue", "missing required parameter: owner"],
+    ["github", "create_issue", `failed to create issue: ${POST}issues: 410 Issues are disabled for this repo []`],
+    [
+      "github",
+      "create_pull_request",
+      "failed to create pull request: Validation Failed\nA pull request already exists",
+    ],
+    [
+      "github",
+      "merge_pull_request",
+      `failed to merge pull request: PUT ${POST.slice(5)}pulls/1/merge: 405 Not mergeable []`,
+    ],
+    [
+      "github",
+      "delete_repository",
+      `failed to delete repository: o/r: DELETE ${POST.slice(5)}: 403 Must have admin rights []`,
+    ],
+    [
+      "mailgun",
+      "post-v3-domain-messages",
+      "Bad request for POST /v3/{domain_name}/messages: 'to' parameter is invalid",
+    ],
+    [
+      "resend",
+      "send-email",
+      'Email failed to send: {"statusCode":422,"message":"Invalid `to`","name":"validation_error"}',
+    ],
+    ["resend", "send-email", "Input validation error: Invalid arguments for tool send-email"],
+    ["slack", "slack_post_message", '{"ok":false,"error":"channel_not_found"}'],
+    ["slack", "slack_post_message", '{"error":"Missing required arguments: channel_id and text"}'],
+  ];
+  const uncertain: readonly [string, string, string][] = [
+    ["github", "create_issue", `failed to create issue: ${POST}issues: 502 Server Error []`],
+    ["github", "create_issue", `failed to create issue: Post "https://api.github.com/repos/o/r/issues": EOF`],
+    ["github", "create_pull_request", `failed to request reviewers: ${POST}pulls/1/requested_reviewers: 422 `],
+    ["github", "push_files", `failed to update reference: PATCH ${POST.slice(5)}git/refs/heads/main: 422 `],
+    ["mailgun", "post-v3-domain-messages", "Mailgun API error (HTTP 500) for POST /v3/{domain_name}/messages: oops"],
+    ["mailgun", "post-v3-domain-messages", "Error: socket hang up"],
+    ["resend", "send-email", 'Email failed to send: {"message":"Unable to fetch data","name":"application_error"}'],
+    [
+      "resend",
+      "send-email",
+      'Email failed to send: {"statusCode":409,"message":"","name":"invalid_idempotent_request"}',
+    ],
+    ["resend", "send-email", 'Email failed to send: {"statusCode":409,"name":"concurrent_idempotent_requests"}'],
+    [
+      "resend",
+      "send-email",
+      `Email failed to send: ${JSON.stringify({ message: '"name":"not_found"', name: "application_error" })}`,
+    ],
+    ["slack", "slack_post_message", '{"ok":false,"error":"internal_error"}'],
+    ["slack", "slack_post_message", '{"error":"fetch failed"}'],
+    ["stripe", "create_refund", '"Failed to create refund"'],
+  ];
+
+  function readOf([set, tool, text]: readonly [string, string, string], isError: boolean): unknown {
+    const rule = READY_RULES[set]?.tools[tool] as ToolRule;
+    try {
+      return resultOfCall({ result: { content: [{ type: "text", text }], isError } }, tool, {
+        ...rule,
+        isTrusted: false,
+      });
+    } catch (error) {
+      return classifyFailure(error).certainty;
+    }
+  }
+
+  // These two say in a plain result that something went wrong.
+  const isError = (set: string): boolean => set !== "slack" && set !== "stripe";
+
+  it.each(refused)("%s %s: %s: was not done", (...said) => {
+    expect(readOf(said, isError(said[0]))).toBe("definite");
+  });
+
+  it.each(uncertain)("%s %s: %s: nobody knows", (...said) => {
+    expect(readOf(said, isError(said[0]))).toBe("indefinite");
+  });
+
+  it("what went well is a result, whatever it quotes", () => {
+    for (const text of ['{"ok":true,"message":{"text":"{\\"ok\\":false}"}}', '{"id":"re_1","status":"succeeded"}']) {
+      for (const [set, tool] of [
+        ["slack", "slack_post_message"],
+        ["stripe", "create_refund"],
+      ] as const) {
+        expect(readOf([set, tool, text], false)).toMatchObject({ content: [{ text }] });
+      }
     }
   });
 });

@@ -71,6 +71,9 @@ async function gateway(argv: readonly string[], options: GatewayCommandOptions):
   if (options.approvals !== "host" && options.approvals !== "elsewhere") {
     throw new UsageError("--approvals is host or elsewhere");
   }
+  if (options.name !== undefined && !/^[\w.-]{1,60}$/.test(options.name)) {
+    throw new UsageError("--name takes up to 60 letters, digits, _ - or .");
+  }
   await requireMcpSdk("onceguard gateway");
   const server = options.name ?? serverName(options.url ?? argv);
   if (options.learn) return learn(argv, server);

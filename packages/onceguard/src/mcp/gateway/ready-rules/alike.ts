@@ -5,6 +5,9 @@ export function alike(rule: ToolRule, tools: readonly string[]): ToolRules {
   return Object.fromEntries(tools.map((tool) => [tool, rule]));
 }
 
+/** The arguments do not fit the tool's schema, in the words of the SDK's own servers: the tool did not run. */
+export const INPUT_ERROR = "^(?:MCP error -32602: )?Input validation error: ";
+
 /** Changes nothing, and is asked again each time. */
 export const READS: ToolRule = { riskTier: "safe" };
 

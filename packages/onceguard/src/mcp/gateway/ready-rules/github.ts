@@ -2,16 +2,38 @@ import type { ToolRule } from "../../../kinds/gateway-entries.ts";
 import { alike, MAKES, READS, SETS } from "./alike.ts";
 import type { ReadyRules } from "./ready-rules.ts";
 
-// The server reports refusals and lost answers alike, as error results: none of its errors shows that nothing was done.
+// The server reports refusals and lost answers alike, as error results; which it was is in their words. They begin with
+// the step that failed. So where a tool takes several steps, only that of the first effect shows that nothing was done.
+
+const BAD_ARGUMENTS = "missing required parameter|parameter \\S+ is not of type ";
+const STATUS = "(?:GET|POST|PUT|PATCH|DELETE) \\S+: 4(?:0[013459]|10|22|51) ";
+/** Of a 422 the server shows GitHub's words only. */
+const WORDS = "Validation Failed|Reference already exists|GitHub API (?:validation failed|rate limit exceeded)";
+
+/** Errors that show that GitHub refused one of these steps. */
+function refusedTo(...steps: readonly string[]): string {
+  return `^(?:${BAD_ARGUMENTS}|failed to (?:${steps.join("|")}): (?:${STATUS}|${WORDS}))`;
+}
+
+/** Of the others only those that come before all steps. */
+const NOT_BEGUN = { noEffectWhen: `^(?:${BAD_ARGUMENTS})` } as const;
 
 const ISSUE = { record: "issue:{owner}/{repo}#{issue_number}", dedupWindow: "none" } as const;
 const PULL = { record: "pull:{owner}/{repo}#{pullNumber}", dedupWindow: "none" } as const;
 const REPOSITORY = { record: "repository:{owner}/{repo}", dedupWindow: "none" } as const;
 
 /** Bots are given the same command again after a while: "/retest". */
-const SAYS: ToolRule = { ...MAKES, window: "1h" };
+const SAYS: ToolRule = { ...MAKES, window: "1h", ...NOT_BEGUN };
+/** How something shall be. */
+const CHANGES: ToolRule = { ...SETS, ...NOT_BEGUN };
 /** A commit; the words about it differ between two attempts at the same one. */
-const COMMITS: ToolRule = { riskTier: "side_effecting", window: "10m", volatile: ["message"], ...REPOSITORY };
+const COMMITS: ToolRule = {
+  riskTier: "side_effecting",
+  window: "10m",
+  volatile: ["message"],
+  ...REPOSITORY,
+  ...NOT_BEGUN,
+};
 
 /** GitHub's own server, all its toolsets, with the tools behind feature flags. */
 export const github: ReadyRules = {
@@ -80,7 +102,10 @@ export const github: ReadyRules = {
     ]),
 
     // Comments, reviews, reactions.
-    ...alike({ ...SAYS, ...ISSUE }, ["add_issue_comment", "add_issue_reaction", "assign_copilot_to_issue"]),
+    // A reaction may be there already when the comment is refused; once more it is the same reaction.
+    add_issue_comment: { ...SAYS, ...ISSUE, noEffectWhen: refusedTo("create comment", "add reaction to issue") },
+    add_issue_reaction: { ...SAYS, ...ISSUE, noEffectWhen: refusedTo("add reaction to issue") },
+    assign_copilot_to_issue: { ...SAYS, ...ISSUE },
     ...alike({ ...SAYS, ...PULL }, [
       "add_comment_to_pending_review",
       "add_pull_request_review_comment",
@@ -98,16 +123,16 @@ export const github: ReadyRules = {
     discussion_comment_write: SAYS,
 
     // New things. A model words the text of the same issue anew when it tries again.
-    create_issue: { ...MAKES, ...REPOSITORY, volatile: ["body"] },
-    create_pull_request: { ...SAYS, ...REPOSITORY },
-    create_gist: MAKES,
-    create_repository: MAKES,
-    fork_repository: { ...MAKES, ...REPOSITORY },
+    create_issue: { ...MAKES, ...REPOSITORY, volatile: ["body"], noEffectWhen: refusedTo("create issue") },
+    create_pull_request: { ...SAYS, ...REPOSITORY, noEffectWhen: refusedTo("create pull request") },
+    create_gist: { ...MAKES, noEffectWhen: refusedTo("create gist") },
+    create_repository: { ...MAKES, noEffectWhen: refusedTo("create repository") },
+    fork_repository: { ...MAKES, ...REPOSITORY, noEffectWhen: refusedTo("fork repository") },
     // It creates and it changes.
-    issue_write: { ...SAYS, ...REPOSITORY },
+    issue_write: { ...SAYS, ...REPOSITORY, noEffectWhen: refusedTo("create issue") },
 
     // How something shall be.
-    ...alike({ ...SETS, ...ISSUE }, [
+    ...alike({ ...CHANGES, ...ISSUE }, [
       "add_sub_issue",
       "issue_dependency_write",
       "remove_sub_issue",
@@ -120,8 +145,11 @@ export const github: ReadyRules = {
       "update_issue_milestone",
       "update_issue_title",
     ]),
-    ...alike({ ...SETS, ...ISSUE, volatile: ["rationale", "confidence"] }, ["update_issue_state", "update_issue_type"]),
-    ...alike({ ...SETS, ...PULL }, [
+    ...alike({ ...CHANGES, ...ISSUE, volatile: ["rationale", "confidence"] }, [
+      "update_issue_state",
+      "update_issue_type",
+    ]),
+    ...alike({ ...CHANGES, ...PULL }, [
       "request_pull_request_reviewers",
       "update_pull_request",
       "update_pull_request_body",
@@ -130,14 +158,13 @@ export const github: ReadyRules = {
       "update_pull_request_state",
       "update_pull_request_title",
     ]),
-    ...alike({ ...SETS, ...REPOSITORY }, [
-      "create_branch",
+    ...alike({ ...CHANGES, ...REPOSITORY }, [
       "label_write",
       "manage_repository_notification_subscription",
       "star_repository",
       "unstar_repository",
     ]),
-    ...alike(SETS, [
+    ...alike(CHANGES, [
       "dismiss_notification",
       "manage_notification_subscription",
       "mark_all_notifications_read",
@@ -147,8 +174,17 @@ export const github: ReadyRules = {
       "update_gist",
     ]),
 
+    create_branch: { ...CHANGES, ...REPOSITORY, noEffectWhen: refusedTo("create branch") },
+
     // Files. What is deleted stays in the history.
-    ...alike(COMMITS, ["create_or_update_file", "delete_file", "push_files"]),
+    create_or_update_file: {
+      ...COMMITS,
+      noEffectWhen: refusedTo("create/update file", "check if file exists"),
+    },
+    // The branch has not moved before the last step.
+    delete_file: { ...COMMITS, noEffectWhen: refusedTo("create tree", "create commit", "update reference") },
+    // To an empty repository it first adds a file of its own.
+    push_files: COMMITS,
 
     merge_pull_request: {
       riskTier: "irreversible",
@@ -156,6 +192,7 @@ export const github: ReadyRules = {
       keyFields: ["owner", "repo", "pullNumber"],
       ...PULL,
       volatile: ["commit_title", "commit_message"],
+      noEffectWhen: refusedTo("merge pull request"),
       probe: {
         tool: "pull_request_read",
         arguments: { method: "get", owner: "{owner}", repo: "{repo}", pullNumber: "{pullNumber}" },
@@ -165,7 +202,7 @@ export const github: ReadyRules = {
       settleDelay: "30s",
     },
     // Runs deploy things, and it deletes logs.
-    actions_run_trigger: { riskTier: "irreversible", ...REPOSITORY },
+    actions_run_trigger: { riskTier: "irreversible", ...REPOSITORY, ...NOT_BEGUN },
     delete_pending_pull_request_review: {
       riskTier: "irreversible",
       ...PULL,
@@ -175,6 +212,7 @@ export const github: ReadyRules = {
       riskTier: "irreversible",
       ...REPOSITORY,
       approval: "deletes a repository with its issues and pull requests",
+      noEffectWhen: refusedTo("delete repository: \\S+"),
     },
   },
 };

@@ -1,7 +1,15 @@
-import { alike, MAKES, READS, SETS } from "./alike.ts";
+import type { ToolRule } from "../../../kinds/gateway-entries.ts";
+import { alike, INPUT_ERROR, MAKES, READS, SETS } from "./alike.ts";
 import type { ReadyRules } from "./ready-rules.ts";
 
-// Mailgun has no key for messages. Errors of its API and lost answers are error results alike.
+// Mailgun has no key for messages. Errors of its API and lost answers are error results alike; the words begin with the
+// status that Mailgun answered with, if it did.
+
+const REFUSED = {
+  noEffectWhen: `${INPUT_ERROR}|^(?:Bad request|Authentication failed|Access denied|Resource not found) for |^Mailgun API error \\(HTTP (?:409|422|429)\\)|^Error: Required path parameter `,
+} as const;
+const CREATES: ToolRule = { ...MAKES, ...REFUSED };
+const CHANGES: ToolRule = { ...SETS, ...REFUSED };
 
 /** Mailgun's own server. */
 export const mailgun: ReadyRules = {
@@ -68,7 +76,7 @@ export const mailgun: ReadyRules = {
       "post-v2-bounce-classification-metrics",
       "validate_email",
     ]),
-    ...alike(MAKES, [
+    ...alike(CREATES, [
       "post-v3-domain-messages",
       "post-v3-domains-domain-messages-storage_key",
       "post-v3-domains-domain-webhooks",
@@ -77,7 +85,7 @@ export const mailgun: ReadyRules = {
       "post-v3-lists",
       "post-v3-lists-list_address-members",
     ]),
-    ...alike(SETS, [
+    ...alike(CHANGES, [
       "put-v3-domain-templates-template",
       "put-v3-domain-templates-template-versions-version",
       "put-v3-domains-domain-webhooks-webhook",
@@ -89,6 +97,6 @@ export const mailgun: ReadyRules = {
       "put-v3-routes-id",
     ]),
     // Asked again and again until the name servers have it.
-    "put-v4-domains-name-verify": { ...SETS, window: "30s" },
+    "put-v4-domains-name-verify": { ...CHANGES, window: "30s" },
   },
 };

@@ -1,10 +1,16 @@
 import type { ToolRule } from "../../../kinds/gateway-entries.ts";
-import { alike, MAKES, READS, SETS } from "./alike.ts";
+import { alike, INPUT_ERROR, MAKES, READS, SETS } from "./alike.ts";
 import type { ReadyRules } from "./ready-rules.ts";
+
+/** Resend's own names for what it refuses, as they stand in the error; not those that speak of a key. */
+const REFUSED = {
+  noEffectWhen: `${INPUT_ERROR}|"name":"(?:validation_error|missing_required_field|invalid_(?!idempoten)\\w+|missing_api_key|restricted_api_key|not_found|method_not_allowed|rate_limit_exceeded|(?:daily|monthly)_quota_exceeded|security_error)"`,
+} as const;
 
 /** Resend itself dedupes by the key that this server passes on. */
 const SENDS: ToolRule = {
   ...MAKES,
+  ...REFUSED,
   idempotencyArgument: "idempotencyKey",
   downstreamKey: { provider: "resend" },
 };
@@ -14,7 +20,7 @@ const CHECKS: ToolRule = { ...SETS, window: "30s" };
 
 /** Of a thing whose id is never given to another. */
 function removes(id: string, what: string): ToolRule {
-  return { riskTier: "irreversible", keyFields: [id], approval: `removes ${what}` };
+  return { riskTier: "irreversible", keyFields: [id], ...REFUSED, approval: `removes ${what}` };
 }
 
 /** `resend-mcp`, Resend's own server. */
@@ -71,8 +77,8 @@ export const resend: ReadyRules = {
 
     ...alike(SENDS, ["send-email", "send-batch-emails"]),
     // A broadcast that was called off can be sent after all: its id names no one effect.
-    "send-broadcast": { riskTier: "irreversible", approval: "sends a mail to everybody in a segment" },
-    "cancel-email": { riskTier: "side_effecting", keyFields: ["id"] },
+    "send-broadcast": { riskTier: "irreversible", ...REFUSED, approval: "sends a mail to everybody in a segment" },
+    "cancel-email": { riskTier: "side_effecting", keyFields: ["id"], ...REFUSED },
     // Starts automations, and the next one of the same kind may look the same.
     "send-event": { ...MAKES, window: "10m" },
     "replay-webhook-event": SETS,

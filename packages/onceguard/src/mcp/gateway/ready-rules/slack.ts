@@ -1,8 +1,15 @@
 import { alike, MAKES, READS, SETS } from "./alike.ts";
 import type { ReadyRules } from "./ready-rules.ts";
 
-// Slack has no key for posts, and no read finds one by its text. A refusal is a plain result ({"ok":false}), so it is
-// recorded as what came of the call; the window is short enough to try again when it was mended.
+// Slack has no key for posts, and no read finds one by its text. A failure is a plain result: Slack's own `"ok":false`,
+// or `error` alone, where there was no answer of Slack's.
+
+const FAILS = {
+  failedWhen: '^\\{"(?:ok":false|error")',
+  // Of these errors Slack says that something may have been done all the same.
+  noEffectWhen:
+    '^\\{"ok":false,"error":"(?!fatal_error|internal_error|request_timeout|service_unavailable)|^\\{"error":"(?:Missing required|No arguments)',
+} as const;
 
 /** `@modelcontextprotocol/server-slack`, and those that carry it on under its tool names. */
 export const slack: ReadyRules = {
@@ -16,10 +23,10 @@ export const slack: ReadyRules = {
       "slack_get_users",
       "slack_get_user_profile",
     ]),
-    ...alike({ ...MAKES, window: "1h", record: "channel:{channel_id}", dedupWindow: "none" }, [
+    ...alike({ ...MAKES, ...FAILS, window: "1h", record: "channel:{channel_id}", dedupWindow: "none" }, [
       "slack_post_message",
       "slack_reply_to_thread",
     ]),
-    slack_add_reaction: SETS,
+    slack_add_reaction: { ...SETS, ...FAILS },
   },
 };

@@ -1,8 +1,12 @@
-import { alike, MAKES, READS, SETS } from "./alike.ts";
+import type { ToolRule } from "../../../kinds/gateway-entries.ts";
+import { alike, INPUT_ERROR, MAKES, READS, SETS } from "./alike.ts";
 import type { ReadyRules } from "./ready-rules.ts";
 
 // None of its tools takes an idempotency key, and none lists refunds: what is in doubt is for a person.
-// A failure is a plain result in words ("Failed to create refund"), so it is recorded as what came of the call.
+// A failure is a plain result ("Failed to create refund") which does not say whether Stripe refused or its answer was lost.
+
+const FAILS = { failedWhen: '^"?Failed to ', noEffectWhen: INPUT_ERROR } as const;
+const CREATES: ToolRule = { ...MAKES, ...FAILS };
 
 /** `@stripe/mcp` up to 0.2. From 0.3 on it is a pipe to mcp.stripe.com, which names these tools alike. */
 export const stripe: ReadyRules = {
@@ -21,13 +25,14 @@ export const stripe: ReadyRules = {
       "list_disputes",
       "search_stripe_documentation",
     ]),
-    ...alike(MAKES, ["create_customer", "create_product", "create_price", "create_payment_link", "create_coupon"]),
+    ...alike(CREATES, ["create_customer", "create_product", "create_price", "create_payment_link", "create_coupon"]),
     // An empty draft. The next one for the same customer says the same.
-    create_invoice: { ...MAKES, window: "10m", record: "customer:{customer}", dedupWindow: "none" },
+    create_invoice: { ...CREATES, window: "10m", record: "customer:{customer}", dedupWindow: "none" },
     // Charged as often as it is there.
-    create_invoice_item: { ...MAKES, record: "invoice:{invoice}", dedupWindow: "none" },
-    update_subscription: { ...SETS, record: "subscription:{subscription}", dedupWindow: "none" },
+    create_invoice_item: { ...CREATES, record: "invoice:{invoice}", dedupWindow: "none" },
+    update_subscription: { ...SETS, ...FAILS, record: "subscription:{subscription}", dedupWindow: "none" },
     finalize_invoice: {
+      ...FAILS,
       riskTier: "irreversible",
       keyFields: ["invoice"],
       record: "invoice:{invoice}",
@@ -35,12 +40,14 @@ export const stripe: ReadyRules = {
     },
     // Two refunds of the same part of one payment are two intents: only a key can tell.
     create_refund: {
+      ...FAILS,
       riskTier: "irreversible",
       record: "payment_intent:{payment_intent}",
       dedupWindow: "none",
       approval: "pays money back",
     },
     cancel_subscription: {
+      ...FAILS,
       riskTier: "irreversible",
       keyFields: ["subscription"],
       record: "subscription:{subscription}",
@@ -48,6 +55,7 @@ export const stripe: ReadyRules = {
       approval: "ends a subscription",
     },
     update_dispute: {
+      ...FAILS,
       riskTier: "irreversible",
       record: "dispute:{dispute}",
       dedupWindow: "none",
