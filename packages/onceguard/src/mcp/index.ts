@@ -1,3 +1,4 @@
+export type { GatewayConfig, ToolRule, ToolRules } from "../kinds/gateway-entries.ts";
 export { type McpServerFactory, mcpServer } from "./server/create-server.ts";
 export { type IssuerOptions, issuerTokens } from "./server/http/issuer-tokens.ts";
 export { type HttpOptions, type HttpServing, serveOverHttp } from "./server/http/serve.ts";

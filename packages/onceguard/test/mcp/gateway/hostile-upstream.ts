@@ -26,51 +26,52 @@ const TOOLS = [
   { name: "find", inputSchema, annotations: { readOnlyHint: true } },
 ];
 
+/** What it does instead of a plain answer, once it has done what it was asked for. */
+const MODES: Readonly<Record<string, (id: Any) => void>> = {
+  break: (id) => answer(id, { error: { code: -32603, message: "the printer is on fire" } }),
+  later: (id) => void setTimeout(() => answer(id, done), 20),
+  garbage: (id) => {
+    say("this is no message\n\n{\n[]\nnull\n17\n\u0000\n");
+    say(Buffer.from([0xff, 0xfe, 0xc3, 0x28, 0x0a]));
+    answer(id, done);
+  },
+  large: (id) => {
+    say(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"`);
+    for (let megabyte = 0; megabyte < 50; megabyte++) say("x".repeat(1_048_576));
+    say('"}}\n');
+    answer(id, done);
+  },
+  twice: (id) => {
+    answer(id, done);
+    answer(id, { result: { content: [{ type: "text", text: "done again" }] } });
+  },
+  nobody: (id) => {
+    for (const other of ["onceguard-000000000000-1", 999_999, null, { id }, `${id}0`]) answer(other, done);
+    answer(id, done);
+  },
+  nothing: (id) => answer(id, {}),
+  number: (id) => answer(id, { result: 17 }),
+  list: (id) => answer(id, { result: [] }),
+  bare: (id) => answer(id, { result: {} }),
+  words: (id) => answer(id, { error: "it went wrong" }),
+  flood: (id) => {
+    for (let megabyte = 0; megabyte < 20; megabyte++) process.stderr.write(`${"y".repeat(1_048_575)}\n`);
+    answer(id, done);
+  },
+  split: (id) => {
+    const text = Buffer.from(`${JSON.stringify({ jsonrpc: "2.0", id, ...done, about: "ü€😀" })}\n`);
+    for (let at = 0; at < text.length; at++) say(text.subarray(at, at + 1));
+  },
+};
+
 function call(id: Any, name: string, given: Any): void {
-  if (given.mode === "reject") return answer(id, { error: { code: -32602, message: "no such account" } });
-  appendFileSync(ledger, `${JSON.stringify({ tool: name, ...given })}\n`);
-  switch (given.mode) {
-    case "break":
-      return answer(id, { error: { code: -32603, message: "the printer is on fire" } });
-    case "later":
-      setTimeout(() => answer(id, done), 20);
-      return;
-    case "garbage":
-      say("this is no message\n\n{\n[]\nnull\n17\n\u0000\n");
-      say(Buffer.from([0xff, 0xfe, 0xc3, 0x28, 0x0a]));
-      return answer(id, done);
-    case "large":
-      say(`{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"`);
-      for (let megabyte = 0; megabyte < 50; megabyte++) say("x".repeat(1_048_576));
-      say('"}}\n');
-      return answer(id, done);
-    case "twice":
-      answer(id, done);
-      return answer(id, { result: { content: [{ type: "text", text: "done again" }] } });
-    case "nobody":
-      for (const other of ["onceguard-000000000000-1", 999_999, null, { id }, `${id}0`]) answer(other, done);
-      return answer(id, done);
-    case "nothing":
-      return say(`${JSON.stringify({ jsonrpc: "2.0", id })}\n`);
-    case "number":
-      return answer(id, { result: 17 });
-    case "list":
-      return answer(id, { result: [] });
-    case "bare":
-      return answer(id, { result: {} });
-    case "words":
-      return answer(id, { error: "it went wrong" });
-    case "flood":
-      for (let megabyte = 0; megabyte < 20; megabyte++) process.stderr.write(`${"y".repeat(1_048_575)}\n`);
-      return answer(id, done);
-    case "split": {
-      const text = Buffer.from(`${JSON.stringify({ jsonrpc: "2.0", id, ...done, about: "ü€😀" })}\n`);
-      for (let at = 0; at < text.length; at++) say(text.subarray(at, at + 1));
-      return;
-    }
-    default:
-      return answer(id, done);
+  if (given.mode === "reject") {
+    answer(id, { error: { code: -32602, message: "no such account" } });
+    return;
   }
+  appendFileSync(ledger, `${JSON.stringify({ tool: name, ...given })}\n`);
+  const goOn = MODES[given.mode] ?? ((own: Any) => answer(own, done));
+  goOn(id);
 }
 
 function take({ id, method, params }: Any): void {

@@ -12,6 +12,8 @@ const UPSTREAM = fileURLToPath(new URL("./hostile-upstream.ts", import.meta.url)
 
 interface Table {
   readonly host: RawHost;
+  /** Another host with a gateway and a server of its own, on the same store and ledger. */
+  open(): RawHost;
   /** What the server did for this reference. */
   did(ref: string): readonly Message[];
   all(): readonly Message[];
@@ -24,7 +26,8 @@ async function table(server = "", args: readonly string[] = ["--trust"]): Promis
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const ledger = join(folder, "ledger.jsonl");
   const command = gatewayBefore([process.execPath, UPSTREAM], ["--name", "desk", ...args]);
-  const host = new RawHost({ command, cwd: folder, env: { LEDGER: ledger, SERVER: server } });
+  const open = (): RawHost => new RawHost({ command, cwd: folder, env: { LEDGER: ledger, SERVER: server } });
+  const host = open();
   const all = (): Message[] =>
     existsSync(ledger)
       ? readFileSync(ledger, "utf8")
@@ -39,7 +42,7 @@ async function table(server = "", args: readonly string[] = ["--trust"]): Promis
     expect(statusOf(await host.call("pay", { ref }))).toBe("executed");
     expect(did(ref)).toHaveLength(1);
   };
-  return { host, did, all, good };
+  return { host, open, did, all, good };
 }
 
 function statusOf(message: Message): string | undefined {
@@ -316,8 +319,25 @@ describe("any sequence of calls", () => {
     /** In the form of a number or of a text: 7 and "7" are two ids. */
     numeric: fc.boolean(),
     progress: fc.boolean(),
-    then: fc.constantFrom("wait", "go on", "cancel"),
+    afterwards: fc.constantFrom("wait", "go on", "cancel"),
   });
+
+  type Step = Pick<
+    typeof one extends fc.Arbitrary<infer Value> ? Value : never,
+    "tool" | "ref" | "key" | "beside" | "progress"
+  >;
+
+  function paramsOf({ tool, ref, key, beside, progress }: Step, run: string, id: unknown): object {
+    const named = key === null ? null : `${run} ${key}`;
+    const mode = REFS[ref];
+    const inside = named !== null && !beside ? { idempotency_key: named } : {};
+    return {
+      name: tool,
+      arguments: { ref: `${run} ${ref}`, key, ...(mode && { mode }), ...inside },
+      ...(named !== null && beside && { idempotencyKey: named }),
+      ...(progress && { _meta: { progressToken: id } }),
+    };
+  }
 
   it("has one effect at most per intent, and one answer for each who waits", async () => {
     const { host, all } = await table();
@@ -329,26 +349,17 @@ describe("any sequence of calls", () => {
         const prefix = `run ${++run}`;
         const waiting: (number | string)[] = [];
         const left: (number | string)[] = [];
-        for (const { tool, ref, key, beside, numeric, progress, then } of sequence) {
+        for (const step of sequence) {
           const own = ++id;
-          const rpcId = numeric ? own : String(own);
-          const named = key === null ? null : `${prefix} ${key}`;
-          const mode = REFS[ref];
-          const given = { ref: `${prefix} ${ref}`, key, ...(mode && { mode }) };
-          const inside = named !== null && !beside ? { idempotency_key: named } : {};
-          const params = {
-            name: tool,
-            arguments: { ...given, ...inside },
-            ...(named !== null && beside && { idempotencyKey: named }),
-            ...(progress && { _meta: { progressToken: rpcId } }),
-          };
+          const rpcId = step.numeric ? own : String(own);
+          const params = paramsOf(step, prefix, rpcId);
           host.send({ id: rpcId, method: "tools/call", params });
-          if (then === "cancel") {
+          if (step.afterwards === "cancel") {
             host.send({ method: "notifications/cancelled", params: { requestId: rpcId } });
             left.push(rpcId);
           } else {
             waiting.push(rpcId);
-            if (then === "wait") await host.answerTo(rpcId);
+            if (step.afterwards === "wait") await host.answerTo(rpcId);
           }
         }
         for (const rpcId of waiting) await host.answerTo(rpcId);
@@ -360,6 +371,31 @@ describe("any sequence of calls", () => {
     );
     expect(await host.leave()).toBe(0);
     // What went on without its callers has been done by now, too.
+    expectOnce(all());
+  });
+
+  it("has one effect at most per intent when gateway and host are killed in the middle of it", async () => {
+    const { host, open, all } = await table();
+    let now = await host.greet();
+    let run = 0;
+    let id = 0;
+    const sequences = fc.array(fc.array(one, { minLength: 1, maxLength: 8 }), { minLength: 2, maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(sequences, async (lives) => {
+        const prefix = `life ${++run}`;
+        for (const sequence of lives) {
+          for (const step of sequence) {
+            now.send({ id: ++id, method: "tools/call", params: paramsOf(step, prefix, id) });
+            if (step.afterwards === "wait") await now.answerTo(id);
+          }
+          now.child.kill("SIGKILL");
+          now = await open().greet();
+        }
+        expectOnce(all());
+      }),
+      { seed: 4, numRuns: 8 },
+    );
+    expect(await now.leave()).toBe(0);
     expectOnce(all());
   });
 

@@ -1,8 +1,10 @@
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createGuard } from "../../../src/pipeline/create-guard.ts";
 import { sqliteStore } from "../../../src/stores/sqlite/sqlite-store.ts";
-import { ERAS } from "../host.ts";
+import { ERAS, MCP } from "../host.ts";
 import { call, Desk } from "./gateway-host.ts";
 
 describe.each(ERAS)("a gateway over stdio, era %s", (era) => {
@@ -126,4 +128,20 @@ it("a window of a rule says when the same call is meant again", async () => {
   expect([first.status, second.status]).toEqual(["executed", "executed"]);
   expect(second.requestId).not.toBe(first.requestId);
   expect(desk.did("J1")).toHaveLength(2);
+});
+
+it("takes rules from TypeScript, and says what is wrong with rules", async () => {
+  const desk = new Desk();
+  const file = join(desk.folder, "rules.ts");
+  writeFileSync(file, 'export default { tools: { remove: { riskTier: "side_effecting" as const } } };');
+  const { client } = await desk.open("2025-11-25", { args: ["--rules", file] });
+  expect((await call(client, "remove", { ref: "K1" })).status).toBe("executed");
+
+  writeFileSync(file, 'export default { tools: { remove: { riskTeir: "safe" } } };');
+  const wrong = spawnSync(process.execPath, [MCP, "gateway", "--rules", file, "--", "node", "x"], { encoding: "utf8" });
+  expect(wrong).toMatchObject({ status: 2, stdout: "" });
+  expect(wrong.stderr).toContain('has no option "riskTeir"');
+  const none = spawnSync(process.execPath, [MCP, "gateway", "--rules", "nosuch", "--", "x"], { encoding: "utf8" });
+  expect(none.status).toBe(2);
+  expect(none.stderr).toContain('there are no ready rules "nosuch"; there are');
 });

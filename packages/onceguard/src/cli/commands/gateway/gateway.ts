@@ -25,7 +25,7 @@ export function gatewayCommand(): Command {
         "onceguard gateway --learn -- npx -y @modelcontextprotocol/server-memory > rules.json",
         "onceguard gateway --rules rules.json -- npx -y @modelcontextprotocol/server-memory",
         "onceguard gateway --url https://mcp.example/mcp              # a remote server, for a host that speaks stdio",
-        "onceguard gateway --http --url https://mcp.example/mcp       # HTTP to HTTP, on 127.0.0.1:8788",
+        "onceguard gateway --http --url https://mcp.example/mcp       # HTTP to HTTP, on 127.0.0.1:8789",
       ],
       exits: [
         ["0", "the host has closed the connection, or it was told to stop; what ran was drained"],
@@ -36,10 +36,10 @@ export function gatewayCommand(): Command {
   )
     .argument("[command...]", "after --: the server's own command, as the host had it")
     .option("--url <url>", "instead of a command: the server's Streamable HTTP address")
-    .option("--http [address]", "serve the host over HTTP on host:port (default: 127.0.0.1:8788), not over stdio")
+    .option("--http [address]", "serve the host over HTTP on host:port (default: 127.0.0.1:8789), not over stdio")
     .option("--name <name>", "your name for the server (default: made from its command or address)")
     .option("--trust", "believe this server's annotations (readOnlyHint and the like)")
-    .option("--rules <rules...>", "rules for its tools: a .json file, or the name of a ready set")
+    .option("--rules <rules...>", "rules for its tools: a .json, .ts or .js file, or the name of a ready set")
     .option("--learn", "print a first rules file for this server, and end")
     .option("--window <time>", "how long the same arguments are the same intent", durationOption, "24h")
     .option("--no-key-argument", "do not offer the argument `idempotency_key` in listed tools")
@@ -78,7 +78,7 @@ async function gateway(argv: readonly string[], options: GatewayCommandOptions):
   const server = options.name ?? serverName(options.url ?? argv);
   if (options.learn) return learn(argv, server);
   const { config } = await locate(options, true);
-  const { rules, trusted } = rulesFor(server, options.rules ?? [], config?.config.gateway);
+  const { rules, trusted } = await rulesFor(server, options.rules ?? [], config?.config.gateway);
   const isTrusted = options.trust === true || trusted.includes(server);
   if (options.name === undefined) {
     note(`this server is named "${server}" here; servers of one name share their receipts, --name tells them apart`);

@@ -9,7 +9,7 @@ import type { GatewayCommandOptions } from "./options.ts";
 import { startServer } from "./start-server.ts";
 import { upstreamHeaders } from "./upstream-headers.ts";
 
-export const DEFAULT_PORT = 8_788;
+export const DEFAULT_PORT = 8_789;
 
 /** Hosts over HTTP, until we are told to end. The server is a remote one, or processes of ours. */
 export async function relayHttp(

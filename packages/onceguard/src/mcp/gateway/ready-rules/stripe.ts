@@ -8,7 +8,10 @@ import type { ReadyRules } from "./ready-rules.ts";
 const FAILS = { failedWhen: '^"?Failed to ', noEffectWhen: INPUT_ERROR } as const;
 const CREATES: ToolRule = { ...MAKES, ...FAILS };
 
-/** `@stripe/mcp` up to 0.2. From 0.3 on it is a pipe to mcp.stripe.com, which names these tools alike. */
+/**
+ * `@stripe/mcp` up to 0.2. From 0.3 on it is a pipe to mcp.stripe.com, which has most of these tools under the same names;
+ * what it has besides has no rule here.
+ */
 export const stripe: ReadyRules = {
   server: "@stripe/mcp",
   version: "0.2.5",
