@@ -19,6 +19,6 @@ it.each([
 });
 
 it("a path is checked where it is written", () => {
-  for (const path of ["items[0].id", "a", "a.b-c[10]"]) expect(isAnswerPath(path)).toBe(true);
-  for (const path of ["", "[0]", "a..b", "a[x]", "a[0", "a b", 7, undefined]) expect(isAnswerPath(path)).toBe(false);
+  for (const path of ["items[0].id", "a", "a.b-c[10]", "[0]", "[0].id"]) expect(isAnswerPath(path)).toBe(true);
+  for (const path of ["", "[0", "a..b", "a[x]", "a[0", "a b", 7, undefined]) expect(isAnswerPath(path)).toBe(false);
 });

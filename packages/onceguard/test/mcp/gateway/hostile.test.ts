@@ -311,21 +311,27 @@ describe("any sequence of calls", () => {
   const REFS = { plain: undefined, later: "later", breaks: "break", refused: "reject" } as const;
   type Ref = keyof typeof REFS;
 
-  const one = fc.record({
+  interface Step {
+    readonly tool: string;
+    readonly ref: Ref;
+    readonly key: string | null;
+    /** The key stands beside the arguments, as SEP-3182 has it. */
+    readonly beside: boolean;
+    /** The id in the form of a number or of a text: 7 and "7" are two ids. */
+    readonly numeric: boolean;
+    readonly progress: boolean;
+    readonly afterwards: "wait" | "go on" | "cancel";
+  }
+
+  const one: fc.Arbitrary<Step> = fc.record({
     tool: fc.constantFrom("pay", "book"),
     ref: fc.constantFrom<Ref>("plain", "later", "breaks", "refused"),
     key: fc.constantFrom(null, "k1", "k2"),
     beside: fc.boolean(),
-    /** In the form of a number or of a text: 7 and "7" are two ids. */
     numeric: fc.boolean(),
     progress: fc.boolean(),
     afterwards: fc.constantFrom("wait", "go on", "cancel"),
   });
-
-  type Step = Pick<
-    typeof one extends fc.Arbitrary<infer Value> ? Value : never,
-    "tool" | "ref" | "key" | "beside" | "progress"
-  >;
 
   function paramsOf({ tool, ref, key, beside, progress }: Step, run: string, id: unknown): object {
     const named = key === null ? null : `${run} ${key}`;
@@ -386,18 +392,19 @@ describe("any sequence of calls", () => {
         for (const sequence of lives) {
           for (const step of sequence) {
             now.send({ id: ++id, method: "tools/call", params: paramsOf(step, prefix, id) });
-            if (step.afterwards === "wait") await now.answerTo(id);
+            // Not for its answer: of what the last life left behind nobody knows before its lease has run out.
+            if (step.afterwards === "wait") await now.ask("ping", {});
           }
           now.child.kill("SIGKILL");
           now = await open().greet();
         }
         expectOnce(all());
       }),
-      { seed: 4, numRuns: 8 },
+      { seed: 4, numRuns: 6 },
     );
     expect(await now.leave()).toBe(0);
     expectOnce(all());
-  });
+  }, 180_000);
 
   /** One per tool and arguments; and where the caller named its intent, one per tool and name, whatever the arguments. */
   function expectOnce(entries: readonly Message[]): void {
