@@ -5,9 +5,11 @@ import { Catalogue } from "./catalogue/catalogue.ts";
 import type { Sink } from "./catalogue/sinks.ts";
 import type { Contexts } from "./contexts/context.ts";
 import { findContexts } from "./contexts/find-contexts.ts";
+import { type UserRetry, userRegistrations } from "./contexts/user-registrations.ts";
 import { GuardSearch } from "./guards/find-guards.ts";
 import type { Guard } from "./guards/guard.ts";
 import { guardedFunctions } from "./guards/guarded-functions.ts";
+import { nameOfCall } from "./guards/lookups.ts";
 import { type KeyState, keyStateOf } from "./keys/key-state.ts";
 import type { PathClass } from "./project/path-class.ts";
 import type { Project } from "./project/project.ts";
@@ -43,6 +45,7 @@ export interface Analysis {
 export interface AnalyzeOptions {
   classes: ReadonlySet<PathClass>;
   sinks: readonly Sink[];
+  retries?: readonly UserRetry[];
 }
 
 /** Turns facts into boundaries, retry paths, keys and guards. */
@@ -51,7 +54,7 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
   const graph = buildCallGraph(evaluator);
   const catalogue = new Catalogue(options.sinks);
   const found = [...project.files.values()].flatMap((file) => findBoundaries({ evaluator, catalogue, graph }, file));
-  const contexts = findContexts(evaluator, graph);
+  const contexts = findContexts(evaluator, graph, userRegistrations(options.retries ?? []));
   addProcessEdges(evaluator, graph, contexts, found);
   const guards = new GuardSearch(evaluator, contexts, guardedFunctions(evaluator));
   const boundaries = found
@@ -86,10 +89,11 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
   };
 }
 
-/** A relative URL is only understood by a browser. */
-function classOf(project: Project, boundary: Boundary): PathClass {
-  const own = project.classes.get(boundary.call.fn.file) ?? "production";
-  return own === "production" && boundary.sink.id === "fetch" && boundary.http?.url.startsWith("/") ? "client" : own;
+/** A relative URL is only understood by a browser, and a hook is only used in one. */
+function classOf(project: Project, { call, sink, http, made }: Boundary): PathClass {
+  const own = project.classes.get(call.fn.file) ?? "production";
+  const inBrowser = (sink.id === "fetch" && http?.url.startsWith("/")) || /^use[A-Z]/.test(nameOfCall(made));
+  return own === "production" && inBrowser ? "client" : own;
 }
 
 function byPlace(a: AuditedBoundary, b: AuditedBoundary): number {

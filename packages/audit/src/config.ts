@@ -1,24 +1,28 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KeySupport, Sink, Tier } from "./catalogue/sinks.ts";
+import type { UserRetry } from "./contexts/user-registrations.ts";
 import { InputError } from "./input-error.ts";
 import { PATH_CLASSES, type PathClass } from "./project/path-class.ts";
 
 /** `onceguard.audit.json`: data, never code. */
 export interface AuditConfig {
   sinks: Sink[];
+  retries: UserRetry[];
   include: PathClass[];
   accept: { path: string; rules: string[]; reason: string }[];
 }
 
 export const CONFIG_NAME = "onceguard.audit.json";
 const TIERS: readonly Tier[] = ["irreversible", "side-effecting", "local-state"];
+/** What the rules tell apart. */
+const FAMILIES = ["loop", "lib", "job", "queue", "event", "webhook", "cron", "tool", "entry"];
 const PLACES: readonly KeySupport["place"][] = ["option", "body", "header", "param", "none"];
 
 /** Reads the configuration. A given path has to exist; the one in the audited folder may be missing. */
 export function readConfig(root: string, given: string | null): AuditConfig {
   const path = given ?? join(root, CONFIG_NAME);
-  if (given === null && !existsSync(path)) return { sinks: [], include: [], accept: [] };
+  if (given === null && !existsSync(path)) return { sinks: [], retries: [], include: [], accept: [] };
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(path, "utf8"));
@@ -26,9 +30,10 @@ export function readConfig(root: string, given: string | null): AuditConfig {
     throw new InputError(`cannot read ${path}: ${error instanceof Error ? error.message : error}`);
   }
   const check = new Check(path);
-  const whole = check.object(json, "the configuration", ["sinks", "include", "accept", "$schema"]);
+  const whole = check.object(json, "the configuration", ["sinks", "retries", "include", "accept", "$schema"]);
   return {
     sinks: check.list(whole.sinks, "sinks").map((one, index) => sinkOf(check, one, `sinks[${index}]`)),
+    retries: check.list(whole.retries, "retries").map((one, index) => retryOf(check, one, `retries[${index}]`)),
     include: check.list(whole.include, "include").map((one) => check.oneOf(one, PATH_CLASSES, "include")),
     accept: check.list(whole.accept, "accept").map((one, index) => {
       const entry = check.object(one, `accept[${index}]`, ["path", "rules", "reason"]);
@@ -81,6 +86,36 @@ function sinkOf(check: Check, value: unknown, at: string): Sink {
     },
     ...(typeof one.probe === "string" ? { probe: one.probe } : {}),
     ...(typeof one.fix === "string" ? { fix: one.fix } : {}),
+  };
+}
+
+const REPEATS = { always: 3, sometimes: 2, "when-asked": 1 } as const;
+
+function retryOf(check: Check, value: unknown, at: string): UserRetry {
+  const one = check.object(value, at, ["id", "packages", "calls", "properties", "wraps", "repeats", "default"]);
+  const id = check.text(one.id, `${at}.id`);
+  const [family, name] = id.split(":");
+  if (!FAMILIES.includes(family ?? "") || !name)
+    check.fail(`${at}.id has to be a kind and a name, as in "job:acme"; kinds: ${FAMILIES.join(", ")}`);
+  if (one.wraps !== undefined && typeof one.wraps !== "boolean") check.fail(`${at}.wraps has to be true or false`);
+  const packages = check.texts(one.packages, `${at}.packages`);
+  const calls = check.texts(one.calls, `${at}.calls`);
+  if (packages.length === 0) check.fail(`${at}.packages has to name a package`);
+  if (calls.length === 0) check.fail(`${at}.calls has to name a call`);
+  const repeats =
+    one.repeats === undefined
+      ? "always"
+      : check.oneOf(one.repeats, ["always", "sometimes", "when-asked"], `${at}.repeats`);
+  return {
+    id,
+    family: family as string,
+    packages,
+    calls,
+    properties: check.texts(one.properties ?? [], `${at}.properties`),
+    wraps: one.wraps === true,
+    default: one.default === undefined ? "as the configuration says" : check.text(one.default, `${at}.default`),
+    reruns: "the function",
+    weight: REPEATS[repeats],
   };
 }
 

@@ -2,12 +2,16 @@ import { existsSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { type Analysis, analyze } from "./audit.ts";
+import { type Audited, auditedOf } from "./audited.ts";
+import { openReportCache } from "./cache/report-cache.ts";
+import { RETRIES_VERSION } from "./catalogue/retries.ts";
+import { SINKS_VERSION } from "./catalogue/sinks.ts";
 import { type AuditConfig, readConfig } from "./config.ts";
 import { InputError } from "./input-error.ts";
+import { findFiles } from "./project/find-files.ts";
 import { loadProject } from "./project/load-project.ts";
 import type { PathClass } from "./project/path-class.ts";
 import { buildReport, type Report } from "./report/report.ts";
-import { evaluate } from "./rules/evaluate.ts";
 import type { Finding } from "./rules/finding.ts";
 import { readBaseline } from "./select/baseline.ts";
 import { changedLines, touchedBy } from "./select/git-diff.ts";
@@ -27,11 +31,14 @@ export interface AuditOptions {
   config?: string | null;
   /** Where facts are kept; null keeps none. */
   cacheFolder?: string | null;
+  /** Also when a cached report would do: fixes and skeletons are made from it. */
+  needsAnalysis?: boolean;
 }
 
 export interface AuditResult {
   report: Report;
-  analysis: Analysis;
+  /** Null where the report is still the one of the last run, and `needsAnalysis` was not asked for. */
+  analysis: Analysis | null;
 }
 
 /** Audits a folder. Throws an InputError for what cannot be audited. */
@@ -40,22 +47,50 @@ export function runAudit(path: string, options: AuditOptions = {}): AuditResult 
   const root = folderOf(path);
   const config = readConfig(root, options.config ?? null);
   const baseline = options.baseline ? readBaseline(options.baseline) : null;
-  const audited: PathClass[] = [...new Set<PathClass>(["production", ...config.include, ...(options.include ?? [])])];
-  const classes = new Set(audited);
-  const project = loadProject(root, { cacheFolder: options.cacheFolder ?? null, include: classes });
-  const analysis = analyze(project, { classes, sinks: config.sinks });
-  let found = evaluate(analysis, { classes, localState: options.localState ?? false });
+  const { audited, analysis } = auditFolder(root, config, options);
+  let found = audited.findings;
   if (options.rules) found = found.filter((one) => options.rules?.has(one.rule));
-  if (options.diff) found = touchedBy(found, changedLines(project, options.diff));
-  const selection = accept(applyIgnores(project, found), config, baseline);
-  const report = buildReport(analysis, selection.findings, {
+  if (options.diff) {
+    const paths = audited.files.map((one) => one.path);
+    found = touchedBy(found, changedLines(root, paths, options.diff));
+  }
+  const selection = accept(applyIgnores(audited.ignores, found), config, baseline);
+  const report = buildReport(audited, selection.findings, {
     name: basename(root),
     milliseconds: performance.now() - started,
-    audited,
     accepted: selection.accepted,
     notes: selection.notes,
   });
   return { report, analysis };
+}
+
+/** Everything that is found in a folder, from the cache if nothing has changed. */
+function auditFolder(
+  root: string,
+  config: AuditConfig,
+  options: AuditOptions,
+): { audited: Audited; analysis: Analysis | null } {
+  const classes = new Set<PathClass>(["production", ...config.include, ...(options.include ?? [])]);
+  const localState = options.localState ?? false;
+  const cacheFolder = options.cacheFolder ?? null;
+  const found = findFiles(root);
+  const key = JSON.stringify([
+    [...classes].sort(),
+    localState,
+    config.sinks,
+    config.retries,
+    SINKS_VERSION,
+    RETRIES_VERSION,
+  ]);
+  const cache = openReportCache(cacheFolder, root, key, found);
+  const kept = options.needsAnalysis ? null : cache.read();
+  if (kept)
+    return { audited: { ...kept, coverage: { ...kept.coverage, cached: kept.coverage.files } }, analysis: null };
+  const project = loadProject(root, { cacheFolder, include: classes, found });
+  const analysis = analyze(project, { classes, sinks: config.sinks, retries: config.retries });
+  const audited = auditedOf(analysis, { classes, localState });
+  cache.write(audited);
+  return { audited, analysis };
 }
 
 function folderOf(path: string): string {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseSync } from "oxc-parser";
@@ -8,6 +8,7 @@ import { sources } from "./support/sources.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
 const SHOP = fileURLToPath(new URL("fixtures/shop", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const MAIN = new URL("../src/cli/main.ts", import.meta.url).href;
 
 function audit(...args: string[]): { code: number | null; out: string; err: string } {
@@ -176,7 +177,69 @@ describe("the command line", () => {
     const source = readFileSync(path, "utf8");
     expect(parseSync(path, source).errors).toEqual([]);
     expect(source).toContain('import { defineAction } from "onceguard";');
-    expect(source).toMatch(/riskTier: "irreversible",\n\s+keyFields: \["paymentId"\]/);
+    expect(source).toMatch(
+      /riskTier: "irreversible",\n\s+input: z\.object\(\{ paymentId: z\.string\(\) \}\),\n\s+keyFields: \["paymentId"\]/,
+    );
+  });
+
+  it("writes skeletons that type-check against Onceguard, for chosen findings only", () => {
+    const all = JSON.parse(audit(SHOP, "--json").out).findings as { rule: string; fingerprint: string }[];
+    const webhook = all.find((one) => one.rule === "DUP008");
+    const folder = temporaryFolder({
+      "tsconfig.json": JSON.stringify({
+        compilerOptions: {
+          target: "es2024",
+          lib: ["es2024", "esnext.disposable"],
+          module: "nodenext",
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noUncheckedIndexedAccess: true,
+          noEmit: true,
+          skipLibCheck: true,
+          rewriteRelativeImportExtensions: true,
+          types: ["node"],
+          typeRoots: [join(ROOT, "node_modules/@types")],
+          paths: {
+            onceguard: [join(ROOT, "packages/onceguard/src/index.ts")],
+            zod: [join(ROOT, "node_modules/zod")],
+          },
+        },
+        include: ["*.ts"],
+      }),
+    });
+    const emitted = (name: string, ...only: string[]) => {
+      const { code, err } = audit(
+        SHOP,
+        "--emit-actions",
+        join(folder, name),
+        ...only.flatMap((one) => ["--only", one]),
+      );
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      return readFileSync(join(folder, name), "utf8").match(/defineAction\(\{/g)?.length ?? 0;
+    };
+    const everything = emitted("all.ts");
+    expect(emitted("by-fingerprint.ts", webhook?.fingerprint.slice(0, 8) ?? "")).toBe(1);
+    expect(emitted("by-number.ts", "1")).toBe(1);
+    expect(emitted("by-rule.ts", "DUP008", "DUP009")).toBeLessThan(everything);
+    const checked = spawnSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], {
+      encoding: "utf8",
+    });
+    expect(checked.stdout).toBe("");
+    expect(checked.status).toBe(0);
+    // And every one of them is an action that Onceguard takes.
+    symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    const loaded = spawnSync(process.execPath, [join(folder, "all.ts")], { encoding: "utf8" });
+    expect({ status: loaded.status, err: loaded.stderr }).toEqual({ status: 0, err: "" });
+  }, 120_000);
+
+  it.each([
+    [["--only", "DUP001"], "--only chooses for"],
+    [["--emit-actions", "/dev/null", "--only", "99999"], "there is no such finding"],
+    [["--fix", "--only", "feedfacefeedface"], "there is no such finding"],
+  ])("does not choose what is not there: %j", (args, message) => {
+    const { code, err } = audit(SHOP, ...args);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
   });
 
   it("finds the same with facts from its cache", () => {
@@ -186,5 +249,41 @@ describe("the command line", () => {
     const warm = audit(SHOP, "--json", "--cache", cache).out;
     expect(findings(warm)).toEqual(findings(cold));
     expect(JSON.parse(warm).coverage.cached).toBe(JSON.parse(warm).coverage.files);
+  });
+
+  it("does not take an old report for a changed file, though size and time are the same", () => {
+    const cache = temporaryFolder();
+    const shop = sources(SHOP);
+    const root = temporaryFolder(shop);
+    const path = join(root, "src/dup001.ts");
+    const rules = () =>
+      (JSON.parse(audit(root, "--json", "--cache", cache).out).findings as { rule: string; place: { path: string } }[])
+        .filter((one) => one.place.path === "src/dup001.ts")
+        .map((one) => one.rule);
+    expect(rules()).not.toEqual([]);
+    const { atime, mtime, size } = statSync(path);
+    writeFileSync(path, `//${" ".repeat(size - 2)}`);
+    utimesSync(path, atime, mtime);
+    expect(rules()).toEqual([]);
+    writeFileSync(path, shop["src/dup001.ts"] as string);
+    expect(rules()).not.toEqual([]);
+  });
+
+  it("is `onceguard audit` of the main package", () => {
+    const run = (...args: string[]) =>
+      spawnSync(
+        process.execPath,
+        [join(ROOT, "packages/onceguard/bin/onceguard.js"), "audit", SHOP, "--no-cache", ...args],
+        {
+          encoding: "utf8",
+        },
+      );
+    const found = run("--json");
+    expect(found.status).toBe(0);
+    expect(JSON.parse(found.stdout).schema).toBe("onceguard-audit/1");
+    expect(run("--fail-on", "critical").status).toBe(1);
+    const wrong = run("--rule", "DUP999");
+    expect({ status: wrong.status, out: wrong.stdout }).toEqual({ status: 2, out: "" });
+    expect(wrong.stderr).toContain("--rule has to be one of");
   });
 });

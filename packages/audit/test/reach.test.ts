@@ -74,4 +74,59 @@ describe("ways from a retry to an effect", () => {
     });
     expect(found["lib/mail.ts"]).toEqual(["entry:http-route"]);
   });
+
+  it.each([
+    [
+      "SQS, by the URL of the queue",
+      'import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";\nconst sqs = new SQSClient({});\nexport const enqueue = () => sqs.send(new SendMessageCommand({ QueueUrl: "https://sqs.eu-west-1.amazonaws.com/1/orders", MessageBody: "" }));\n',
+      'import { Consumer } from "sqs-consumer";\nexport const consumer = Consumer.create({ queueUrl: "https://sqs.eu-west-1.amazonaws.com/1/orders", handleMessage: work });\nasync function work() {}\n',
+    ],
+    [
+      "SQS, by the variable that holds the URL, polled by hand",
+      'import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";\nconst sqs = new SQSClient({});\nexport const enqueue = () => sqs.send(new SendMessageCommand({ QueueUrl: process.env.ORDERS_URL, MessageBody: "" }));\n',
+      'import { ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";\nconst sqs = new SQSClient({});\nexport async function work() {\n  await sqs.send(new ReceiveMessageCommand({ QueueUrl: process.env.ORDERS_URL }));\n}\n',
+    ],
+    [
+      "SQS, to the only Lambda function that takes its events",
+      'import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";\nconst sqs = new SQSClient({});\nexport const enqueue = (url: string) => sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: "" }));\n',
+      'import type { SQSEvent } from "aws-lambda";\nexport async function work(event: SQSEvent) {}\n',
+    ],
+    [
+      "Pub/Sub, from the topic to its subscription",
+      'import { PubSub } from "@google-cloud/pubsub";\nconst pubsub = new PubSub();\nexport const enqueue = () => pubsub.topic("orders").publishMessage({ json: {} });\nexport const connect = () => pubsub.topic("orders").createSubscription("orders-mail");\n',
+      'import { PubSub } from "@google-cloud/pubsub";\nconst pubsub = new PubSub();\npubsub.subscription("orders-mail").on("message", async function work() {});\n',
+    ],
+    [
+      "BullMQ, by the name of the queue",
+      'import { Queue } from "bullmq";\nconst queue = new Queue("orders");\nexport const enqueue = () => queue.add("order", {});\n',
+      'import { Worker } from "bullmq";\nexport const worker = new Worker("orders", async function work() {});\n',
+    ],
+  ])("connects a queue with its worker: %s", (_, producer, consumer) => {
+    const root = temporaryFolder({ "src/producer.ts": producer, "src/consumer.ts": consumer });
+    const { analysis } = runAudit(root);
+    const edges = (analysis?.boundaries ?? []).flatMap(({ boundary }) => analysis?.graph.outOf(boundary.call) ?? []);
+    expect(edges.filter((one) => one.via === "process").map((one) => one.callee.name)).toEqual(["work"]);
+  });
+
+  it("knows the shape of a tool that is registered through a function of the project", () => {
+    const found = families({
+      "package.json": '{"name":"x","dependencies":{"@modelcontextprotocol/sdk":"1"}}',
+      "lib/mail.ts": MAIL,
+      "tools.ts":
+        'import { send } from "./lib/mail";\nexport function register(context: { accountTool: Function }) {\n  context.accountTool("send_mail", { description: "Sends", inputSchema: {} }, async ({ to }) => {\n    await send(to);\n  });\n}\n',
+    });
+    expect(found["lib/mail.ts"]).toEqual(["tool:mcp"]);
+  });
+
+  it("takes a getter for what it returns, a static field for a field, and a dynamic import for an import", () => {
+    const found = families({
+      "lib/clients.ts":
+        'import { Queue } from "bullmq";\nimport Stripe from "stripe";\nexport class Clients {\n  static queue = new Queue("orders");\n  get payments() {\n    return new Stripe("k");\n  }\n  static async enqueue() {\n    await this.queue.add("order", {});\n  }\n}\n',
+      "lib/tasks.ts":
+        'export async function start() {\n  const { tasks } = await import("@trigger.dev/sdk");\n  await tasks.trigger("remind", {});\n}\n',
+      "pay.ts":
+        'import { Clients } from "./lib/clients";\nexport const pay = () => new Clients().payments.charges.create({ amount: 1 });\n',
+    });
+    expect(Object.keys(found).sort()).toEqual(["lib/clients.ts", "lib/tasks.ts", "pay.ts"]);
+  });
 });

@@ -12,7 +12,18 @@ export type {
   Schema,
 } from "./core/action.ts";
 export { capabilityOf, defineAction, promiseOf } from "./core/action.ts";
+export type { Attribution, Cause } from "./core/attribution.ts";
+export type {
+  BlastQuery,
+  BlastRadius,
+  CorrectionPlan,
+  LaterTouch,
+  PlanRow,
+  Touched,
+  UndoObstacle,
+} from "./core/blast-radius.ts";
 export type { AmountBudget, Budgets } from "./core/budget.ts";
+export type { Difference } from "./core/diff.ts";
 export type { Duration } from "./core/duration.ts";
 export type { ErrorCode } from "./core/errors.ts";
 export { docsUrl, OnceguardError } from "./core/errors.ts";
@@ -39,10 +50,17 @@ export type {
 } from "./core/outcome.ts";
 export { HTTP_STATUS } from "./core/outcome.ts";
 export type { Policy, PolicyQuestion, PolicyRule, RiskTier, Verdict } from "./core/policy.ts";
-export type { Clock, LogEntry, Randomness, ReceiptQuery, Store, StoreInfo } from "./core/ports.ts";
+export type { Clock, LogEntry, LogQuery, Randomness, ReceiptQuery, Store, StoreInfo } from "./core/ports.ts";
 export type { Capability, Evidence, Receipt, State, StoredResult } from "./core/receipt.ts";
 export type { KeySource } from "./core/request-id.ts";
 export type { JsonLimits } from "./core/strict-json.ts";
+export type {
+  CorrectedRow,
+  Correction,
+  CorrectionPreview,
+  CorrectionProgress,
+  CorrectionReport,
+} from "./pipeline/correct.ts";
 export { createGuard } from "./pipeline/create-guard.ts";
 export type { Guard, GuardOptions, InlineCall } from "./pipeline/guard.ts";
 export type { Reconciliation } from "./pipeline/reconcile.ts";

@@ -10,6 +10,7 @@ export { halts } from "./core/halt.ts";
 export { WAITS_FOR_CASE } from "./core/hold.ts";
 export type { Next, Transition } from "./core/lifecycle.ts";
 export { advance, firstEvent, firstReceipt, KEEP_DUE } from "./core/lifecycle.ts";
+export { firstLine, haltLine, lineWithoutRecord, transitionLine } from "./core/log-line.ts";
 export type { Notification } from "./core/notification.ts";
 export { notificationId } from "./core/notification.ts";
 export type {
@@ -17,6 +18,8 @@ export type {
   ClaimAnswer,
   HaltQuery,
   LogEntry,
+  LogQuery,
+  NewLogEntry,
   ReceiptQuery,
   Renewal,
   Store,

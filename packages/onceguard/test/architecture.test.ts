@@ -18,8 +18,15 @@ const ROOMS: Record<string, { rooms: string[]; node?: boolean; packages?: RegExp
   stores: { rooms: ["core"], node: true, packages: /^pg$/ },
   telemetry: { rooms: ["core"], node: true, packages: /^@opentelemetry\/api$/ },
   notify: { rooms: ["core"], node: true },
+  seal: { rooms: ["core"], node: true, packages: /^jose$/ }, // receipts that an outsider can verify
   testing: { rooms: ["core"], node: true },
-  http: { rooms: ["core", "pipeline"], node: true, packages: /./ },
+  http: { rooms: ["core", "pipeline", "wire"], node: true, packages: /./ },
+  webhooks: {
+    rooms: ["core", "pipeline", "http"],
+    node: true,
+    packages: /^(?:standardwebhooks|svix|stripe|@octokit\/webhooks)$/,
+  },
+  fetch: { rooms: ["core", "pipeline", "kinds", "wire"], node: true }, // outbound requests
   mcp: { rooms: ["core", "pipeline", "wire", "kinds"], node: true, packages: /^@modelcontextprotocol\/server(\/|$)/ },
   kinds: { rooms: ["core"], node: true, packages: /^@modelcontextprotocol\/client(\/|$)/ }, // actions described by JSON
   wire: { rooms: ["core"] }, // snake_case, for every surface that speaks JSON

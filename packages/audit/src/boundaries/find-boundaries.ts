@@ -1,15 +1,18 @@
 import type { CallGraph } from "../calls/call-graph.ts";
 import { type Catalogue, isNatural, type SinkMatch } from "../catalogue/catalogue.ts";
-import { segmentMatches } from "../catalogue/pattern.ts";
 import { naturalByName, tierOf } from "../catalogue/refine.ts";
 import type { CallFact, Expr, FileFacts } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { HOLE, textOf } from "../values/text.ts";
+import { textsOf } from "../values/texts.ts";
 import type { Value } from "../values/value.ts";
+import { apiClient } from "./api-client.ts";
+import { awsCommand, awsMethod } from "./aws-command.ts";
 import type { Boundary } from "./boundary.ts";
-import { providerOf } from "./http-provider.ts";
+import { chainSend } from "./chain-send.ts";
+import { providerOf, setsState } from "./http-provider.ts";
 import { bodyOnlyAsks, isMutation, isQuery, onlyAsks, requestOf } from "./http-request.ts";
-import { billsAtOnce, countsUp } from "./provider-details.ts";
+import { billsAtOnce, countsUp, setsAllowance } from "./provider-details.ts";
 import { toolDispatch } from "./tool-dispatch.ts";
 
 export interface BoundarySearch {
@@ -44,7 +47,8 @@ function boundaryOf(search: BoundarySearch, call: CallFact): Boundary | null {
   const { evaluator } = search;
   if (call.isNew) return null;
   let dispatched = true;
-  for (const value of evaluator.of(call.callee)) {
+  const values = evaluator.of(call.callee);
+  for (const value of values) {
     if (value.k === "global") {
       const path = GLOBAL_OBJECTS.has(value.path[0] ?? "") ? value.path.slice(1) : value.path;
       if (path.length === 1 && path[0] === "fetch") return httpBoundary(search, call, "fetch", value.made ?? null);
@@ -56,7 +60,13 @@ function boundaryOf(search: BoundarySearch, call: CallFact): Boundary | null {
     }
     if (value.k === "function") dispatched = false;
   }
-  return command(search, call) ?? (dispatched ? toolDispatch(search, call) : null);
+  const sent = awsCommand(evaluator, search.catalogue, call);
+  if (sent || !dispatched) return sent;
+  return (
+    chainSend(evaluator, search.catalogue, call, values) ??
+    apiClient(evaluator, search.catalogue, call) ??
+    toolDispatch(search, call)
+  );
 }
 
 function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value, { k: "ext" }>): Boundary | null {
@@ -67,11 +77,11 @@ function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value,
   )
     return httpBoundary(search, call, "fetch", value.made ?? null);
   const match = search.catalogue.match(value.pkg, value.path);
-  if (!match) return null;
+  if (!match) return awsMethod(search.catalogue, call, value);
   const { condition } = match.pattern;
   if (condition?.kind === "method") return httpBoundary(search, call, match.compiled.sink.id, value.made ?? null);
   if (condition && !conditionHolds(search.evaluator, call, condition)) return null;
-  if (condition?.kind === "command") return command(search, call);
+  if (condition?.kind === "command") return awsCommand(search.evaluator, search.catalogue, call);
   if (match.compiled.sink.kind === "http-write") return methodBoundary(search, call, match, value.made ?? null);
   return sdkBoundary(search, call, match, value.made ?? null);
 }
@@ -79,7 +89,9 @@ function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value,
 function sdkBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, made: CallFact | null): Boundary {
   const { sink } = match.compiled;
   const natural =
-    (isNatural(match.compiled, match.path, laterNames(call)) || naturalByName(sink.id, match.operation)) &&
+    (isNatural(match.compiled, match.path, laterNames(call)) ||
+      naturalByName(sink.id, match.operation) ||
+      (sink.kind === "chain-tx" && setsAllowance(search.evaluator, call))) &&
     !billsAtOnce(search.evaluator, sink.id, call, match.path) &&
     !(sink.tier === "local-state" && countsUp(call));
   return {
@@ -142,20 +154,22 @@ function http(
     operation: method,
     kind: provider?.kind ?? sink.kind,
     tier: provider?.tier ?? sink.tier,
-    natural: method === "PUT" || method === "DELETE",
+    natural: method === "PUT" || method === "DELETE" || setsState(url),
     http: { method, url },
     made,
     local: false,
   };
 }
 
+const WRITING_SQL = /^\s*(?:with\b[\s\S]*?\)\s*)?(?:insert|update|delete|merge|replace)\b/i;
+
 type Condition = NonNullable<SinkMatch["pattern"]["condition"]>;
 
 function conditionHolds(evaluator: Evaluator, call: CallFact, condition: Condition): boolean {
   const first = call.args[0];
   if (!first) return false;
-  if (condition.kind === "command")
-    return commandNames(evaluator, first).some((one) => segmentMatches(condition.name, one));
+  if (condition.kind === "command") return true;
+  if (condition.kind === "sql") return textsOf(evaluator, first).some((one) => WRITING_SQL.test(one));
   if (condition.kind === "background")
     return evaluator
       .of(first)
@@ -186,46 +200,6 @@ function documentOf(evaluator: Evaluator, expr: Expr, depth = 0): string | null 
   }
   const text = textOf(evaluator, expr);
   return text === HOLE ? null : text;
-}
-
-/** The AWS command classes an argument may be. */
-function commandNames(evaluator: Evaluator, expr: Expr): string[] {
-  return evaluator
-    .of(expr)
-    .flatMap((one) => (one.k === "ext" && one.path.at(-1) === "new" ? [one.path.at(-2) ?? ""] : []));
-}
-
-/** `client.send(new XCommand())`: the package of the command tells more than that of the client. */
-function command(search: BoundarySearch, call: CallFact): Boundary | null {
-  const first = call.args[0];
-  if (call.callee.k !== "member" || call.callee.p !== "send" || !first) return null;
-  for (const value of search.evaluator.of(first)) {
-    if (value.k !== "ext" || !value.pkg.startsWith("@aws-sdk/")) continue;
-    const match = search.catalogue.of(value.pkg).flatMap((compiled) => {
-      const name = value.path.at(-2) ?? "";
-      const pattern = compiled.write.find(
-        (one) => one.condition?.kind === "command" && segmentMatches(one.condition.name, name),
-      );
-      const natural = compiled.natural.some(
-        (one) => one.condition?.kind === "command" && segmentMatches(one.condition.name, name),
-      );
-      return pattern ? [{ compiled, name, natural }] : [];
-    })[0];
-    if (!match) continue;
-    const { sink } = match.compiled;
-    return {
-      call,
-      sink,
-      operation: `send(${match.name})`,
-      kind: sink.kind,
-      tier: sink.tier,
-      natural: match.natural,
-      http: null,
-      made: null,
-      local: sink.tier === "local-state",
-    };
-  }
-  return null;
 }
 
 function laterNames(call: CallFact): string[] {

@@ -19,7 +19,7 @@ const HOSTS: readonly [RegExp, string, Tier][] = [
   ],
   [/api\.twilio\.com|api\.vonage|rest\.nexmo|graph\.facebook\.com.*messages|api\.telnyx/, "sms", "irreversible"],
   [
-    /slack\.com\/api\/chat\.|hooks\.slack\.com|discord(?:app)?\.com\/api\/(?:v\d+\/)?(?:webhooks|channels)|api\.telegram\.org|api\.line\.me|fcm\.googleapis\.com|onesignal\.com/,
+    /slack\.com\/api\/chat\.|hooks\.slack\.com|discord(?:app)?\.com\/api\/(?:v\d+\/)?(?:webhooks|channels)|api\.telegram\.org\/.*(?:send|forward|copy|\{\}$)|api\.line\.me|fcm\.googleapis\.com|onesignal\.com/,
     "message",
     "irreversible",
   ],
@@ -30,6 +30,14 @@ const HOSTS: readonly [RegExp, string, Tier][] = [
 /** Words that mean money, goods or messages, as a segment of the path. */
 const WORDS =
   /\/(?:payments?|charges?|refunds?|payouts?|transfers?|withdrawals?|invoices?|send-?(?:email|sms|message|mail)s?|checkout\/orders|capture)(?:\/|$|\?|:)/i;
+
+const BY_ID =
+  /(?:\{\w*\}|:\w+)\/(?:cancel|close|archive|unarchive|void|delete|remove|disable|enable|activate|deactivate|suspend|resume|pause|unpause|dismiss|finalize|expire|unsubscribe|read|mark-?as-?read|publish|unpublish|complete|accept|reject|approve|confirm|capture|stop|lock|unlock)\/?(?:\?.*)?$|\/(?:set|delete|remove|unset|edit|mark|pin|unpin)[A-Z]\w*(?:\?.*)?$/;
+
+/** A post that brings something with a name into a state: the second one finds it there. */
+export function setsState(url: string): boolean {
+  return BY_ID.test(url);
+}
 
 export function providerOf(url: string): HttpProvider | null {
   for (const [host, kind, tier] of HOSTS) if (host.test(url)) return { kind, tier };

@@ -2,6 +2,7 @@ import type { CallFact, Expr } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { findOption } from "../values/options.ts";
 import { HOLE, textOf } from "../values/text.ts";
+import { textsOf } from "../values/texts.ts";
 
 export interface HttpRequest {
   method: string;
@@ -11,11 +12,18 @@ export interface HttpRequest {
 }
 
 const WRITES = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+const METHOD = /^(?:GET|HEAD|OPTIONS|POST|PUT|PATCH|DELETE|QUERY)$/;
 
 /** What `fetch(url, options)` or `axios(config)` sends; null for a read. */
 export function requestOf(evaluator: Evaluator, call: CallFact): HttpRequest | null {
   const [first, second] = call.args;
   if (!first) return null;
+  // `request("POST /repos/{owner}/{repo}/issues", {...})`
+  const route = first.k === "object" ? null : /^([A-Z]+) (\/\S*)$/.exec(textOf(evaluator, first) ?? "");
+  if (route)
+    return WRITES.has(route[1] ?? "")
+      ? { method: route[1] as string, url: route[2] as string, body: null, options: second ?? null }
+      : null;
   const options = second ?? first;
   const made = first.k === "call" && first.c.isNew ? first.c : null;
   if (made && made.callee.k === "global" && made.callee.name === "Request") return requestOf(evaluator, made);
@@ -31,22 +39,29 @@ export function requestOf(evaluator: Evaluator, call: CallFact): HttpRequest | n
 export function methodsOf(evaluator: Evaluator, options: Expr): string[] {
   const found = findOption(evaluator, options, ["method"]);
   if (!found) return ["GET"];
-  const text = textOf(evaluator, found.value);
-  const known = evaluator.of(found.value).flatMap((one) => (one.k === "lit" ? [String(one.v).toUpperCase()] : []));
-  if (text && text !== HOLE) known.push(text.toUpperCase());
+  const known = textsOf(evaluator, found.value)
+    .map((one) => one.toUpperCase())
+    .filter((one) => METHOD.test(one));
   if (known.length > 0) return known;
   return findOption(evaluator, options, ["body", "data"]) ? ["POST"] : ["GET"];
 }
 
 /** Posts that only ask: tokens, searches, previews, model calls. Judged by the last words of the path. */
 const ASKS =
-  /(?:^|[/.:_-])(?:oauth2?\/(?:v\d+\/)?token|tokens?|access_?token|refresh|introspect(?:ion)?|search|_search|_msearch|query|queries|look-?up|estimates?|estimate-?gas|quotes?|previews?|validate|verify|siteverify|verification\/check|simulate|simulation|calculate|generate-qr-code|qr-?code|embeddings?|completions?|generate_?content|rerank|moderations?|count_?tokens|autocomplete|suggest|batch-?get|mget|list|read|fetch|export_?query|graphql_?query|get[-_A-Z][\w-]*|rpc_?query|translate|detect|classify|analyze|geocode|price|prices|rates?)\/?(?:[?#].*)?$/i;
+  /(?:^|[/.:_-])(?:oauth2?\/(?:v\d+\/)?token|tokens?|access_?token|refresh|introspect(?:ion)?|search|_search|_msearch|query|queries|look-?up|estimates?|estimate-?gas|quotes?|previews?|validate[-\w]*|verify[-\w]*|exchange[-\w]*|scrape|screenshot|render|extract|ai-?search|check|siteverify|verification\/check|simulate|simulation|calculate|qr-?code|embeddings?|completions?|generate_?content|rerank|moderations?|count_?tokens|autocomplete|suggest|batch-?get|mget|list|read|fetch|export_?query|graphql_?query|get[-_A-Z][\w-]*|rpc_?query|translate|detect|classify|analyze|geocode|price|prices|rates?)\/?(?:[?#].*)?$/i;
+/** Methods of an RPC in the last part of the path: `users.profile.get`, `customers:listAccessible`, `oauth.v2.access`. */
+const ASKING_RPC =
+  /(?:[/.:])(?:[\w-]+[.:])*(?:get|list|search|query|find|describe|lookup|check|validate|verify|exists|count|info|history)(?:[A-Z][\w-]*)?(?:\?.*)?$|\/oauth\.(?:v2\.)?access(?:\?.*)?$/;
+/** Steps of a login: what they make is of no use twice. */
+const LOGIN =
+  /\/(?:oauth2?|oidc|connect|auth)\/[\w/-]*?(?:authorize_device|device(?:_authorization|\/code)?|device_code|revoke|introspect|userinfo|token)(?:\?.*)?$/i;
 const MODEL_CALL =
   /(?:anthropic|openai|mistral|groq|together|openrouter|perplexity|generativelanguage|cohere)[^/]*\/.*(?:messages|responses|chat|complete|generate)/i;
 
 export function onlyAsks(evaluator: Evaluator, request: HttpRequest): boolean {
   if (request.method !== "POST") return false;
-  if (ASKS.test(request.url) || MODEL_CALL.test(request.url)) return true;
+  const { url } = request;
+  if (ASKS.test(url) || ASKING_RPC.test(url) || LOGIN.test(url) || MODEL_CALL.test(url)) return true;
   return request.body !== null && bodyOnlyAsks(evaluator, request.body);
 }
 
@@ -58,8 +73,8 @@ export function bodyOnlyAsks(evaluator: Evaluator, body: Expr): boolean {
   if (text?.includes("grant_type=")) return true;
   if (findOption(evaluator, body, ["grant_type"])) return true;
   const query = findOption(evaluator, body, ["query"]);
-  const document = query ? textOf(evaluator, query.value) : null;
-  if (document && document !== HOLE) return isQuery(document);
+  const documents = query ? textsOf(evaluator, query.value).filter(isDocument) : [];
+  if (documents.length > 0) return documents.every(isQuery);
   const rpc = findOption(evaluator, body, ["jsonrpc"]) ? findOption(evaluator, body, ["method"]) : null;
   const method = rpc ? textOf(evaluator, rpc.value) : null;
   return method !== null && READ_RPC.test(method);
@@ -68,6 +83,11 @@ export function bodyOnlyAsks(evaluator: Evaluator, body: Expr): boolean {
 export function isQuery(document: string): boolean {
   const operations = document.match(/(?:^|[\s}])(?:mutation|subscription)\b/);
   return !operations && /^\s*(?:#.*\n\s*)*(?:query\b|\{|fragment\b)/.test(document);
+}
+
+/** A GraphQL document, and not just a text to search for. */
+function isDocument(text: string): boolean {
+  return isQuery(text) || isMutation(text);
 }
 
 export function isMutation(document: string): boolean {

@@ -22,6 +22,24 @@ export function billsAtOnce(evaluator: Evaluator, sinkId: string, call: CallFact
   });
 }
 
+/** An allowance is set, not added to: `{ functionName: "approve" }`, also inside the data of a transaction. */
+export function setsAllowance(evaluator: Evaluator, call: CallFact): boolean {
+  return call.args.some((one) => namesAllowance(evaluator, one, 0));
+}
+
+function namesAllowance(evaluator: Evaluator, expr: Expr, depth: number): boolean {
+  if (depth > 4) return false;
+  const again = (one: Expr) => namesAllowance(evaluator, one, depth + 1);
+  if (expr.k === "object")
+    return expr.props.some((one) =>
+      one.key === "functionName" || one.key === "method"
+        ? /^(?:approve|setApprovalForAll)$/.test(textOf(evaluator, one.value) ?? "")
+        : again(one.value),
+    );
+  if (expr.k === "call") return expr.c.args.some(again);
+  return expr.k === "ref" && expr.b.sources.length === 1 && again(expr.b.sources[0] as Expr);
+}
+
 /** `{ increment: 1 }`, `$inc`, `count + 1` in SQL: a second time counts twice. */
 export function countsUp(call: CallFact): boolean {
   return call.args.some((one) => counts(one, 0));

@@ -17,7 +17,7 @@ export interface Edge {
   label: string;
 }
 
-const MAX_TARGETS = 48;
+const MAX_TARGETS = 256;
 
 /** Who calls whom, across files. */
 export class CallGraph implements Callers {

@@ -1,5 +1,5 @@
 /**
- * A member chain as the catalogue writes it: `refunds.create`, `*.create` (* is one segment), `create*` (a prefix),
+ * A member chain as the catalogue writes it: `refunds.create`, `*.create` (* is one segment), `create*` (a prefix), `a|b.create`,
  * `from().insert` (a call in between), `send(XCommand)`, `request(mutation)`, `fetch(method in POST,PUT)`.
  */
 export interface Pattern {
@@ -9,7 +9,7 @@ export interface Pattern {
   /** What the first argument has to be: an AWS command, a GraphQL document, an HTTP method. */
   condition:
     | { kind: "command"; name: string }
-    | { kind: "mutation" | "query" | "background" }
+    | { kind: "mutation" | "query" | "background" | "sql" }
     | { kind: "method"; methods: string[] }
     | null;
 }
@@ -25,7 +25,7 @@ export function parsePattern(text: string): Pattern {
 
 function parseCondition(text: string): Pattern["condition"] {
   if (text.endsWith("Command")) return { kind: "command", name: text };
-  if (text === "mutation" || text === "query" || text === "background") return { kind: text };
+  if (text === "mutation" || text === "query" || text === "background" || text === "sql") return { kind: text };
   if (text === "method" || text === "path") return { kind: "method", methods: METHODS };
   return {
     kind: "method",
@@ -43,6 +43,7 @@ export function matches(pattern: Pattern, path: readonly string[]): boolean {
 }
 
 export function segmentMatches(pattern: string, name: string): boolean {
+  if (pattern.includes("|")) return pattern.split("|").some((one) => segmentMatches(one, name));
   if (pattern === "*") return name !== "()" && name !== "new" && name !== "cb";
   if (!pattern.includes("*")) return pattern === name;
   const [head = "", ...rest] = pattern.split("*");

@@ -7,6 +7,7 @@ const MILD: Record<string, RegExp> = {
   resend: /^(?!emails\.|batch\.|broadcasts\.send)/,
   "coinbase-cdp": /createAccount|requestFaucet/,
   solana: /requestAirdrop/,
+  "chain-send": /requestAirdrop/,
   square: /^(?:customers|catalog|checkout|loyalty|cards|bookings)/,
   razorpay: /^(?:orders|customers|paymentLink)/,
   paddle: /^customers/,

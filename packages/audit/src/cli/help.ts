@@ -22,6 +22,7 @@ What is looked at
 What to do about it
   --fix                  print patches for the simple cases (for git apply); nothing is changed
   --emit-actions FILE    write defineAction skeletons for the findings
+  --only WHICH           only for these: a rule, a fingerprint (or how it begins), or a number in the list
 
 Other
   --fail-on SEVERITY     exit with 1 if there is a finding of critical, high, medium, low or info, or worse

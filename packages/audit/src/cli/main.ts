@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { emitActions } from "../fix/emit-actions.ts";
 import { proposeFixes } from "../fix/propose-fixes.ts";
 import { InputError } from "../input-error.ts";
@@ -11,21 +11,20 @@ import { toTerminal } from "../report/terminal.ts";
 import { atLeast } from "../rules/severity.ts";
 import { type AuditResult, defaultCacheFolder, runAudit } from "../run-audit.ts";
 import { writeBaseline } from "../select/baseline.ts";
+import { chosen } from "../select/chosen.ts";
+import { VERSION } from "../version.ts";
 import { HELP } from "./help.ts";
 import { type CliOptions, parseOptions } from "./options.ts";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
 
 /** The command line. Returns the exit code: 0 done, 1 findings that --fail-on names, 2 bad usage or input. */
 export function main(argv: readonly string[]): number {
   try {
     const options = parseOptions(argv);
     if (options.help) return say(HELP);
-    if (options.version) return say(`${version}\n`);
+    if (options.version) return say(`${VERSION}\n`);
     const result = runAudit(options.path, {
       ...options,
+      needsAnalysis: options.fix || options.emitActions !== null,
       cacheFolder: options.noCache ? null : (options.cache ?? defaultCacheFolder()),
     });
     write(result, options);
@@ -41,13 +40,15 @@ export function main(argv: readonly string[]): number {
 /** Files first: if one cannot be written, nothing was said yet. */
 function write(result: AuditResult, options: CliOptions): void {
   const { report, analysis } = result;
-  if (options.sarif) file(options.sarif, toSarif(report, version));
+  if (options.sarif) file(options.sarif, toSarif(report, VERSION));
   if (options.markdown) file(options.markdown, toMarkdown(report));
   if (options.html) file(options.html, toHtml(report));
-  if (options.emitActions) file(options.emitActions, emitActions(analysis, report.findings));
+  if (options.emitActions && analysis)
+    file(options.emitActions, emitActions(analysis, chosen(report.findings, options.only)));
   if (options.writeBaseline) writeBaseline(options.writeBaseline, report.findings);
   if (options.json) say(toJson(report));
-  else if (options.fix) say(proposeFixes(analysis, report.findings).join("") || "# No finding has a simple fix.\n");
+  else if (options.fix && analysis)
+    say(proposeFixes(analysis, chosen(report.findings, options.only)).join("") || "# No finding has a simple fix.\n");
   else say(toTerminal(report, { color: usesColor(), all: options.all }));
 }
 

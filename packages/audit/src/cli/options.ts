@@ -16,6 +16,7 @@ export interface CliOptions {
   diff: string | null;
   fix: boolean;
   emitActions: string | null;
+  only: string[];
   rules: ReadonlySet<string> | null;
   include: PathClass[];
   localState: boolean;
@@ -38,6 +39,7 @@ const FLAGS = {
   diff: { type: "string" },
   fix: { type: "boolean" },
   "emit-actions": { type: "string" },
+  only: { type: "string", multiple: true },
   rule: { type: "string", multiple: true },
   include: { type: "string", multiple: true },
   "local-state": { type: "boolean" },
@@ -62,6 +64,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     ),
   );
   const output = [values.json ? "--json" : null, values.fix ? "--fix" : null].filter((one) => one !== null);
+  if (values.only && !values.fix && values["emit-actions"] === undefined)
+    throw new InputError("--only chooses for --emit-actions or --fix: add one of them");
   if (output.length > 1) throw new InputError(`${output.join(" and ")} both print to the terminal: take one of them`);
   return {
     path: positionals[0] ?? ".",
@@ -75,6 +79,7 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     diff: values.diff ?? null,
     fix: values.fix ?? false,
     emitActions: values["emit-actions"] ?? null,
+    only: list(values.only),
     rules: rules.length > 0 ? new Set(rules) : null,
     include: list(values.include).map((one) => oneOf(one, PATH_CLASSES, "--include")),
     localState: values["local-state"] ?? false,

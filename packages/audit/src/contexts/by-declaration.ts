@@ -1,7 +1,9 @@
 import type { ClassFact, Expr, FileFacts, FunctionFact, TypeFact } from "../facts/model.ts";
+import { nameOfCall } from "../guards/lookups.ts";
 import { packageName } from "../project/packages.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { optionLiterals } from "../values/options.ts";
+import { HOLE, textOf } from "../values/text.ts";
 import type { Contexts } from "./context.ts";
 import { functionsOf } from "./from-registrations.ts";
 
@@ -52,6 +54,7 @@ export function addDeclared(evaluator: Evaluator, contexts: Contexts, file: File
   }
   for (const cls of file.classes) addSubclass(evaluator, contexts, cls);
   addToolObjects(evaluator, contexts, file);
+  addToolCalls(evaluator, contexts, file);
 }
 
 function decoratorName(expr: Expr): string {
@@ -124,6 +127,43 @@ function addToolObjects(evaluator: Evaluator, contexts: Contexts, file: FileFact
         options: expr,
       });
   }
+}
+
+/**
+ * `context.accountTool("create_order", { description, inputSchema }, handler)`: a registration that a project has made for
+ * itself, of the shape that all hosts share.
+ */
+function addToolCalls(evaluator: Evaluator, contexts: Contexts, file: FileFacts): void {
+  for (const call of file.calls) {
+    const [first] = call.args;
+    if (call.isNew || !/tool$/i.test(nameOfCall(call)) || call.args.length < 2 || !first) continue;
+    const described = call.args.some(
+      (one) => one.k === "object" && one.props.some((prop) => prop.key === "description" || SCHEMAS.includes(prop.key)),
+    );
+    const handlers = call.args.flatMap((one) => (one.k === "function" ? [one.f] : []));
+    const name = textOf(evaluator, first);
+    if (!described || handlers.length === 0 || name === null) continue;
+    const family = hostOf(file, new Set()) ?? hostOfProject(evaluator);
+    if (family === null) continue;
+    for (const fn of handlers)
+      if (!contexts.ofFunction(fn).some((one) => one.family.startsWith("tool:"))) {
+        contexts.registrations.add(call);
+        contexts.add({
+          family,
+          fn,
+          at: { fn: call.fn, pos: call.pos },
+          label: name === HOLE ? "" : `tool ${name}`,
+          call,
+          options: call.args.find((one) => one.k === "object") ?? null,
+        });
+      }
+  }
+}
+
+/** The host that the packages of a project are made for, if it is only one. */
+function hostOfProject({ project }: Evaluator): string | null {
+  const depends = (name: RegExp) => project.packages.some((one) => [...one.dependencies].some((on) => name.test(on)));
+  return depends(/^@modelcontextprotocol\//) ? "tool:mcp" : null;
 }
 
 /** `{ catalog: { x: { retry } }, jobs: { x: async () => ... } }`: a worker that a project has made for itself. */

@@ -1,3 +1,4 @@
+import { type RetryFamily, retryFamily } from "../catalogue/retries.ts";
 import type { CallFact, Expr, FunctionFact, Region } from "../facts/model.ts";
 
 /** Something that may run code again: a whole function (entry), or what stands in a region (loop). */
@@ -20,6 +21,13 @@ export interface RetryContext {
   role: "function" | "step" | null;
   /** GET routes and the like: repeated, but by protocol without effect. */
   safeByProtocol: boolean;
+  /** What the configuration says of the family. */
+  declared: RetryFamily | null;
+}
+
+/** What is known of the family of a context. */
+export function familyOf(context: RetryContext): RetryFamily {
+  return context.declared ?? retryFamily(context.family);
 }
 
 /** Where other processes can reach a function. */
@@ -50,6 +58,7 @@ export class Contexts {
       options: null,
       role: null,
       safeByProtocol: false,
+      declared: null,
       ...context,
     };
     const list = full.fn ? this.#byFunction.get(full.fn) : full.region ? this.#byRegion.get(full.region) : undefined;
@@ -78,6 +87,7 @@ export class Contexts {
       options: null,
       role: null,
       safeByProtocol: false,
+      declared: null,
       ...context,
     };
     this.pauses.push({ fn, pos, context: full });

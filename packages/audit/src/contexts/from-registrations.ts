@@ -19,7 +19,12 @@ function registrationsOf(pkg: string): readonly Registration[] {
 }
 
 /** Finds functions that are handed to queues, engines, hosts and wrappers. */
-export function addRegistrations(evaluator: Evaluator, contexts: Contexts, calls: Iterable<CallFact>): void {
+export function addRegistrations(
+  evaluator: Evaluator,
+  contexts: Contexts,
+  calls: Iterable<CallFact>,
+  added: readonly Registration[],
+): void {
   for (const call of calls)
     for (const value of evaluator.of(call.callee)) {
       if (value.k === "global") addGlobal(evaluator, contexts, call, value);
@@ -33,6 +38,8 @@ export function addRegistrations(evaluator: Evaluator, contexts: Contexts, calls
         });
       const path = [...value.path, ...(call.isNew ? ["new"] : [])].join(".");
       for (const one of registrationsOf(value.pkg)) if (one.path.test(path)) register(evaluator, contexts, call, one);
+      for (const one of added)
+        if (one.packages.test(value.pkg) && one.path.test(path)) register(evaluator, contexts, call, one);
     }
 }
 
@@ -70,6 +77,7 @@ function register(evaluator: Evaluator, contexts: Contexts, call: CallFact, one:
       call,
       options,
       role: one.role ?? null,
+      declared: one.declared ?? null,
       safeByProtocol: one.family === "entry:http-route" && method === "get",
     });
     if (one.family === "job:trigger.dev") contexts.tasks.set(call, fn);
@@ -178,9 +186,9 @@ function numberOf(evaluator: Evaluator, expr: Expr): number | null {
   return forever?.value.k === "lit" && forever.value.v === true ? Number.POSITIVE_INFINITY : null;
 }
 
-/** The function that a nested one belongs to, up to a method or the top of the file. */
+/** The function that a nested one belongs to: up to a handler, which takes something, a method or the top of the file. */
 export function outermost(fn: FunctionFact): FunctionFact {
   let at = fn;
-  while (at.parent && at.parent.kind !== "module" && at.kind !== "method") at = at.parent;
+  while (at.parent && at.parent.kind !== "module" && at.kind !== "method" && at.params.length === 0) at = at.parent;
   return at;
 }

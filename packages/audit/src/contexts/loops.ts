@@ -45,7 +45,7 @@ function isRetryLoop(region: Region, file: FileFacts): boolean {
   const caught = inside.some((one) => goesOnAfterFailure(one.region, region));
   if (counts) return caught || leavesEarly(region);
   // `while (true) { try { return await x() } catch { await sleep() } }`
-  return caught && leavesOnSuccess(region) && !walksPages(loop);
+  return caught && leavesOnSuccess(region) && !walksPages(loop) && !readsOn(region);
 }
 
 function mentions(expr: Expr, pattern: RegExp): boolean {
@@ -70,6 +70,15 @@ function mentions(expr: Expr, pattern: RegExp): boolean {
 /** `while (cursor)`, `while (hasMore)`: page after page, not again and again. */
 function walksPages(loop: NonNullable<Region["loop"]>): boolean {
   return loop.test !== null && mentions(loop.test, /cursor|page|hasMore|hasNext|next|offset|token|queue|length|done/i);
+}
+
+/** `const { done, value } = await reader.read(); if (done) break;`: one piece after the other, not again and again. */
+function readsOn(loop: Region): boolean {
+  return loop.fn.exits.some((one) => {
+    if ((one.kind !== "break" && one.kind !== "return") || !within(one.region, loop)) return false;
+    const { test } = one.region;
+    return test !== null && mentions(test, /^done$|cursor|has_?more|has_?next|next_?page|page_?token|^eof$/i);
+  });
 }
 
 export function within(inner: Region, outer: Region): boolean {

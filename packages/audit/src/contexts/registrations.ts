@@ -1,3 +1,5 @@
+import type { RetryFamily } from "../catalogue/retries.ts";
+
 /**
  * Calls that hand a function to something which runs it again. `take` says where the function is: an argument, all
  * function arguments, or a property of an object argument. "enclosing" means the function that makes the call.
@@ -18,6 +20,8 @@ export interface Registration {
   inPlace?: boolean;
   label?: string;
   role?: "function" | "step";
+  /** What the configuration says of a family that the catalogue does not know. */
+  declared?: RetryFamily;
 }
 
 const FN = { functions: true } as const;
@@ -87,6 +91,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     packages: /^sqs-consumer$/,
     path: /Consumer\.create$/,
     take: { object: 0, props: ["handleMessage", "handleMessageBatch"] },
+    name: { arg: 0, prop: "queueUrl", kind: "queue" },
   },
   {
     family: "queue:kafka",
@@ -107,6 +112,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     packages: /^firebase-functions/,
     path: /onMessagePublished$|onPublish$|onDocument|onCreate$|onUpdate$|onWrite$|onTaskDispatched$/,
     take: FN,
+    name: { arg: 0, kind: "queue" },
   },
   {
     family: "queue:azure-sb",

@@ -108,7 +108,7 @@ function lower(on: Lowering, node: Expression): Expr {
     case "ImportExpression": {
       const from = on.expression(node.source);
       if (from.k === "lit" && typeof from.v === "string") on.file.requests.push(from.v);
-      return { k: "import", from };
+      return { k: "import", from, file: on.file };
     }
     case "JSXElement":
     case "JSXFragment":
@@ -201,6 +201,10 @@ function lowerObject(on: Lowering, node: ObjectExpression): Expr {
     if (value.k === "function") {
       functions ??= value.f;
       if (value.f.name === "") value.f.name = key;
+    }
+    if (one.kind === "get" && value.k === "function") {
+      for (const returned of value.f.returns) props.push({ key, value: returned, pos: one.key.start });
+      continue;
     }
     props.push({ key, value, pos: one.key.start });
   }

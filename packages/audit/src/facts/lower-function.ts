@@ -132,6 +132,11 @@ export function lowerClass(on: Lowering, node: Class, name: string): ClassFact {
       const fn = on.functionOf(one.value, key, kind);
       fn.pos = one.key.start;
       fn.decorators = decorators;
+      if (one.kind === "get" && fn.hasBody) {
+        addGetter(one.static ? cls.staticFields : cls.fields, key, fn);
+        if (fn.returnType) cls.fieldTypes[key] ??= fn.returnType;
+        continue;
+      }
       // An overload has no body: the implementation wins.
       const table = one.static ? cls.statics : cls.methods;
       if (!table[key] || fn.hasBody) table[key] = fn;
@@ -151,6 +156,11 @@ export function lowerClass(on: Lowering, node: Class, name: string): ClassFact {
   }
   on.cls = before;
   return cls;
+}
+
+/** What a getter returns is the value of the field. */
+function addGetter(table: ClassFact["fields"], key: string, fn: FunctionFact): void {
+  table[key] = [...(table[key] ?? []), ...fn.returns];
 }
 
 function named(on: Lowering, name: string): ClassFact["implements"][number] {

@@ -24,7 +24,7 @@ export type Expr =
   /** Everything else that computes: `a + b`, `!a`, `typeof a`, JSX. */
   | { k: "op"; op: string; e: Expr[] }
   | { k: "spread"; e: Expr }
-  | { k: "import"; from: Expr };
+  | { k: "import"; from: Expr; file: FileFacts };
 
 /** A property of an object literal. `key` is "..." for a spread and "[]" for a computed name. */
 export interface Prop {

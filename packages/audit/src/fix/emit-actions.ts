@@ -36,6 +36,7 @@ export function emitActions(analysis: Analysis, findings: readonly Finding[]): s
     "// Written by `onceguard audit --emit-actions`. A start, not an answer: check keyFields and record with somebody who knows",
     "// what makes two requests the same, fill in execute and probe, and move each call over to guard.execute.",
     'import { defineAction } from "onceguard";',
+    'import { z } from "zod";',
     "",
     ...actions,
   ].join("\n");
@@ -60,6 +61,7 @@ function actionFor(analysis: Analysis, one: AuditedBoundary, finding: Finding, n
     `  name: ${JSON.stringify(name)},`,
     `  riskTier: "${tier}",`,
     ...(known ? [] : ["  // TODO: no id was found among the arguments; name the field that tells two requests apart."]),
+    `  input: z.object({ ${keyFields.map((field) => `${field}: z.string()`).join(", ")} }),`,
     `  keyFields: ${JSON.stringify(keyFields)},`,
     `  record: (payload) => \`${name}:\${payload.${keyFields[0]}}\`,`,
     ...(life && life >= 1
@@ -69,7 +71,7 @@ function actionFor(analysis: Analysis, one: AuditedBoundary, finding: Finding, n
         ]
       : []),
     `  // TODO probe: ${comment(boundary.sink.probe ?? "how can the provider be asked whether it happened?")}`,
-    `  execute: async (_payload: { ${keyFields.map((field) => `${field}: string`).join("; ")} }, { idempotencyKey }) => {`,
+    "  execute: async (_payload, { idempotencyKey }): Promise<unknown> => {",
     `    // TODO: move the call of ${comment(nameOf(boundary))} here${boundary.sink.key.place === "none" ? "" : `, with ${boundary.sink.key.names[0]}: idempotencyKey`}.`,
     `    throw new Error(\`not moved yet: \${idempotencyKey}\`);`,
     "  },",

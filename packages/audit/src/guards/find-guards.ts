@@ -69,16 +69,24 @@ export class GuardSearch {
       if (origin.pos >= call.pos && origin.fn === call.fn) continue;
       if (isUniqueInsert(origin))
         return { kind: "unique-insert", detail: `\`${nameOfCall(origin)}\` tells whether this is the first time`, at };
-      if (!isLookup(origin)) continue;
+      if ((!isLookup(origin) && !isClaim(origin)) || isMapOfObjects(origin)) continue;
       const field =
         fields.filter((one) => !/^(?:data|rows?|length|\d+|\[\]|Item|value|result|count)$/.test(one)).at(0) ?? null;
       const whole = field === null || /^(?:id|_id)$/.test(field);
-      if (whole && condition.whenPresent === false && !isErrorName(condition.expr)) {
+      if (isClaim(origin))
+        return { kind: "unique-insert", detail: `\`${nameOfCall(origin)}\` claims it by its state`, at };
+      if (
+        whole &&
+        condition.whenPresent === false &&
+        !isErrorName(condition.expr) &&
+        isAbout(condition.expr, origin, call)
+      ) {
         if (origin.args.some((one) => mentionsEventId(one)))
           return { kind: "event-id", detail: "the event id is looked up before the effect", at };
         return { kind: "state-check", detail: `done only if \`${nameOfCall(origin)}\` finds nothing`, at };
       }
-      if (field !== null && this.#writtenAfter(call, field))
+      const names = condition.whenPresent === null && field !== null && IDENTITY.test(field);
+      if (field !== null && !names && this.#writtenAfter(call, field))
         return { kind: "state-check", detail: `\`${field}\` is checked before and written after`, at };
       if (field !== null && condition.whenPresent === false && MARKER.test(field))
         return { kind: "state-check", detail: `done only if \`${field}\` is not set`, at };
@@ -136,6 +144,58 @@ export class GuardSearch {
 const MARKER =
   /(?:processed|sent|paid|completed|done|notified|charged|refunded|cancell?ed|delivered|handled|executed|fulfilled|synced)(?:_?at|_?on)?$/i;
 const WRITES = /^(?:update|set|upsert|save|insert|patch|put|create|mark|write|hset|findOneAndUpdate|findByIdAndUpdate)/;
+
+/** A field that says which one it is, not how far it has come. */
+const IDENTITY = /(?:^id|Id|ID|_id|slug|name|email|url|type|role|token)$/i;
+const REMEMBERS =
+  /exist|already|previous|prior|sent|process|duplicate|recent|last|log|histor|deliver|notif|event|record|run|job|seen|handled|pending|active|match|found|receipt/i;
+const CREATES = /^(?:create|insert|add|register|subscribe|upsert|invite|post|put|save|start|schedule|submit)/i;
+
+/** Nothing found: is it the trace of the effect that is missing, or only the user who asks for it? */
+function isAbout(tested: Expr, lookup: CallFact, effect: CallFact): boolean {
+  if (CREATES.test(nameOfCall(effect)) && !/^post/.test(nameOfCall(effect))) return true;
+  return REMEMBERS.test(`${tested.k === "ref" ? tested.b.name : ""} ${nameOfCall(lookup)} ${tableOf(lookup)}`);
+}
+
+/** `this.queues.has(region)`: whether something was set up, not whether it was done. */
+function isMapOfObjects(call: CallFact): boolean {
+  if (nameOfCall(call) !== "has" && nameOfCall(call) !== "get") return false;
+  const holder = call.callee.k === "member" ? call.callee.o : null;
+  const name = holder?.k === "ref" ? holder.b.name : holder?.k === "member" ? holder.p : "";
+  return holder !== null && holder.k !== "call" && !REMEMBERS_IN_MEMORY.test(name) && !call.awaited;
+}
+
+const REMEMBERS_IN_MEMORY = /process|sent|seen|handled|done|delivered|visited|notified|executed|recent|dedup|cache/i;
+
+/** `prisma.sentEmail.findFirst`, `from("deliveries").select()`. */
+function tableOf({ callee }: CallFact): string {
+  const names: string[] = [];
+  for (let at: Expr | undefined = callee; at; ) {
+    if (at.k === "member") {
+      names.push(at.p);
+      at = at.o;
+    } else if (at.k === "call") {
+      for (const arg of at.c.args) if (arg.k === "lit") names.push(String(arg.v));
+      at = at.c.callee;
+    } else break;
+  }
+  return names.join(" ");
+}
+
+/** `updateMany({ where: { id, status: "new" }, data: { status: "running" } })`: only one of two gets a count of 1. */
+function isClaim(call: CallFact): boolean {
+  if (!/^update(?:Many)?$/.test(nameOfCall(call))) return false;
+  return call.args.some((arg) => {
+    if (arg.k !== "object") return false;
+    const where = arg.props.find((one) => one.key === "where")?.value;
+    const data = arg.props.find((one) => one.key === "data")?.value;
+    return (
+      where?.k === "object" &&
+      data?.k === "object" &&
+      data.props.some((one) => one.key !== "..." && where.props.some((other) => other.key === one.key))
+    );
+  });
+}
 
 function isErrorName(expr: Expr): boolean {
   return expr.k === "ref" && /err(?:or)?$/i.test(expr.b.name);

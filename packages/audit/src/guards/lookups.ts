@@ -81,7 +81,8 @@ function mentionsConflict(expr: Expr, depth: number): boolean {
   return expr.k === "ref" && expr.b.sources.length === 1 && mentionsConflict(expr.b.sources[0] as Expr, depth + 1);
 }
 
-export function nameOfCall(call: CallFact): string {
+export function nameOfCall(call: CallFact | null): string {
+  if (!call) return "";
   const { callee } = call;
   return callee.k === "member"
     ? callee.p

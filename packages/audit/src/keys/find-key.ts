@@ -55,7 +55,8 @@ function sdkKey(evaluator: Evaluator, boundary: Boundary): FoundKey | null {
   const special = SPECIAL[`${sink.id} ${boundary.operation}`];
   const from = special ? 0 : (OPTIONS_FROM[sink.id] ?? 0);
   const supported = special !== undefined || sink.key.place !== "none";
-  const names = special?.names ?? sink.key.names;
+  // The id of what is changed is no key, though a key of the same provider may be named so.
+  const names = (special?.names ?? sink.key.names).filter((one) => one !== "id" || !boundary.natural);
   const args = call.args.flatMap((arg, index) => unwrapped(arg).map((expr) => ({ expr, index })));
   if (supported) {
     for (const { expr, index } of args) {

@@ -79,12 +79,20 @@ function walk(evaluator: Evaluator, expr: Expr, found: Ingredients, seen: Set<ob
     }
     case "template":
     case "op":
-    case "array":
-      for (const one of expr.e) into(one);
+    case "array": {
+      walkParts(evaluator, expr.e, found, seen, depth);
       return;
-    case "object":
-      for (const one of expr.props) into(one.value);
+    }
+    case "object": {
+      walkParts(
+        evaluator,
+        expr.props.map((one) => one.value),
+        found,
+        seen,
+        depth,
+      );
       return;
+    }
     case "spread": {
       into(expr.e);
       return;
@@ -92,6 +100,35 @@ function walk(evaluator: Evaluator, expr: Expr, found: Ingredients, seen: Set<ob
     default:
       found.data = true;
   }
+}
+
+/** A text of several parts differs as soon as one of them does, and is always there. */
+function walkParts(
+  evaluator: Evaluator,
+  parts: readonly Expr[],
+  found: Ingredients,
+  seen: Set<object>,
+  depth: number,
+): void {
+  let differs = false;
+  let sometimesFixed = false;
+  for (const one of parts) {
+    const inner: Ingredients = {
+      ...found,
+      fresh: null,
+      data: false,
+      fixed: false,
+      sometimesFixed: false,
+      absent: false,
+    };
+    walk(evaluator, one, inner, seen, depth + 1);
+    found.fresh ??= inner.fresh;
+    found.data ||= inner.data;
+    found.fixed ||= inner.fixed;
+    sometimesFixed ||= inner.sometimesFixed;
+    differs ||= inner.data && !inner.sometimesFixed;
+  }
+  found.sometimesFixed ||= sometimesFixed && !differs;
 }
 
 function functionOf(expr: Expr): FunctionFact {
@@ -221,7 +258,9 @@ function walkCall(
   for (const arg of c.args) walk(evaluator, arg, found, seen, depth + 1);
   if (c.callee.k === "member") {
     const root = rootOf(c.callee);
-    if (root.k === "call" || root.k === "ref") walk(evaluator, c.callee.o, found, seen, depth + 1);
+    // `order.id.toLowerCase()`, `[a, b].join(":")`
+    if (root.k !== "this" && root.k !== "super" && root.k !== "global")
+      walk(evaluator, c.callee.o, found, seen, depth + 1);
   }
   // A lookup: what comes back is about the record.
   if (!known && c.awaited) found.data = true;

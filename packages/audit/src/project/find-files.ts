@@ -17,14 +17,22 @@ const SKIPPED = new Set([
 const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 const DECLARATION = /\.d\.[cm]?ts$/;
 /** Configuration that says which code runs when. Read as data, never executed. */
-const CONFIG = /^(?:package|vercel|onceguard\.audit)\.json$/;
+const CONFIG = /^(?:package|vercel|onceguard\.audit|(?:ts|js)config[\w.-]*)\.json$/;
 /** Larger sources are bundles or data. */
 export const MAX_BYTES = 1_500_000;
 const MAX_FILES = 200_000;
 
+export interface FoundFile {
+  path: string;
+  absolute: string;
+  size: number;
+  /** When it was changed, in milliseconds. */
+  time: number;
+}
+
 export interface FoundFiles {
-  sources: { path: string; absolute: string }[];
-  configs: { path: string; absolute: string }[];
+  sources: FoundFile[];
+  configs: FoundFile[];
   /** What was not read, and why. */
   notRead: { path: string; why: string }[];
 }
@@ -61,12 +69,13 @@ export function findFiles(root: string): FoundFiles {
 }
 
 function addFile(found: FoundFiles, path: string, absolute: string, name: string): void {
-  if (CONFIG.test(name)) found.configs.push({ path, absolute });
-  if (!SOURCE.test(name) || DECLARATION.test(name)) return;
-  const bytes = statSync(absolute).size;
-  if (bytes > MAX_BYTES)
-    found.notRead.push({ path, why: `${Math.round(bytes / 1e5) / 10} MB: a bundle or data, not source` });
-  else found.sources.push({ path, absolute });
+  const isConfig = CONFIG.test(name);
+  if (!isConfig && (!SOURCE.test(name) || DECLARATION.test(name))) return;
+  const { size, mtimeMs: time } = statSync(absolute);
+  if (isConfig) found.configs.push({ path, absolute, size, time });
+  else if (size > MAX_BYTES)
+    found.notRead.push({ path, why: `${Math.round(size / 1e5) / 10} MB: a bundle or data, not source` });
+  else found.sources.push({ path, absolute, size, time });
 }
 
 function portable(path: string): string {

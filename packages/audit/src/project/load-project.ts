@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type FactsCache, openFactsCache } from "../cache/facts-cache.ts";
 import { lowerIsolated, type RiskyFile } from "../facts/isolated.ts";
 import { lowerFile } from "../facts/lower-file.ts";
 import type { FileFacts } from "../facts/model.ts";
 import { mayExhaustStack } from "../facts/risk.ts";
-import { type FactsCache, openFactsCache } from "./facts-cache.ts";
-import { findFiles } from "./find-files.ts";
+import { type FoundFiles, findFiles } from "./find-files.ts";
 import { ModuleResolver } from "./module-resolver.ts";
 import { readJson, readPackages } from "./packages.ts";
 import { classifyPath, classOfName, type PathClass } from "./path-class.ts";
@@ -17,11 +17,12 @@ export interface LoadOptions {
   cacheFolder: string | null;
   /** Classes that are audited besides production and client. */
   include?: ReadonlySet<PathClass>;
+  /** If the folder was listed already. */
+  found?: FoundFiles;
 }
 
 /** Reads a folder into facts. Nothing in it is executed, its configuration included. */
-export function loadProject(root: string, { cacheFolder, include }: LoadOptions): Project {
-  const found = findFiles(root);
+export function loadProject(root: string, { cacheFolder, include, found = findFiles(root) }: LoadOptions): Project {
   const cache = openFactsCache(cacheFolder, root);
   const packages = readPackages(found.configs);
   const configured =

@@ -1,5 +1,6 @@
 import { join, posix, relative, sep } from "node:path";
 import { ResolverFactory } from "oxc-resolver";
+import { isKnownPackage } from "../catalogue/known-packages.ts";
 import { type LocalPackage, packageName } from "./packages.ts";
 
 const EXTENSIONS = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"];
@@ -76,14 +77,20 @@ export class ModuleResolver {
   #workspace(request: string): string | null {
     const name = packageName(request);
     const local = this.#packages.get(name);
-    if (!local) return null;
+    if (!local || isKnownPackage(name)) return null;
     const sub = request.slice(name.length + 1);
     const at = (path: string) => this.#file(posix.join(local.folder, path));
-    if (sub !== "") return at(sub) ?? at(`src/${sub}`) ?? at(`src/${sub}/index`) ?? at(`lib/${sub}`);
+    const source = (path: string) =>
+      at(path) ?? at(path.replace(/^(?:\.\/)?(?:dist|build|lib|out)\//, "src/").replace(/\.d\.([cm]?)ts$/, ".$1ts"));
+    for (const path of exported(local, sub === "" ? "." : `./${sub}`)) {
+      const found = source(path);
+      if (found) return found;
+    }
+    // What is built into `dist` comes from `src`.
+    if (sub !== "")
+      return at(sub) ?? at(`src/${sub}`) ?? at(sub.replace(/^(?:dist|build|lib|out)\//, "src/")) ?? at(`lib/${sub}`);
     for (const entry of local.entries) {
-      const found =
-        at(entry) ??
-        at(entry.replace(/^(?:\.\/)?(?:dist|build|lib|out)\//, "src/").replace(/\.d\.([cm]?)ts$/, ".$1ts"));
+      const found = source(entry);
       if (found) return found;
     }
     return at("src/index") ?? at("index") ?? at("src/main") ?? null;
@@ -112,4 +119,17 @@ export class ModuleResolver {
       return null;
     }
   }
+}
+
+/** What the `exports` of a package say about a request, the exact name before a pattern. */
+function exported(local: LocalPackage, request: string): string[] {
+  const exact = local.exports.find((one) => one.from === request);
+  if (exact) return exact.to;
+  for (const { from, to } of local.exports) {
+    const [head, tail] = from.split("*");
+    if (head === undefined || tail === undefined || !request.startsWith(head) || !request.endsWith(tail)) continue;
+    const middle = request.slice(head.length, request.length - tail.length);
+    return to.map((one) => one.replaceAll("*", middle));
+  }
+  return [];
 }

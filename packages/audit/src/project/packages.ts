@@ -7,6 +7,8 @@ export interface LocalPackage {
   folder: string;
   /** Entry files, best guess first: sources are preferred to what they are built into. */
   entries: string[];
+  /** `exports`: what a request below the package means, `*` included. */
+  exports: { from: string; to: string[] }[];
   dependencies: Set<string>;
 }
 
@@ -23,6 +25,7 @@ export function readPackages(configs: readonly { path: string; absolute: string 
       entries: [json.source, json.main, json.module, json.types].filter(
         (one): one is string => typeof one === "string",
       ),
+      exports: exportsOf(json.exports),
       dependencies: new Set(
         [json.dependencies, json.devDependencies, json.peerDependencies].flatMap((one) =>
           one !== null && typeof one === "object" ? Object.keys(one) : [],
@@ -31,6 +34,22 @@ export function readPackages(configs: readonly { path: string; absolute: string 
     });
   }
   return packages;
+}
+
+/** `{ "./client": { "types": "./src/client.ts" } }` -> `./client` may be `./src/client.ts`. */
+function exportsOf(value: unknown): LocalPackage["exports"] {
+  if (typeof value === "string") return [{ from: ".", to: [value] }];
+  if (value === null || typeof value !== "object") return [];
+  const entries = Object.entries(value);
+  if (!entries.some(([name]) => name.startsWith("."))) return [{ from: ".", to: pathsIn(value) }];
+  return entries.filter(([name]) => name.startsWith(".")).map(([name, to]) => ({ from: name, to: pathsIn(to) }));
+}
+
+/** The paths of all conditions: one of them is a source. */
+function pathsIn(value: unknown, depth = 0): string[] {
+  if (typeof value === "string") return [value];
+  if (value === null || typeof value !== "object" || depth > 4) return [];
+  return Object.values(value).flatMap((one) => pathsIn(one, depth + 1));
 }
 
 /** Data of the target. Broken JSON is no reason to stop. */

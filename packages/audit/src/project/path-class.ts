@@ -6,7 +6,7 @@ export type PathClass = "production" | "client" | "tooling" | "example" | "test"
 export const PATH_CLASSES: readonly PathClass[] = ["production", "client", "tooling", "example", "test", "generated"];
 
 const TEST =
-  /(?:^|\/)(?:__tests__|__mocks__|tests?|spec|e2e|cypress|playwright|fixtures?|mocks?|testing)\/|[.\-_](?:test|spec|e2e|stories|bench|cy)\.[cm]?[jt]sx?$/i;
+  /(?:^|\/)(?:__\w+__|(?:[\w.-]+-)?tests?(?:-[\w.-]+)?|specs?|e2e(?:-\w+)?|cypress|playwright|fixtures?|mocks?|testing|testcontainers|evals?)\/|[.\-_](?:\w*test|spec|e2e|stories|bench|cy|eval)\.[cm]?[jt]sx?$|(?:^|\/)tests?[-_][^/]*\.[cm]?[jt]sx?$/i;
 const EXAMPLE =
   /(?:^|\/)(?:examples?|demos?|samples?|docs?|documentation|website|playground|sandbox|tutorials?|snippets|cookbook|templates?|starters?|quickstarts?|boilerplates?)\//i;
 const TOOLING =

@@ -9,6 +9,8 @@ export interface Step {
   call: CallFact;
   via: Edge["via"];
   label: string;
+  /** How many functions of different files this call may mean; of these, one is taken. */
+  alternatives: number;
 }
 
 /** The shortest way from one retry context to the effect. Steps go outwards: the first call is the effect itself. */
@@ -40,7 +42,12 @@ export function findPaths(
   const seen = new Set<FunctionFact>();
   const seenHelpers = new Set<FunctionFact>();
   const queue: State[] = [
-    { fn: from.fn, region: from.region, steps: [{ call: from, via: "call", label: "" }], helper: false },
+    {
+      fn: from.fn,
+      region: from.region,
+      steps: [{ call: from, via: "call", label: "", alternatives: 1 }],
+      helper: false,
+    },
   ];
   const meet = (context: RetryContext, steps: Step[]) => {
     if (!found.has(context.family)) found.set(context.family, { context, steps });
@@ -85,7 +92,7 @@ function outwards(project: Project, graph: CallGraph, contexts: Contexts, state:
     // A job that is enqueued twice is the business of the call that enqueues it.
     if (edge.via === "process" && !edge.label.startsWith("route ")) continue;
     if (NOT_CALLERS.has(project.classes.get(edge.caller.file) ?? "production")) continue;
-    const step: Step = { call: edge.call, via: edge.via, label: edge.label };
+    const step: Step = { call: edge.call, via: edge.via, label: edge.label, alternatives: alternatives(graph, edge) };
     const throughParam = edge.via === "call" && callsParam(edge.call);
     if (state.helper && !throughParam && !edge.call.args.some(isParam)) continue;
     climbed = true;
@@ -102,6 +109,13 @@ function outwards(project: Project, graph: CallGraph, contexts: Contexts, state:
   return next;
 }
 
+/** A method that several classes have; `handlers[name]()` is none of it, because there each of them is meant in turn. */
+function alternatives(graph: CallGraph, edge: Edge): number {
+  if (edge.via !== "call" || (edge.call.callee.k === "member" && edge.call.callee.p === "[]")) return 1;
+  const targets = graph.outOf(edge.call).filter((one) => one.via === "call");
+  return new Set(targets.map((one) => one.callee.file)).size;
+}
+
 function callsParam(call: CallFact): boolean {
   return isParam(call.callee);
 }
@@ -109,5 +123,8 @@ function callsParam(call: CallFact): boolean {
 function isParam(expr: CallFact["callee"]): boolean {
   if (expr.k === "ref")
     return expr.b.param !== null || expr.b.sources.some((one) => one.k === "member" && isParam(one.o));
-  return expr.k === "member" && expr.o.k === "ref" && expr.o.b.param !== null && expr.o.b.type === null;
+  if (expr.k !== "member") return false;
+  // `factories[name]()`: which one is up to whoever passed the table.
+  if (expr.p === "[]" && isParam(expr.o)) return true;
+  return expr.o.k === "ref" && expr.o.b.param !== null && expr.o.b.type === null;
 }

@@ -1,11 +1,13 @@
 import type { Boundary } from "../boundaries/boundary.ts";
 import type { CallGraph } from "../calls/call-graph.ts";
+import { ANY_QUEUE } from "../contexts/cloud-queues.ts";
 import type { Contexts } from "../contexts/context.ts";
 import { normalizeRoute } from "../contexts/routes.ts";
 import type { FunctionFact } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { findOption } from "../values/options.ts";
 import { HOLE, textOf } from "../values/text.ts";
+import { channelsOf } from "./channels.ts";
 
 /** Connects processes: a URL with its route, a queue with its worker, a task with its run, an event with its function. */
 export function addProcessEdges(
@@ -91,7 +93,14 @@ function linkJobs(
     const name = event ? textOf(evaluator, event.value) : null;
     if (name && name !== HOLE) names.add(name);
   }
+  const channels = channelsOf(evaluator, call);
+  for (const one of channels) names.add(one);
+  const queues = new Set(contexts.addresses.flatMap(({ address }) => (address.kind === "queue" ? [address.name] : [])));
   for (const { address, fn } of contexts.addresses) {
+    if (address.kind === "queue" && address.name === ANY_QUEUE) {
+      if (boundary.sink.id === "sqs" && !channels.some((one) => queues.has(one))) link(fn, "queue (the only one)");
+      continue;
+    }
     const name =
       address.kind === "task" ? address.id : address.kind === "queue" || address.kind === "event" ? address.name : null;
     if (name !== null && names.has(name)) link(fn, `${address.kind} ${name}`);

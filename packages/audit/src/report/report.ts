@@ -49,31 +49,37 @@ export interface BoundaryRow {
   local: boolean;
 }
 
-export function buildReport(
-  analysis: Analysis,
-  findings: Finding[],
-  rest: { name: string; milliseconds: number; audited: PathClass[]; accepted: Report["accepted"]; notes: string[] },
-): Report {
-  const { project } = analysis;
+export function coverageOf({ project }: Analysis, audited: PathClass[]): Omit<Coverage, "milliseconds"> {
   const classes: Record<string, number> = {};
   for (const one of project.classes.values()) classes[one] = (classes[one] ?? 0) + 1;
   return {
+    files: project.files.size,
+    lines: project.lines,
+    cached: project.cached,
+    skipped: project.skipped,
+    classes,
+    audited,
+    notRead: project.notRead,
+  };
+}
+
+export function rowsOf(analysis: Analysis): BoundaryRow[] {
+  return analysis.boundaries.map((one) => rowOf(analysis, one));
+}
+
+export function buildReport(
+  { boundaries, coverage }: { boundaries: BoundaryRow[]; coverage: Omit<Coverage, "milliseconds"> },
+  findings: Finding[],
+  rest: { name: string; milliseconds: number; accepted: Report["accepted"]; notes: string[] },
+): Report {
+  return {
     name: rest.name,
     catalogue: { sinks: SINKS_VERSION, retries: RETRIES_VERSION },
-    coverage: {
-      files: project.files.size,
-      lines: project.lines,
-      milliseconds: Math.round(rest.milliseconds),
-      cached: project.cached,
-      skipped: project.skipped,
-      classes,
-      audited: rest.audited,
-      notRead: project.notRead,
-    },
+    coverage: { ...coverage, milliseconds: Math.round(rest.milliseconds) },
     counts: Object.fromEntries(
       SEVERITIES.map((severity) => [severity, findings.filter((one) => one.severity === severity).length]),
     ) as Record<Severity, number>,
-    boundaries: analysis.boundaries.map((one) => rowOf(analysis, one)),
+    boundaries,
     findings,
     accepted: rest.accepted,
     notes: rest.notes,

@@ -1,8 +1,7 @@
 import type { Analysis, AuditedBoundary } from "../audit.ts";
 import { nameOf } from "../boundaries/boundary.ts";
-import type { Catalogue } from "../catalogue/catalogue.ts";
+import { unknownWrite } from "../boundaries/unknown-write.ts";
 import type { RetryContext } from "../contexts/context.ts";
-import type { CallFact } from "../facts/model.ts";
 import { labelOf } from "../keys/label.ts";
 import type { PathClass } from "../project/path-class.ts";
 import { findPaths } from "../reach/find-paths.ts";
@@ -92,20 +91,15 @@ function annotationsOf(evaluator: Evaluator, context: RetryContext): { readOnly:
   return null;
 }
 
-const WRITES =
-  /^(?:create|send|charge|refund|transfer|publish|post|submit|cancel|delete|remove|dispatch|issue|mint|withdraw|deposit|purchase|buy|sell|book|order|pay|invite|notify|enqueue)(?:[A-Z_]|$)/;
-/** Packages whose verbs stay inside the process. */
-const INSIDE =
-  /^(?:react|vue|svelte|@angular|next|@remix-run|zod|yup|joi|valibot|lodash|ramda|immer|rxjs|express|fastify|hono|koa|@nestjs|class-|commander|yargs|chalk|winston|pino|@radix-ui|@mui|@headlessui|framer|three|d3|jest|vitest|mocha|@testing|graphql$|@graphql|type-graphql|@tanstack|jotai|zustand|redux|@reduxjs|i18n|date-fns|dayjs|moment|uuid|crypto|node:|fs|path|util|events|stream|http$|https$|net|os|url|ws$|socket\.io|@modelcontextprotocol|@langchain\/core|ai$|@ai-sdk|@aws-sdk\/(?:s3-request|credential)|viem\/|@trpc|@prisma|knex|kysely|drizzle|sequelize|typeorm|mongoose|ioredis|redis|pg$|mysql|better-sqlite3|@sentry|posthog|@opentelemetry|@vercel\/(?:og|analytics)|jsonwebtoken|jose|bcrypt|cookie|cors|helmet|multer|sharp|puppeteer|playwright|cheerio|pdf|exceljs|xlsx|archiver|jszip|marked|unified|remark|rehype|mdast|prosemirror|@tiptap|slate|lexical|monaco|codemirror|swr|formik|react-hook-form|next-auth|@auth|lucia|better-auth|bottleneck|p-|async|debug|dotenv|eventemitter|mitt|nanoevents|buffer|bs58|tweetnacl|@noble|@scure|ethereumjs|@solana\/spl|@metaplex|superstruct|borsh|bn\.js|big|decimal|@coral-xyz)/;
-
 /** DUP090: something like a write, of a package that the catalogue does not know, on a path that repeats by itself. */
 export function unknownClients(analysis: Analysis, classes: ReadonlySet<PathClass>): Draft[] {
   const { project, evaluator, graph, contexts, catalogue } = analysis;
   const drafts: Draft[] = [];
+  const known = new Set(analysis.boundaries.map((one) => one.boundary.call));
   for (const [file, pathClass] of project.classes) {
     if (!classes.has(pathClass)) continue;
     for (const call of file.calls) {
-      const found = unknownWrite(evaluator, catalogue, call);
+      const found = known.has(call) ? null : unknownWrite(evaluator, catalogue, call)?.name;
       if (!found) continue;
       const path = [...findPaths(project, graph, contexts, call).values()].find((one) => weightOf(one) >= 3);
       if (!path) continue;
@@ -126,15 +120,4 @@ export function unknownClients(analysis: Analysis, classes: ReadonlySet<PathClas
     }
   }
   return drafts;
-}
-
-function unknownWrite(evaluator: Evaluator, catalogue: Catalogue, call: CallFact): string | null {
-  if (call.isNew || call.callee.k !== "member" || !WRITES.test(call.callee.p) || !call.awaited) return null;
-  for (const value of evaluator.of(call.callee)) {
-    if (value.k !== "ext" || catalogue.of(value.pkg).length > 0 || INSIDE.test(value.pkg)) continue;
-    if (!value.path.includes("new") && !value.path.includes("()")) continue;
-    if (value.path.includes("cb")) continue;
-    return `${value.pkg} ${value.path.filter((one) => !["default", "new", "()"].includes(one)).join(".")}`;
-  }
-  return null;
 }

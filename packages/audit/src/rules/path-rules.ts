@@ -1,6 +1,8 @@
 import type { AuditedBoundary } from "../audit.ts";
 import { nameOf } from "../boundaries/boundary.ts";
 import { retryFamily } from "../catalogue/retries.ts";
+import { familyOf } from "../contexts/context.ts";
+import { nameOfCall } from "../guards/lookups.ts";
 import { labelOf, type Protection } from "../keys/label.ts";
 import type { RetryPath } from "../reach/find-paths.ts";
 import { atCall, type Draft, describe } from "./finding.ts";
@@ -16,11 +18,21 @@ export function pathRules(one: AuditedBoundary): Draft[] {
   if (boundary.local) return [];
   const protection = labelOf(one);
   if (protection !== "no" && protection !== "state-check" && protection !== "human-approval") return [];
-  const path = mostTelling(one.paths);
+  const path = mostTelling(one.paths.filter((candidate) => !mayBeStep(candidate)));
   if (!path) return hidden(one);
   const draft = draftFor(one, path, protection);
   return draft ? [draft] : hidden(one);
 }
+
+/** On the way from the engine the effect is handed to something that may well be a step: `io.runTask("send", () => ...)`. */
+function mayBeStep(path: RetryPath): boolean {
+  return (
+    path.context.role === "function" &&
+    path.steps.some((one) => one.via === "callback" && STEPS.test(nameOfCall(one.call)))
+  );
+}
+
+const STEPS = /^(?:run|do|step|task|activity|once|perform|sideEffect)(?:[A-Z_]\w*)?$|(?:Step|Task|Activity)$/;
 
 /** What says most about what to do, at the same weight: the pause and the step before the tool, the loop before the route. */
 const ORDER = [
@@ -114,13 +126,13 @@ function ruleFor(path: RetryPath): { id: string; text: (path: RetryPath) => stri
   if (family.startsWith("webhook:"))
     return {
       id: "DUP008",
-      text: (one) => `runs for every delivery of ${describe(one)}: ${retryFamily(family).default}`,
+      text: (one) => `runs for every delivery of ${describe(one)}: ${familyOf(one.context).default}`,
       missing: "a record of the event id before the effect",
     };
   if (/^(?:job|queue|event|lambda):/.test(family))
     return {
       id: "DUP009",
-      text: (one) => `runs for every delivery of ${describe(one)}: ${retryFamily(family).default}`,
+      text: (one) => `runs for every delivery of ${describe(one)}: ${familyOf(one.context).default}`,
       missing: "a record of the job or message id before the effect",
     };
   if (/^(?:tool|langgraph|langchain):/.test(family))

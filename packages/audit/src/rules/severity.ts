@@ -1,5 +1,5 @@
 import type { AuditedBoundary } from "../audit.ts";
-import { retryFamily } from "../catalogue/retries.ts";
+import { familyOf } from "../contexts/context.ts";
 import type { RetryPath } from "../reach/find-paths.ts";
 
 export type Severity = "critical" | "high" | "medium" | "low" | "info";
@@ -13,7 +13,7 @@ export function atLeast(severity: Severity, limit: Severity): boolean {
 /** How surely a path repeats by itself: 3 always, 2 under conditions, 1 only if a client asks again. */
 export function weightOf(path: RetryPath): number {
   const { context } = path;
-  const { weight } = retryFamily(context.family);
+  const { weight } = familyOf(context);
   if (context.family.startsWith("job:") && context.attempts !== null && context.attempts <= 1) return 1;
   if (context.family.startsWith("lib:") && context.attempts === 0) return 0;
   return context.safeByProtocol ? Math.min(weight, 1) : weight;
@@ -36,6 +36,7 @@ const MILD = new Set([
   "db-write",
   "cache-write",
   "browser",
+  "api-write",
 ]);
 
 /** Severity by what is at stake and by how surely it is repeated. */

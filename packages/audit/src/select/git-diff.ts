@@ -3,16 +3,15 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../input-error.ts";
-import type { Project } from "../project/project.ts";
 import type { Finding } from "../rules/finding.ts";
 
 /**
  * Lines that differ from a commit. Only objects are read (`rev-parse`, `ls-tree`, `cat-file`), which runs no filter, hook
  * or diff driver that the repository configures; the comparison is made here.
  */
-export function changedLines(project: Project, base: string): Map<string, Set<number>> {
+export function changedLines(root: string, paths: Iterable<string>, base: string): Map<string, Set<number>> {
   if (base.startsWith("-")) throw new InputError(`--diff wants a commit, not ${base}`);
-  const git = (...args: string[]) => runGit(project.root, args);
+  const git = (...args: string[]) => runGit(root, args);
   const commit = git("rev-parse", "--verify", "--quiet", "--end-of-options", `${base}^{commit}`).toString().trim();
   const prefix = git("rev-parse", "--show-prefix").toString().trim();
   const blobs = new Map<string, string>();
@@ -21,8 +20,8 @@ export function changedLines(project: Project, base: string): Map<string, Set<nu
     if (match?.[2]?.startsWith(prefix)) blobs.set(match[2].slice(prefix.length), match[1] as string);
   }
   const changed = new Map<string, Set<number>>();
-  for (const path of project.files.keys()) {
-    const now = readFileSync(join(project.root, path));
+  for (const path of paths) {
+    const now = readFileSync(join(root, path));
     const id = blobs.get(path);
     if (id === blobId(now, id?.length === 64 ? "sha256" : "sha1")) continue;
     changed.set(

@@ -1,4 +1,4 @@
-import type { Project } from "../project/project.ts";
+import type { Audited } from "../audited.ts";
 import type { Finding } from "../rules/finding.ts";
 
 export interface Selection {
@@ -8,12 +8,13 @@ export interface Selection {
 }
 
 /** Obeys `onceguard-ignore-next-line` comments that give a reason, and says which ones do not. */
-export function applyIgnores(project: Project, findings: readonly Finding[]): Selection {
+export function applyIgnores(ignores: Audited["ignores"], findings: readonly Finding[]): Selection {
   const kept: Finding[] = [];
   const accepted: Selection["accepted"] = [];
   const used = new Set<object>();
+  const byPath = new Map(ignores.map((one) => [one.path, one.comments]));
   for (const finding of findings) {
-    const comments = project.files.get(finding.place.path)?.ignores ?? [];
+    const comments = byPath.get(finding.place.path) ?? [];
     const comment = comments.find(
       (one) =>
         one.rules.includes(finding.rule) && (one.line === finding.place.line || one.line === finding.place.line - 1),
@@ -23,9 +24,9 @@ export function applyIgnores(project: Project, findings: readonly Finding[]): Se
     else kept.push(finding);
   }
   const notes: string[] = [];
-  for (const file of project.files.values())
-    for (const one of file.ignores) {
-      const at = `${file.path}:${one.line}`;
+  for (const { path, comments } of ignores)
+    for (const one of comments) {
+      const at = `${path}:${one.line}`;
       if (one.reason === "")
         notes.push(`${at}: the ignore comment gives no reason and is not obeyed: write "-- why" behind the rule`);
       else if (!used.has(one))

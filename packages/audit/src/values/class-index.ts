@@ -127,7 +127,8 @@ export class ClassIndex {
 function own(cls: ClassFact, p: string): Found[] {
   const method = cls.methods[p] ?? cls.statics[p];
   if (method?.hasBody) return [{ k: "value", v: { k: "function", f: method } }];
-  const found: Found[] = (cls.fields[p] ?? []).map((e) => ({ k: "expr", e }));
+  // `this` of a static method is the class itself.
+  const found: Found[] = (cls.fields[p] ?? cls.staticFields[p] ?? []).map((e) => ({ k: "expr", e }));
   const type = cls.fieldTypes[p];
   if (type) found.push({ k: "type", t: type });
   return found;

@@ -1,4 +1,4 @@
-import type { Binding, CallFact, Expr, FileFacts, FunctionFact } from "../facts/model.ts";
+import type { Binding, CallFact, ExportFact, Expr, FileFacts, FunctionFact } from "../facts/model.ts";
 import { packageName } from "../project/packages.ts";
 import { type Project, WriteIndex } from "../project/project.ts";
 import { arrayCall, isArrayCallback } from "./array-calls.ts";
@@ -7,12 +7,16 @@ import { typeValues } from "./type-values.ts";
 import { unique, type Value } from "./value.ts";
 
 const MAX_VALUES = 64;
+const MAX_FUNCTIONS = 256;
 /** Longer lists are data. */
 const MAX_ELEMENTS = 400;
 /** A reducer that spreads its own state has endlessly many ways; nobody needs them all. */
 const MAX_STEPS = 4000;
 const MAX_CALLERS = 60;
 const MAX_DEPTH = 60;
+/** Builders that chain on and on: `procedure.use().use().input().mutation()`. */
+const MAX_PATH = 30;
+const MAX_GLOBAL_PATH = 6;
 
 /** Who calls a function, for the values of its parameters. */
 export interface Callers {
@@ -31,6 +35,7 @@ export class Evaluator {
   readonly #bindings: Map<Binding, Value[]> = new Map();
   readonly #properties: Map<object, Map<string, Value[]>> = new Map();
   readonly #exports: Map<FileFacts, Map<string, Value[]>> = new Map();
+  readonly #exportIndex: Map<FileFacts, { named: Map<string, ExportFact[]>; stars: string[] }> = new Map();
   readonly #active: Set<object> = new Set();
   readonly #callbacks: Map<FunctionFact, { call: CallFact; index: number }[]> = new Map();
   #callers: Callers | null = null;
@@ -69,6 +74,11 @@ export class Evaluator {
   of(expr: Expr): Value[] {
     const known = this.#memo.get(expr);
     if (known) return known;
+    if (expr.k === "lit" || expr.k === "function" || expr.k === "class" || expr.k === "object" || expr.k === "global") {
+      const alone = this.#compute(expr);
+      this.#memo.set(expr, alone);
+      return alone;
+    }
     if (this.#active.size === 0) this.#budget = MAX_STEPS;
     if (this.#active.has(expr) || this.#depth > MAX_DEPTH || --this.#budget < 0) {
       this.#cut++;
@@ -77,7 +87,7 @@ export class Evaluator {
     const cut = this.#cut;
     this.#active.add(expr);
     this.#depth++;
-    const values = unique(this.#compute(expr)).slice(0, MAX_VALUES);
+    const values = atMost(unique(this.#compute(expr)));
     this.#depth--;
     this.#active.delete(expr);
     // Inside a cycle the answer may be partial: nothing found there is asked again later.
@@ -114,8 +124,11 @@ export class Evaluator {
       case "spread":
         return this.of(expr.e);
       case "import":
-        return [];
+        return expr.from.k === "lit" && typeof expr.from.v === "string"
+          ? this.imported(expr.file, expr.from.v, "*")
+          : [];
       case "template":
+        return expr.e.length === 0 ? [{ k: "lit", v: expr.s.join("") }] : [];
       case "op":
         return [];
     }
@@ -135,7 +148,7 @@ export class Evaluator {
     }
     const cut = this.#cut;
     this.#active.add(b);
-    const values = unique(this.#binding(b)).slice(0, MAX_VALUES);
+    const values = atMost(unique(this.#binding(b)));
     this.#active.delete(b);
     if (cut === this.#cut || values.length > 0 || this.#active.size === 0) this.#bindings.set(b, values);
     return values;
@@ -156,6 +169,16 @@ export class Evaluator {
 
   ofType(b: Binding): Value[] {
     return b.type ? typeValues(this, b.type) : [];
+  }
+
+  /** The arguments that known callers give for a parameter. */
+  argumentsFor(b: Binding): Expr[] {
+    if (!b.param || b.param.rest) return [];
+    const { fn, index } = b.param;
+    return (this.#callers?.of(fn) ?? []).flatMap(({ call, offset }) => {
+      const arg = call.args[index - offset];
+      return arg ? [arg] : [];
+    });
   }
 
   /** What callers, array methods and packages pass for a parameter. */
@@ -188,6 +211,8 @@ export class Evaluator {
     const path = this.project.resolver.resolve(from.path, request);
     const file = path === null ? undefined : this.project.files.get(path);
     if (file) return this.exported(file, name);
+    // Prisma writes its client into a folder that nobody commits.
+    if (name === "PrismaClient") return [{ k: "ext", pkg: "@prisma/client", path: [name] }];
     if (request.startsWith(".")) return [];
     return [{ k: "ext", pkg: packageName(request), path: name === "*" ? [] : [name] }];
   }
@@ -214,15 +239,25 @@ export class Evaluator {
   #exported(file: FileFacts, name: string): Value[] {
     this.#depth++;
     const values: Value[] = [];
-    for (const one of file.exports) {
-      if (one.name === name)
-        values.push(...(one.value ? this.of(one.value) : this.imported(file, one.from ?? "", one.importName ?? name)));
-      else if (one.name === "*" && name !== "default" && one.from !== null)
-        values.push(...this.#reexported(file, one.from, name));
-    }
+    const { named, stars } = this.#exportsOf(file);
+    for (const one of named.get(name) ?? [])
+      values.push(...(one.value ? this.of(one.value) : this.imported(file, one.from ?? "", one.importName ?? name)));
+    if (name !== "default") for (const from of stars) values.push(...this.#reexported(file, from, name));
     if (values.length === 0) values.push(...this.#commonJs(file, name));
     this.#depth--;
     return unique(values);
+  }
+
+  #exportsOf(file: FileFacts): { named: Map<string, ExportFact[]>; stars: string[] } {
+    let index = this.#exportIndex.get(file);
+    if (!index) {
+      index = { named: new Map(), stars: [] };
+      for (const one of file.exports)
+        if (one.name !== "*") push(index.named, one.name, one);
+        else if (one.from !== null) index.stars.push(one.from);
+      this.#exportIndex.set(file, index);
+    }
+    return index;
   }
 
   /** `export * from "./x"`: nothing is known of the names of a package. */
@@ -259,8 +294,9 @@ export class Evaluator {
   memberOf(value: Value, p: string): Value[] {
     switch (value.k) {
       case "ext":
+        return isEndless(value.path, p, MAX_PATH) ? [] : [{ ...value, path: [...value.path, p] }];
       case "global":
-        return value.path.length > 12 ? [] : [{ ...value, path: [...value.path, p] }];
+        return isEndless(value.path, p, MAX_GLOBAL_PATH) ? [] : [{ ...value, path: [...value.path, p] }];
       case "namespace":
         return this.exported(value.file, p);
       case "instance":
@@ -294,7 +330,8 @@ export class Evaluator {
     if (before) return before;
     // `options = { ...options, x }`: the object is among its own spreads.
     const guard = object.props;
-    if (this.#active.has(guard) || this.#depth > MAX_DEPTH) {
+    if (this.#active.size === 0) this.#budget = MAX_STEPS;
+    if (this.#active.has(guard) || this.#depth > MAX_DEPTH || --this.#budget < 0) {
       this.#cut++;
       return [];
     }
@@ -304,14 +341,14 @@ export class Evaluator {
     const values: Value[] = [];
     for (const one of object.props) {
       // A table of thousands of entries is data.
-      if (values.length > MAX_VALUES) break;
+      if (values.length > MAX_FUNCTIONS) break;
       if (one.key === "...") {
         for (const from of this.of(one.value)) if (from.k !== "lit") values.push(...this.memberOf(from, p));
       } else if (one.key === p || p === "[]" || one.key === "[]") values.push(...this.of(one.value));
     }
     this.#depth--;
     this.#active.delete(guard);
-    const found = unique(values).slice(0, MAX_VALUES);
+    const found = atMost(unique(values));
     if (cut === this.#cut || found.length > 0) known.set(p, found);
     return found;
   }
@@ -367,9 +404,22 @@ export function instantiate(value: Value, c?: CallFact): Value[] {
   return [];
 }
 
+/** `at = at.parent` walks on as long as it is followed. */
+function isEndless(path: readonly string[], p: string, limit: number): boolean {
+  return path.length > limit || (path.at(-1) === p && path.at(-2) === p);
+}
+
+/** A table of many functions is a dispatcher, and all of them count; a table of much else is data. */
+function atMost(values: Value[]): Value[] {
+  if (values.length <= MAX_VALUES) return values;
+  let others = 0;
+  let functions = 0;
+  return values.filter((one) => (one.k === "function" ? ++functions <= MAX_FUNCTIONS : ++others <= MAX_VALUES));
+}
+
 /** What a package hands to a callback. */
 function handed(value: Value): Value[] {
-  return value.k === "ext" && value.path.length < 10 ? [{ ...value, path: [...value.path, "cb"] }] : [];
+  return value.k === "ext" && value.path.length < MAX_PATH ? [{ ...value, path: [...value.path, "cb"] }] : [];
 }
 
 function functionOf(b: Binding): FunctionFact | null {

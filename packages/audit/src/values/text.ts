@@ -4,6 +4,9 @@ import type { Evaluator } from "./evaluator.ts";
 /** What is not known of a text. */
 export const HOLE = "{}";
 
+/** Methods that leave a text nearly as it is; where its case matters, it is compared without. */
+const SAME_TEXT = new Set(["toString", "trim", "replace", "replaceAll", "toUpperCase", "toLowerCase", "concat"]);
+
 /** The text an expression gives, with HOLE for every part that only the run time knows; null if it is no text at all. */
 export function textOf(evaluator: Evaluator, expr: Expr, depth = 0): string | null {
   if (depth > 8) return HOLE;
@@ -37,8 +40,7 @@ export function textOf(evaluator: Evaluator, expr: Expr, depth = 0): string | nu
         const base = args[1] ? part(args[1]) : "";
         return (base === HOLE ? HOLE : base.replace(/\/$/, "")) + part(first);
       }
-      if (callee.k === "member" && (callee.p === "toString" || callee.p === "trim" || callee.p === "replace"))
-        return textOf(evaluator, callee.o, depth + 1);
+      if (callee.k === "member" && SAME_TEXT.has(callee.p)) return textOf(evaluator, callee.o, depth + 1);
       if (callee.k === "global" && callee.name === "String" && first) return textOf(evaluator, first, depth + 1);
       if (callee.k === "member" && callee.p === "join" && callee.o.k === "array")
         return callee.o.e.map(part).join(HOLE);

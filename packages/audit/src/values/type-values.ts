@@ -23,15 +23,29 @@ const TRANSPARENT = new Set([
   "DeepPartial",
 ]);
 const MAX_IMPLEMENTORS = 30;
+const MAX_DEPTH = 8;
+/** Unions of unions: whoever computes with types writes more of them than can be followed. */
+const MAX_STEPS = 300;
+
+interface Walk {
+  depth: number;
+  left: { steps: number };
+}
 
 /** What something annotated with a type may be. */
-export function typeValues(host: TypeHost, type: TypeFact, depth = 0): Value[] {
-  if (depth > 8) return [];
-  const again = (one: TypeFact) => typeValues(host, one, depth + 1);
+export function typeValues(host: TypeHost, type: TypeFact): Value[] {
+  return valuesOf(host, type, { depth: 0, left: { steps: MAX_STEPS } });
+}
+
+function valuesOf(host: TypeHost, type: TypeFact, { depth, left }: Walk): Value[] {
+  if (depth > MAX_DEPTH || --left.steps < 0) return [];
+  const walk = { depth: depth + 1, left };
+  const again = (one: TypeFact) => valuesOf(host, one, walk);
   if (type.any.length > 0) return type.any.flatMap(again);
   if (type.members) return [{ k: "shape", members: type.members }];
   const root = type.root;
   if (!root) {
+    if (type.query) return [{ k: "global", path: [type.name, ...type.path] }];
     if (type.name === "Array" || type.name === "ReadonlyArray")
       return [{ k: "array", e: type.args.slice(0, 1).flatMap(again) }];
     if (type.name === "ReturnType") return type.args.flatMap((one) => returnedBy(host, one));
@@ -40,23 +54,23 @@ export function typeValues(host: TypeHost, type: TypeFact, depth = 0): Value[] {
   if (type.query) return host.of(path({ k: "ref", b: root }, type.path));
   if (root.imported) {
     const declared = host.classes.declarationOf(root);
-    if (declared && declared !== root) return ofDeclaration(host, declared, type, depth);
+    if (declared && declared !== root) return ofDeclaration(host, declared, type, walk);
     return host.imported(root.file, root.imported.from, root.imported.name).flatMap((one) => instances(one, type.path));
   }
-  return ofDeclaration(host, root, type, depth);
+  return ofDeclaration(host, root, type, walk);
 }
 
-function ofDeclaration(host: TypeHost, binding: Binding, type: TypeFact, depth: number): Value[] {
+function ofDeclaration(host: TypeHost, binding: Binding, type: TypeFact, walk: Walk): Value[] {
   if (binding.kind === "class") return host.of({ k: "ref", b: binding }).flatMap((one) => instances(one, []));
   const decl = binding.decl;
   if (!decl) return [];
-  let values = typeValues(host, decl.is, depth + 1);
-  for (const one of decl.extends) values.push(...typeValues(host, one, depth + 1));
+  let values = valuesOf(host, decl.is, walk);
+  for (const one of decl.extends) values.push(...valuesOf(host, one, walk));
   for (const step of type.path) {
     const name = step.replace(/^\[|\]$/g, "");
     values = values.flatMap((one) => {
       const member = one.k === "shape" ? one.members[name] : undefined;
-      return member ? typeValues(host, member, depth + 1) : [];
+      return member ? valuesOf(host, member, walk) : [];
     });
   }
   if (type.path.length === 0)

@@ -21,16 +21,29 @@ export type Value =
   /** A parameter that no known caller fills. */
   | { k: "param"; b: Binding };
 
-/** Keeps one of each. */
+/** Longer lists are data. */
+const MAX_ELEMENTS = 400;
+
+/** Keeps one of each, and one list of all elements: lists of lists of alternatives would multiply. */
 export function unique(values: Value[]): Value[] {
   if (values.length < 2) return values;
   const seen = new Set<unknown>();
-  return values.filter((one) => {
+  const kept: Value[] = [];
+  let elements: Value[] | null = null;
+  for (const one of values) {
+    if (one.k === "array") {
+      if (seen.has(one)) continue;
+      seen.add(one);
+      elements = elements === null ? one.e : elements.concat(one.e);
+      continue;
+    }
     const key = identityOf(one);
-    if (seen.has(key)) return false;
+    if (seen.has(key)) continue;
     seen.add(key);
-    return true;
-  });
+    kept.push(one);
+  }
+  if (elements !== null) kept.push({ k: "array", e: unique(elements).slice(0, MAX_ELEMENTS) });
+  return kept;
 }
 
 function identityOf(value: Value): unknown {

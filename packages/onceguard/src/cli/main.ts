@@ -2,13 +2,17 @@
 import { readFileSync } from "node:fs";
 import { type Argument, Command, CommanderError, Option } from "commander";
 import { auditCommand, runAuditCommand } from "./commands/audit/audit.ts";
+import { blastRadiusCommand } from "./commands/blast-radius/blast-radius.ts";
 import { checklistCommand } from "./commands/checklist/checklist.ts";
+import { correctCommand } from "./commands/correct/correct.ts";
 import { demoCommand } from "./commands/demo/demo.ts";
 import { doctorCommand } from "./commands/doctor/doctor.ts";
 import { gatewayCommand } from "./commands/gateway/gateway.ts";
 import { haltCommand } from "./commands/halt/halt.ts";
 import { resumeCommand } from "./commands/halt/resume.ts";
 import { initCommand } from "./commands/init/init.ts";
+import { keysCommand } from "./commands/keys/keys.ts";
+import { logCommand } from "./commands/log/log.ts";
 import { mcpCommand } from "./commands/mcp/mcp.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { receiptsCommand } from "./commands/receipts/receipts.ts";
@@ -17,6 +21,10 @@ import { restoreCommand } from "./commands/restore/restore.ts";
 import { retentionCommand } from "./commands/retention/retention.ts";
 import { reviewCommand } from "./commands/review/review.ts";
 import { runCommand } from "./commands/run/run.ts";
+import { sealCommand } from "./commands/seal/seal.ts";
+import { signingKeysCommand } from "./commands/seal/signing-keys.ts";
+import { serveCommand } from "./commands/serve/serve.ts";
+import { verifyCommand } from "./commands/verify/verify.ts";
 import { exitCodeOf, UsageError } from "./exit.ts";
 import { note, paint, printError } from "./output.ts";
 import { helpAfter } from "./session.ts";
@@ -32,8 +40,16 @@ const program = new Command("onceguard")
   .addCommand(initCommand())
   .addCommand(runCommand())
   .addCommand(mcpCommand())
+  .addCommand(serveCommand())
+  .addCommand(keysCommand())
   .addCommand(gatewayCommand())
   .addCommand(receiptsCommand())
+  .addCommand(logCommand())
+  .addCommand(blastRadiusCommand())
+  .addCommand(correctCommand())
+  .addCommand(sealCommand())
+  .addCommand(verifyCommand())
+  .addCommand(signingKeysCommand())
   .addCommand(reviewCommand())
   .addCommand(reconcileCommand())
   .addCommand(haltCommand())

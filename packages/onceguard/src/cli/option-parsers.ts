@@ -29,6 +29,11 @@ export function timeOption(text: string): number {
   );
 }
 
+/** A time with its zone, or how long ago. */
+export function momentOption(text: string): number {
+  return /^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text) ? Date.now() - durationMs(text, "it") : timeOption(text);
+}
+
 /** Largest output that is kept of one stream: as JSON more might not fit into one row of every store. */
 const MAX_BYTES = 16 * 1_048_576;
 

@@ -27,6 +27,8 @@ describe("defineAction", () => {
       case: null,
       expect: null,
       before: null,
+      after: null,
+      compensate: null,
       preciseDispatch: false,
       transaction: false,
       keyFields: null,
@@ -366,10 +368,26 @@ test("a misspelt option is an error that names what there is", () => {
   );
 });
 
-test("what comes later is accepted already, and kept out of the definition", () => {
-  const defined = define({ after: () => 1, compensate: () => 1 });
-  expect(defined).not.toHaveProperty("after");
-  expect(defined).not.toHaveProperty("compensate");
+describe("compensate", () => {
+  const [before, after, undo, probe] = [() => 1, () => 2, () => 3, () => ({ answer: "cannot_tell" }) as const];
+
+  test("a function, or one with what settles its doubt", () => {
+    expect(define({ compensate: undo }).compensate).toEqual({ execute: undo, downstreamKey: null, probe: null });
+    const whole = define({ compensate: { execute: undo, probe, downstreamKey: { lifetime: "24h" } } });
+    expect(whole.compensate).toMatchObject({ execute: undo, probe, downstreamKey: { lifetimeMs: 86_400_000 } });
+  });
+
+  test("has the record read after the effect as before it, unless after says how", () => {
+    expect(define({ before }).after).toBe(null);
+    expect(define({ before, compensate: undo }).after).toBe(before);
+    expect(define({ before, after, compensate: undo }).after).toBe(after);
+    expect(define({ compensate: undo }).after).toBe(null);
+  });
+
+  test("anything else is an error", () => {
+    expect(() => define({ compensate: { execute: undo, prob: probe } as never })).toThrow(error("invalid_action"));
+    expect(() => define({ compensate: {} as never })).toThrow(error("invalid_action"));
+  });
 });
 
 test("capabilityOf: what the action declares, and nothing by itself", () => {

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { CallerCause } from "./attribution.ts";
 import type { Duration } from "./duration.ts";
 import { durationMs } from "./duration.ts";
 import { OnceguardError } from "./errors.ts";
@@ -26,6 +27,11 @@ export interface EffectContext {
   /** With `transaction: true`: the database transaction that claim, effect and receipt share. Otherwise undefined. */
   // biome-ignore lint/suspicious/noExplicitAny: the client, database or handle of whatever library the caller uses
   readonly tx?: any;
+}
+
+/** What `after` is told besides: what the effect returned. Undefined when the record is read for a correction. */
+export interface AfterContext<Result> extends EffectContext {
+  readonly result: Result | undefined;
 }
 
 /** What the outside world says when it is asked whether the effect happened. */
@@ -102,13 +108,46 @@ export interface ActionOptions<Name extends string, Input, Payload, Result> {
    * transaction in `ctx.tx` and must write through nothing else. Default false.
    */
   readonly transaction?: boolean;
-  /** Reads the record before anything is sent; today only `expect` looks at it. Must be read-only. */
+  /**
+   * Reads the record before anything is sent: for `expect`, and for the action log, where it is kept before the effect
+   * is. Must be read-only. Read what a correction has to put back, and nothing that changes by itself.
+   */
   readonly before?: (payload: Payload, context: EffectContext) => unknown;
-  /** Reserved for the action log and for correction, which come later: accepted, and not called yet. */
-  readonly after?: (payload: Payload, context: EffectContext) => unknown;
-  readonly compensate?: (payload: Payload, context: EffectContext) => unknown;
+  /**
+   * Reads the record after a success, for the action log; a correction goes ahead only where the record still is like
+   * that. Must be read-only. Default: `before` once more, where there is a `compensate`.
+   */
+  readonly after?: (payload: Payload, context: AfterContext<Result>) => unknown;
+  /** Undoes one effect: run by `correct`, once per request, as a guarded request of its own. */
+  readonly compensate?: Compensate<Payload, Result> | CompensationOptions<Payload, Result>;
   /** Makes the one effect. What it returns is the result, kept as JSON. */
   readonly execute: (payload: Payload, context: EffectContext) => Promise<Result> | Result;
+}
+
+/** What `compensate` is told: the effect that is to be undone, and what the record was like around it. */
+export interface CompensationContext<Result> extends EffectContext {
+  /** The request whose effect is undone; `requestId` and `idempotencyKey` are the compensation's own. */
+  readonly of: { readonly requestId: string; readonly idempotencyKey: string };
+  readonly result: Result | undefined;
+  /** As the action log has them. */
+  // biome-ignore lint/suspicious/noExplicitAny: what the action's own `before` and `after` returned
+  readonly before: any;
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  readonly after: any;
+}
+
+export type Compensate<Payload, Result> = (payload: Payload, context: CompensationContext<Result>) => unknown;
+
+/** How an effect is undone, where what settles the doubt about that is not what `before` and `after` read. */
+export interface CompensationOptions<Payload, Result> {
+  readonly execute: Compensate<Payload, Result>;
+  /** The other side dedupes the compensation by its idempotency key. */
+  readonly downstreamKey?: DownstreamKey;
+  /** Whether the compensation happened. Default: the record is read, and is as it was before, or as it was after. */
+  readonly probe?: (
+    payload: Payload,
+    context: CompensationContext<Result>,
+  ) => Promise<ProbeAnswer<unknown>> | ProbeAnswer<unknown>;
 }
 
 /** The loop filter of one action (semantics.md section 8). */
@@ -176,6 +215,16 @@ export interface ActionDefinition<Name extends string = string, Input = unknown,
   readonly case: ((payload: Payload) => { readonly id: string; readonly outcome?: string }) | null;
   readonly expect: ((payload: Payload, before: unknown) => boolean | string) | null;
   readonly before: ((payload: Payload, context: EffectContext) => unknown) | null;
+  // What they return and are told is the action's own business; Result would make the definition invariant in it.
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  readonly after: ((payload: Payload, context: AfterContext<any>) => unknown) | null;
+  readonly compensate: {
+    // biome-ignore lint/suspicious/noExplicitAny: see above
+    readonly execute: Compensate<Payload, any>;
+    readonly downstreamKey: ActionDefinition["downstreamKey"];
+    // biome-ignore lint/suspicious/noExplicitAny: see above
+    readonly probe: CompensationOptions<Payload, any>["probe"] | null;
+  } | null;
   readonly preciseDispatch: boolean;
   readonly transaction: boolean;
   readonly keyFields: readonly string[] | null;
@@ -253,6 +302,8 @@ export function defineAction<const Name extends string, Result, Input = unknown,
     case: options.case ?? null,
     expect: options.expect ?? null,
     before: options.before ?? null,
+    after: options.after ?? (options.compensate && options.before) ?? null,
+    compensate: compensation(options.compensate, name),
     preciseDispatch: options.preciseDispatch ?? false,
     transaction: options.transaction ?? false,
     keyFields: keyFields ?? null,
@@ -271,6 +322,19 @@ export function defineAction<const Name extends string, Result, Input = unknown,
 
 function invalid(name: unknown, problem: string): never {
   throw new OnceguardError("invalid_action", `Action ${JSON.stringify(name)}: ${problem}.`, { action: name, problem });
+}
+
+function compensation(
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the action's payload and result
+  given: ActionOptions<string, unknown, any, any>["compensate"],
+  name: string,
+): ActionDefinition["compensate"] {
+  if (given === undefined) return null;
+  const { execute, downstreamKey: key, probe, ...unknown } = typeof given === "function" ? { execute: given } : given;
+  const [misspelt] = Object.keys(unknown);
+  if (misspelt !== undefined) invalid(name, `compensate takes execute, downstreamKey and probe, and not "${misspelt}"`);
+  if (typeof execute !== "function") invalid(name, "compensate must be a function, or have one as execute");
+  return { execute, downstreamKey: downstreamKey(key, `${name}.compensate`), probe: probe ?? null };
 }
 
 function dedups(window: ActionOptions<string, unknown, unknown, unknown>["dedupWindow"]): boolean {
@@ -381,6 +445,10 @@ export interface CallContext {
   readonly actor?: string;
   /** The host's own ids: the scope (thread, workflow) and the call in it. A lower rung of the identity ladder. */
   readonly host?: { readonly scope: string; readonly callId?: string };
+  /** The trace that the call belongs to, for the action log. */
+  readonly traceId?: string;
+  /** Why the call is made once more, where the caller knows, for the action log. Otherwise the guard finds out. */
+  readonly cause?: CallerCause;
   /**
    * Where nothing better names the intent: equal payloads in this scope are one intent, whatever the host calls the
    * call. For callers who know better than a host's call ids when the same call is meant again.
@@ -416,6 +484,11 @@ export interface Action {
   readonly canonical: string;
   readonly runId: string | null;
   readonly actor: string | null;
+  readonly hostScope: string | null;
+  readonly hostCallId: string | null;
+  readonly traceId: string | null;
+  /** Why it is asked for once more, as the caller says. */
+  readonly cause: CallerCause | null;
   readonly expected: Expected | null;
   readonly tx: unknown;
 }

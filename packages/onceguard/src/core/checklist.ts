@@ -314,11 +314,14 @@ function logPoints(action: AnyAction, { store, spill }: ChecklistSetup): readonl
   const findable = action.record ? null : 'record: (payload) => "...", to find it by what it touched';
   const entry = yes(`{ ${fields.join(", ")} }`, null, findable);
   if (!store.durable) return [entry, kept];
+  const undo = action.compensate
+    ? yes("A wrong effect can be undone by `onceguard correct`, with a look at what has changed since.", "compensate")
+    : null;
   const away =
     spill === null
       ? yes("What an effect answers while the store is away is lost: a question stays.", "spill: false")
       : yes(`What an effect answers while the store is away is kept in ${spill}.`, "spill");
-  return [entry, kept, away];
+  return undo === null ? [entry, kept, away] : [entry, kept, undo, away];
 }
 
 /** An entry as it stands in the log, with what its receipt adds. Made up, and marked as such by its ids. */
@@ -331,11 +334,17 @@ function exampleEntry(action: AnyAction): Readonly<Record<string, unknown>> {
     fencing_token: 1,
     attempt_number: 1,
     actor: "agent:example",
+    cause: null,
     tenant: "default",
     request_id: action.keyFields || action.key ? "9f2c...e1" : "example:1",
     action: action.name,
     record_id: action.record ? "order:example" : null,
     run_id: "run:example",
+    host_scope: "thread:example",
+    host_call_id: "call:example",
+    trace_id: null,
+    before: action.before ? "what before reads" : null,
+    after: action.after ? "what after reads" : null,
     detail: null,
   };
 }

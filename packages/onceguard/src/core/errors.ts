@@ -29,6 +29,7 @@ export const ERROR_CODES = [
   "missing_reason",
   "approver_is_proposer",
   "case_refused",
+  "plan_changed",
   // the guard and its store
   "store_unavailable",
   "store_unusable",

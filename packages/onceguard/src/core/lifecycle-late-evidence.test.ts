@@ -23,6 +23,9 @@ const CLAIM = {
   payload: "{}",
   runId: "run-1",
   actor: "agent",
+  hostScope: null,
+  hostCallId: null,
+  traceId: null,
   amount: null,
   serialized: false,
   caseId: null,
@@ -243,7 +246,7 @@ describe("18: somebody says that it did not happen, after all", () => {
       const before = record(state, { result: OWN, reason: state === "expired" ? "succeeded" : "why" });
       const made = go(before, denial(sameKey));
       const conflict = sameKey && (state === "expired" || DONE.some((done) => done === state));
-      expect(made).toMatchObject({ row: 18, sends: false, actor: "a webhook" });
+      expect(made).toMatchObject({ row: 18, sends: false, by: { actor: "a webhook" } });
       expect(advance(made, NOW + 5)).toEqual(untouched(before, { conflict }));
       expect(made.tells?.kind ?? null).toBe(conflict ? "conflict" : null);
     }
@@ -271,7 +274,7 @@ describe("18: somebody says that it did not happen, after all", () => {
     (retryInMs) => {
       const heard = record("in_doubt", { evidence: "late", result: RESULT, mayHaveApplied: true });
       const made = go(heard, { type: "probe_did_not_happen", retryInMs, source: "a webhook" });
-      expect(made).toMatchObject({ row: 18, actor: "a webhook", sends: false, tells: { kind: "conflict" } });
+      expect(made).toMatchObject({ row: 18, by: { actor: "a webhook" }, sends: false, tells: { kind: "conflict" } });
       expect(advance(made, NOW + 5)).toEqual(
         untouched(heard, { conflict: true, reason: null, route: null, dueAt: NOW + 5 }),
       );

@@ -32,6 +32,9 @@ const CLAIM = {
   payload: '{"amount":5}',
   runId: "run-1",
   actor: "agent",
+  hostScope: null,
+  hostCallId: null,
+  traceId: null,
   amount: 5,
   serialized: false,
   caseId: null,
@@ -206,6 +209,9 @@ describe("semantics.md section 4, row by row", () => {
       payload: '{"amount":5}',
       runId: "run-1",
       actor: "agent",
+      hostScope: null,
+      hostCallId: null,
+      traceId: null,
       amount: 5,
       serialized: false,
       caseId: null,
@@ -279,7 +285,7 @@ describe("semantics.md section 4, row by row", () => {
   test("3: a consent is kept with the record, and the record is due at once; nothing is claimed by it", () => {
     const before = held({ dueAt: NOW + 60_000 });
     const made = go(before, approve);
-    expect(made).toMatchObject({ row: 3, actor: "ada", sends: false, notAfter: null });
+    expect(made).toMatchObject({ row: 3, by: { actor: "ada" }, sends: false, notAfter: null });
     expect(advance(made, NOW + 5)).toEqual({
       ...before,
       hold: APPROVED,
@@ -324,7 +330,7 @@ describe("semantics.md section 4, row by row", () => {
   ])("4: denied by %s, it is denied, with the reason", (actor, reason) => {
     expect(go(held(), { type: "deny", actor, reason })).toMatchObject({
       row: 4,
-      actor,
+      by: { actor },
       sends: false,
       next: { state: "denied", reason, dueInMs: null, fencingToken: 0, attemptNumber: 0 },
     });
@@ -643,7 +649,7 @@ describe("semantics.md section 4, row by row", () => {
     const decided = { route: null, mayHaveApplied: false, reason: "asked the bank" };
     expect(go(review, resolve("happened"))).toMatchObject({
       row: 16,
-      actor: "ada",
+      by: { actor: "ada" },
       next: { ...decided, state: "succeeded", evidence: "person", result: RESULT, failure: null, generation: 2 },
     });
     expect(go(review, resolve("did_not_happen"))).toMatchObject({
@@ -700,7 +706,7 @@ describe("semantics.md section 4, row by row", () => {
     ])("%s, and it is true that it %s: all stays as it is but the conflict", (state, decision) => {
       const before = { ...settled(state, true), reason: "why", dueAt: null };
       const made = go(before, resolve(decision));
-      expect(made).toMatchObject({ row: 16, actor: "ada", tells: null, sends: false });
+      expect(made).toMatchObject({ row: 16, by: { actor: "ada" }, tells: null, sends: false });
       expect(advance(made, NOW + 5)).toEqual({
         ...before,
         conflict: false,
@@ -748,7 +754,7 @@ describe("semantics.md section 4, row by row", () => {
       go(record("failed", { failure: REJECTED }), { type: "reopen", actor: "ada", reason: "card works" }),
     ).toMatchObject({
       row: 19,
-      actor: "ada",
+      by: { actor: "ada" },
       next: {
         state: "retry_wait",
         generation: 3,
@@ -828,7 +834,11 @@ test("a first record carries nothing that belongs to the claim and not to the re
 describe("a transition", () => {
   test("is bound to the record, the owner and the actor", () => {
     const receipt = record("running");
-    expect(transition(receipt, success, "mine")).toMatchObject({ from: receipt, ownerToken: "mine", actor: "agent" });
+    expect(transition(receipt, success, "mine")).toMatchObject({
+      from: receipt,
+      ownerToken: "mine",
+      by: { actor: "agent" },
+    });
   });
 
   test("writes every field that a store sets, whatever the event: none is left to what was there", () => {
@@ -1023,7 +1033,7 @@ describe("a transition", () => {
     ["held", ONE_OF_EACH.release, "agent"],
     ["running", { type: "restored" }, "agent"],
   ])("from %s, %j is the doing of %s", (state, event, actor) => {
-    expect(go(record(state, { hold: HOLD }), event).actor).toBe(actor);
+    expect(go(record(state, { hold: HOLD }), event).by.actor).toBe(actor);
   });
 
   test.each<[LifecycleEvent, State, object | null]>([

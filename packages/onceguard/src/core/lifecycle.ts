@@ -1,3 +1,4 @@
+import { type Attribution, attributionOf } from "./attribution.ts";
 import type { ClaimRequest, Start } from "./claim.ts";
 import { didNotHappen, type Failure, type Route } from "./failure.ts";
 import type { HaltOrder } from "./halt.ts";
@@ -23,9 +24,14 @@ export type LifecycleEvent =
   | { readonly type: "release"; readonly leaseMs: number; readonly notAfter: number | null }
   | { readonly type: "deny"; readonly actor: string | null; readonly reason: string }
   /** With `preciseDispatch`: about to be sent, from here on it may have happened. */
-  | { readonly type: "dispatch" }
-  /** The effect was observed by the owner of the current claim. */
-  | { readonly type: "success"; readonly result: StoredResult | null }
+  | { readonly type: "dispatch"; readonly before?: string | null }
+  /** The effect was observed by the owner of the current claim; `before` and `after`: the record around it, as JSON. */
+  | {
+      readonly type: "success";
+      readonly result: StoredResult | null;
+      readonly before?: string | null;
+      readonly after?: string | null;
+    }
   /**
    * It certainly did not happen. `retryInMs` is the backoff while attempts and time are left, null past them; `route` is
    * the person to hand it to, null when the answer is simply no.
@@ -72,7 +78,8 @@ export type LifecycleEvent =
   | { readonly type: "late_denial"; readonly source: string; readonly sameKey: boolean }
   /** The store was put back to an older state: what was in flight may have gone on since. */
   | { readonly type: "restored" }
-  | { readonly type: "compensate"; readonly actor: string | null }
+  /** Its effect is about to be undone, by a request of its own. */
+  | { readonly type: "compensate"; readonly actor: string | null; readonly reason?: string }
   | { readonly type: "compensated" }
   | { readonly type: "compensation_failed"; readonly reason: string }
   | { readonly type: "expire" };
@@ -273,7 +280,10 @@ export interface Transition {
   readonly next: Next;
   /** Who writes this; lets a write whose acknowledgement was lost be asked again. */
   readonly ownerToken: string;
-  readonly actor: string | null;
+  /** For the log: who does it and why, and the business record around it. */
+  readonly by: Attribution;
+  readonly before: string | null;
+  readonly after: string | null;
   readonly detail: string | null;
 }
 
@@ -295,8 +305,17 @@ export function rowFor(receipt: Receipt | null, event: LifecycleEvent): Transiti
   );
 }
 
-/** The one pure function over the table: the record and what happened, to what the store should write. */
-export function transition(receipt: Receipt, event: LifecycleEvent, ownerToken: string): Transition | Refusal {
+/**
+ * The one pure function over the table: the record and what happened, to what the store should write.
+ *
+ * @param by who does it, where it is not on behalf of the first caller.
+ */
+export function transition(
+  receipt: Receipt,
+  event: LifecycleEvent,
+  ownerToken: string,
+  by: Attribution = attributionOf(receipt, null),
+): Transition | Refusal {
   const row = rowFor(receipt, event);
   if (row === undefined) return { refused: true, state: receipt.state, event: event.type };
   const to = row.to === "same" ? receipt.state : row.to;
@@ -312,7 +331,9 @@ export function transition(receipt: Receipt, event: LifecycleEvent, ownerToken: 
     tells: tellsOf(receipt, next),
     next,
     ownerToken,
-    actor: actorOf(receipt, event),
+    by: { ...by, actor: actorOf(by, event) },
+    before: ("before" in event ? event.before : null) ?? null,
+    after: ("after" in event ? event.after : null) ?? null,
     detail: detailOf(event),
   } as Transition;
 }
@@ -335,10 +356,10 @@ function tellsOf(receipt: Receipt, next: Next): Transition["tells"] {
   return { kind: "review", route: next.route ?? "operator", reason: next.reason };
 }
 
-function actorOf(receipt: Receipt, event: LifecycleEvent): string | null {
+function actorOf(by: Attribution, event: LifecycleEvent): string | null {
   if (event.type === "approve") return event.approval.actor;
-  if ("source" in event) return event.source ?? receipt.actor;
-  return "actor" in event ? event.actor : receipt.actor;
+  if ("source" in event) return event.source ?? by.actor;
+  return "actor" in event ? event.actor : by.actor;
 }
 
 export function isRefusal(value: Transition | Refusal): value is Refusal {
@@ -579,6 +600,8 @@ function detailOf(event: LifecycleEvent): string | null {
     case "reopen":
     case "compensation_failed":
       return JSON.stringify({ reason: event.reason });
+    case "compensate":
+      return event.reason === undefined ? null : JSON.stringify({ reason: event.reason });
     case "late_success":
       return JSON.stringify({ fencingToken: event.fencingToken, sameKey: event.sameKey, source: event.source });
     case "late_denial":

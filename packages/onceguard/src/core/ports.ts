@@ -10,6 +10,7 @@
  *   in doubt       the effect may have happened
  *   reconcile      settle that: ask (probe), send again under a key that is still valid, or hand it to a person (review)
  */
+import type { Attribution } from "./attribution.ts";
 import type { Claim, ClaimRequest } from "./claim.ts";
 import type { Epoch, EpochOrder } from "./epoch.ts";
 import type { Route } from "./failure.ts";
@@ -75,21 +76,58 @@ export interface Renewal {
   readonly leaseMs: number;
 }
 
-/** One event of a request, append-only. */
-export interface LogEntry {
+/** One event of a request, append-only: what happened, by whom and why, and between which states of the record. */
+export interface LogEntry extends Attribution {
+  /** Its place in the log of this store: in the order of writing, with gaps. Two transactions may commit in another. */
+  readonly seq: number;
   readonly tenant: string;
-  readonly requestId: string;
-  /** `claim`, `success`, `lapse`, ... the lifecycle event; or `late_failure`, `drift`, which change no state. */
+  /** Null for what is about no request: a halt. */
+  readonly requestId: string | null;
+  /**
+   * `claim`, `success`, `lapse`, ... the lifecycle event; or one that changes no state: `before`, `late_failure`, `drift`,
+   * `skipped`, `replayed`, `proposed`, `mismatch`, `denied`, `halted`, `resumed`.
+   */
   readonly event: string;
+  readonly action: string | null;
+  readonly recordId: string | null;
   /** Null for what happened to no record: a skip. */
   readonly state: State | null;
   readonly version: number;
   readonly fencingToken: number;
   readonly attemptNumber: number;
-  readonly actor: string | null;
+  /** The business record as the action's `before` and `after` read it: canonical JSON. Null: not read, or forgotten. */
+  readonly before: string | null;
+  readonly after: string | null;
   /** JSON text with what is particular to the event; never a payload or a result. */
   readonly detail: string | null;
   readonly at: number;
+}
+
+/** An entry as it is appended: place and time are the store's. */
+export type NewLogEntry = Omit<LogEntry, "seq" | "at">;
+
+/** Which entries of the log. What is left out does not matter. */
+export interface LogQuery {
+  readonly tenant?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly action?: string | undefined;
+  readonly recordId?: string | undefined;
+  readonly runId?: string | undefined;
+  readonly actor?: string | undefined;
+  readonly hostScope?: string | undefined;
+  readonly hostCallId?: string | undefined;
+  readonly traceId?: string | undefined;
+  readonly cause?: Attribution["cause"] | undefined;
+  readonly events?: readonly string[] | undefined;
+  /** From this time of the store's clock on, in ms since the epoch. */
+  readonly since?: number | undefined;
+  /** Before this time. */
+  readonly until?: number | undefined;
+  /** Continue behind this place: later ones in order `oldest`, earlier ones in order `newest`. */
+  readonly after?: number | undefined;
+  /** By place; default `newest`. */
+  readonly order?: "newest" | "oldest" | undefined;
+  readonly limit: number;
 }
 
 export interface ReceiptQuery {
@@ -189,8 +227,11 @@ export interface Store {
   due(query: { readonly actions: readonly string[]; readonly limit: number }): Promise<readonly Receipt[]>;
   list(query: ReceiptQuery): Promise<readonly Receipt[]>;
   /** Appends an event that changes no state: such evidence is never refused, whatever the fence. */
-  append(entry: Omit<LogEntry, "at">): Promise<void>;
+  append(entry: NewLogEntry): Promise<void>;
+  /** The history of one request, oldest first. */
   log(tenant: string, requestId: string): Promise<readonly LogEntry[]>;
+  /** Entries across requests. */
+  searchLog(query: LogQuery): Promise<readonly LogEntry[]>;
 
   /** Stops a run, an action or a tenant; answers with the halt in force, the earlier one if there was one already. */
   halt(order: HaltOrder): Promise<Halt>;

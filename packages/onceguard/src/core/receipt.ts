@@ -64,6 +64,10 @@ export interface RequestIdentity {
   readonly fingerprint: string;
   readonly runId: string | null;
   readonly actor: string | null;
+  /** The first caller's host and trace, for the action log; never part of the identity beyond the ladder. */
+  readonly hostScope: string | null;
+  readonly hostCallId: string | null;
+  readonly traceId: string | null;
   /** What the effect is worth, in whole smallest units (cents), where the action says so; budgets add it up. */
   readonly amount: number | null;
   /** Takes its record's turn: of all such requests on one record, one at a time is running or in doubt. */

@@ -2,6 +2,7 @@ import type { Action } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
+import { settleCompensation } from "./compensation.ts";
 import { type Attempt, execute } from "./execute.ts";
 import { settleCase } from "./finality.ts";
 import { isUnavailable, persist } from "./persist.ts";
@@ -27,6 +28,7 @@ export async function attempt(
       // Not what the call is about, and what is missed here is made up for by whoever reads the case.
       await settleCase(runtime, receipt).catch(runtime.report);
     }
+    await settleCompensation(runtime, receipt).catch(runtime.report);
     return receipt;
   } catch (error) {
     // Whatever is wrong with the store: an exception after the dispatch would hide that it may have happened.

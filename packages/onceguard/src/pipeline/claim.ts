@@ -1,9 +1,10 @@
 import { type Action, capabilityOf } from "../core/action.ts";
-import { budgetConditions } from "../core/budget.ts";
+import { budgetConditions, checkBudgets } from "../core/budget.ts";
 import type { ClaimRequest, Start } from "../core/claim.ts";
 import { defaultDedupWindow } from "../core/dedup-window.ts";
 import type { DedupCondition, Gate } from "../core/gate.ts";
 import type { ClaimAnswer } from "../core/ports.ts";
+import { isCompensation } from "./compensation.ts";
 import { holdFor } from "./judge-request.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
@@ -82,6 +83,9 @@ export function claimRequest(runtime: Runtime, action: Action, start: Start, own
     payload: action.canonical,
     runId: action.runId,
     actor: action.actor,
+    hostScope: action.hostScope,
+    hostCallId: action.hostCallId,
+    traceId: action.traceId,
     amount: action.amount,
     serialized: definition.serialize,
     caseId: action.boundTo?.id ?? null,
@@ -101,9 +105,13 @@ function gateOf(runtime: Runtime, action: Action): Gate | null {
   const { definition, tenant, runId, recordId, amount } = action;
   const dedup = dedupOf(runtime, action);
   const turn = definition.serialize && recordId !== null ? { recordId, placeMs: PLACE_MS } : null;
-  const budgets = budgetConditions(runtime.budgets, { tenant, action: definition.name, runId, recordId, amount });
+  // A person has ordered the undoing of an effect: a budget is for what nobody has looked at.
+  const counted = isCompensation(definition.name) ? NO_BUDGETS : runtime.budgets;
+  const budgets = budgetConditions(counted, { tenant, action: definition.name, runId, recordId, amount });
   return dedup === null && turn === null && budgets.length === 0 ? null : { dedup, budgets, turn };
 }
+
+const NO_BUDGETS = checkBudgets({});
 
 function dedupOf(runtime: Runtime, action: Action): DedupCondition | null {
   const { definition, recordId, keySource } = action;

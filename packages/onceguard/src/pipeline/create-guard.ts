@@ -1,13 +1,16 @@
 import type { AnyAction } from "../core/action.ts";
+import type { BlastQuery, CorrectionPlan } from "../core/blast-radius.ts";
 import { durationMs } from "../core/duration.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { FinalityPolicy } from "../core/finality.ts";
 import type { HaltScope } from "../core/halt.ts";
 import { type Outcome, outcomeOf } from "../core/outcome.ts";
-import type { HaltQuery, ReceiptQuery } from "../core/ports.ts";
+import type { HaltQuery, LogQuery, ReceiptQuery } from "../core/ports.ts";
 import { checkRequestId } from "../core/request-id.ts";
 import { type ApprovalGrant, approve, type Denial, deny } from "./approve.ts";
+import { blastRadius } from "./blast-radius.ts";
 import { calls } from "./calls.ts";
+import { type Correction, correct, previewCorrection } from "./correct.ts";
 import { createRuntime } from "./create-runtime.ts";
 import { found, requireReason } from "./decide.ts";
 import { externalClaims } from "./external-claim.ts";
@@ -91,7 +94,17 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     reviews: whenReady((query: Partial<ReceiptQuery> = {}) =>
       store.list({ limit: DEFAULT_LIMIT, ...query, states: ["review"], order: "longest_due" }),
     ),
-    log: whenReady((requestId: string, at: At = {}) => store.log(tenantOf(at), requestId)),
+    log: whenReady(async (about: string | Partial<LogQuery> = {}, at: At = {}) => {
+      await runtime.sideLog?.flush();
+      return typeof about === "string"
+        ? store.log(tenantOf(at), about)
+        : store.searchLog({ limit: DEFAULT_LIMIT, ...about });
+    }),
+    blastRadius: whenReady((query: BlastQuery) => blastRadius(runtime, query)),
+    previewCorrection: whenReady((plan: CorrectionPlan, { unchecked = false }: { readonly unchecked?: boolean } = {}) =>
+      previewCorrection(runtime, plan, unchecked),
+    ),
+    correct: whenReady((plan: CorrectionPlan, correction: Correction) => correct(runtime, ready, plan, correction)),
     resolve: whenReady((requestId: string, decision: Decision) =>
       resolve(runtime, tenantOf(decision), requestId, decision),
     ),
@@ -129,6 +142,7 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     aborting.abort();
     // What was told to stop is being recorded as in doubt; an effect that never answers must not keep the process.
     await within(runtime.graceMs, working);
+    if (started) await runtime.sideLog?.flush().catch(runtime.report);
     released = true;
     await store.close();
   }

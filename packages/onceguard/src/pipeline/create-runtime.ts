@@ -10,7 +10,8 @@ import { tenantHmac } from "./digest.ts";
 import type { GuardOptions } from "./guard.ts";
 import { Leases } from "./leases.ts";
 import { persist } from "./persist.ts";
-import type { Runtime } from "./runtime.ts";
+import { goOn, type Runtime } from "./runtime.ts";
+import { SideLog } from "./side-log.ts";
 import { systemClock, systemRandomness } from "./system-clock.ts";
 
 /**
@@ -58,6 +59,10 @@ export function createRuntime(
     haltLookMs: durationMs(options.haltLook ?? "100ms", "haltLook"),
     actions,
     leases: new Leases(store, clock, leaseMs),
+    sideLog:
+      options.logCalls === false
+        ? null
+        : new SideLog({ store, clock, inBackground: (flush) => goOn(runtime, runtime.background, flush) }),
     inFlight: new Map(),
     unansweredClaims: new Map(),
     pending: new Map(),

@@ -3,16 +3,18 @@ import type { Claim } from "../core/claim.ts";
 import { classifyFailure, type Failure, messageOf } from "../core/failure.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
 import { isRefusal, transition } from "../core/lifecycle.ts";
-import type { Expected, Receipt } from "../core/receipt.ts";
+import { lineOf } from "../core/log-line.ts";
+import type { Expected, Receipt, StoredResult } from "../core/receipt.ts";
 import { sha256 } from "./digest.ts";
 import type { HeldLease } from "./leases.ts";
 import { payloadOf } from "./payload-of.ts";
 import { isUnavailable, persist } from "./persist.ts";
+import { readAfter, stateText } from "./record-state.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
 
 /** How one attempt ended. `late` resolves to what the effect answers after the guard stopped waiting for it. */
 export type Attempt =
-  | { readonly kind: "success"; readonly value: unknown }
+  | { readonly kind: "success"; readonly value: unknown; readonly after: string | null }
   | { readonly kind: "failure"; readonly failure: Failure }
   | { readonly kind: "interrupted"; readonly by: Interruption; readonly late: Promise<Attempt> };
 
@@ -64,19 +66,21 @@ export async function execute(runtime: Runtime, claim: Claim, definition: AnyAct
   const cancelTimeout = runtime.clock.after(definition.timeoutMs, () => stop("timeout"));
   const stopShutdown = runtime.onAbort(() => stop("shutdown"));
   try {
-    const unexpected = await Promise.race([lookBefore(claim.receipt, definition, controller.signal), interrupted]);
-    if (typeof unexpected === "string") return { claim, attempt: notSent("not_dispatched") };
-    if (unexpected) return { claim, attempt: { kind: "failure", failure: unexpected } };
-    const ready = await lastLook(runtime, claim, definition, lease, askedAt);
+    const looked = await Promise.race([lookBefore(runtime, claim.receipt, definition, controller.signal), interrupted]);
+    if (typeof looked === "string") return { claim, attempt: notSent("not_dispatched") };
+    if (looked && "certainty" in looked) return { claim, attempt: { kind: "failure", failure: looked } };
+    const ready = await lastLook(runtime, claim, definition, lease, askedAt, looked);
     if ("kind" in ready) return { claim, attempt: ready };
     // Its time was over before it began.
     if (controller.signal.aborted) return { claim: ready, attempt: notSent("not_dispatched") };
     const effect = dispatch(runtime, ready, definition, controller.signal);
     const first = await Promise.race([effect, interrupted]);
-    return {
-      claim: ready,
-      attempt: typeof first === "string" ? { kind: "interrupted", by: first, late: effect } : first,
-    };
+    if (typeof first === "string") return { claim: ready, attempt: { kind: "interrupted", by: first, late: effect } };
+    if (first.kind !== "success" || !definition.after) return { claim: ready, attempt: first };
+    const context = effectContext(ready.receipt, controller.signal);
+    const read = readAfter(runtime, definition, ready.receipt, context, first.value);
+    const after = await Promise.race([read, interrupted.then(() => null)]);
+    return { claim: ready, attempt: { ...first, after } };
   } finally {
     cancelTimeout();
     stopShutdown();
@@ -84,21 +88,34 @@ export async function execute(runtime: Runtime, claim: Claim, definition: AnyAct
   }
 }
 
-/** What the record is like before anything is sent, where the action or the caller expects something of it. */
-async function lookBefore(receipt: Receipt, definition: AnyAction, signal: AbortSignal): Promise<Failure | null> {
-  const { expected } = receipt;
-  if (!definition.before || (!definition.expect && !expected)) return null;
+/**
+ * What the record is like before anything is sent: for the log, and where the action or the caller expects something of
+ * it. Null where nobody reads it.
+ */
+async function lookBefore(
+  runtime: Runtime,
+  receipt: Receipt,
+  definition: AnyAction,
+  signal: AbortSignal,
+): Promise<StoredResult | Failure | null> {
+  if (!definition.before) return null;
   try {
-    const context = effectContext(receipt, signal);
-    const before: unknown = await definition.before(payloadOf(receipt), context);
-    const verdict = definition.expect?.(payloadOf(receipt), before) ?? true;
-    const problem = verdict === true ? differs(before, expected) : String(verdict || "the record is not as expected");
-    if (problem === null) return null;
-    return { certainty: "definite", tier: "conflict", code: "unexpected_state", message: problem };
+    const before: unknown = await definition.before(payloadOf(receipt), effectContext(receipt, signal));
+    const problem = unexpected(receipt, definition, before);
+    return problem ?? stateText(before, runtime.maxResultBytes);
   } catch (error) {
     const message = `The record could not be read, so nothing was sent: ${messageOf(error)}`;
     return { certainty: "definite", tier: "transient", code: "before_failed", message };
   }
+}
+
+/** Null where the record is as the action and the caller expect it. */
+export function unexpected(receipt: Receipt, definition: AnyAction, before: unknown): Failure | null {
+  const verdict = definition.expect?.(payloadOf(receipt), before) ?? true;
+  const problem =
+    verdict === true ? differs(before, receipt.expected) : String(verdict || "the record is not as expected");
+  if (problem === null) return null;
+  return { certainty: "definite", tier: "conflict", code: "unexpected_state", message: problem };
 }
 
 function differs(before: unknown, expected: Expected | null): string | null {
@@ -119,9 +136,10 @@ async function lastLook(
   definition: AnyAction,
   lease: HeldLease,
   askedAt: number,
+  before: StoredResult | null,
 ): Promise<Claim | Attempt> {
   try {
-    const ready = claim.receipt.dispatched === null ? claim : await mark(runtime, claim);
+    const ready = await logBefore(runtime, claim, before);
     if ("kind" in ready) return ready;
     // A claim whose first answer was lost is older than the question that got it now.
     const { readAt, updatedAt } = claim.receipt;
@@ -148,10 +166,25 @@ function isKeyInTime(runtime: Runtime, receipt: Receipt, definition: AnyAction, 
   return runtime.clock.monotonicMs() - askedAt < definition.downstreamKey.marginMs / 2;
 }
 
+/**
+ * What the record was like is known for good before anything is sent, or a crash would take it along: no correction could
+ * put it back. With `preciseDispatch` it rides with the mark.
+ */
+async function logBefore(runtime: Runtime, claim: Claim, before: StoredResult | null): Promise<Claim | Attempt> {
+  const { receipt } = claim;
+  const text = before && "json" in before ? before.json : null;
+  if (receipt.dispatched !== null) return mark(runtime, claim, text);
+  if (before === null) return claim;
+  const detail = "omitted" in before ? JSON.stringify(before) : null;
+  const line = lineOf(receipt, "before", { before: text, detail });
+  await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.append(line));
+  return claim;
+}
+
 /** `preciseDispatch`: the mark comes first, under the fence. Without it nothing is sent, whoever looks later. */
-async function mark(runtime: Runtime, claim: Claim): Promise<Claim | Attempt> {
+async function mark(runtime: Runtime, claim: Claim, before: string | null): Promise<Claim | Attempt> {
   // A token of its own: the write after it would otherwise be taken for this one, asked again.
-  const change = transition(claim.receipt, { type: "dispatch" }, runtime.randomness.token());
+  const change = transition(claim.receipt, { type: "dispatch", before }, runtime.randomness.token());
   if (isRefusal(change)) return notSent("not_dispatched");
   const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
   if (answer.kind === "applied" && answer.claim) return answer.claim;
@@ -177,7 +210,8 @@ function dispatch(runtime: Runtime, claim: Claim, definition: AnyAction, signal:
 
 async function call(definition: AnyAction, receipt: Receipt, signal: AbortSignal): Promise<Attempt> {
   try {
-    return { kind: "success", value: await definition.execute(payloadOf(receipt), effectContext(receipt, signal)) };
+    const value = await definition.execute(payloadOf(receipt), effectContext(receipt, signal));
+    return { kind: "success", value, after: null };
   } catch (error) {
     return { kind: "failure", failure: classifyFailure(error, definition.noEffectOn, definition.classify) };
   }

@@ -18,7 +18,7 @@ import { deniedBy, intake, startOf } from "./intake.ts";
 import { unavailable } from "./perform.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { propose } from "./propose.ts";
-import { recordLateSuccess } from "./record-receipt.ts";
+import { keepLine, recordLateSuccess } from "./record-receipt.ts";
 import { isMismatch } from "./replay.ts";
 import type { Runtime } from "./runtime.ts";
 import { canSettle, step } from "./settle.ts";
@@ -145,10 +145,8 @@ export function externalClaims(
       );
       if (written !== null) return outcomeOf(written);
       const current = await found(runtime, receipt.tenant, receipt.requestId);
-      const { tenant, state, version, attemptNumber, actor } = current;
-      const line = { tenant, requestId: current.requestId, state, version, attemptNumber, actor };
-      const detail = JSON.stringify({ failure: said });
-      await runtime.store.append({ ...line, event: "late_failure", fencingToken: givenOut(current, held), detail });
+      const of = { ...current, fencingToken: givenOut(current, held) };
+      await keepLine(runtime, current, "late_failure", of, JSON.stringify({ failure: said }));
       return outcomeOf(current);
     },
   };

@@ -1,4 +1,5 @@
 import type { ActionDefinition, ActionOptions, AnyAction, CallContext } from "../core/action.ts";
+import type { BlastQuery, BlastRadius, CorrectionPlan } from "../core/blast-radius.ts";
 import type { Budgets } from "../core/budget.ts";
 import type { Duration } from "../core/duration.ts";
 import type { Epoch } from "../core/epoch.ts";
@@ -8,10 +9,11 @@ import type { Halt, HaltScope } from "../core/halt.ts";
 import type { Notifier } from "../core/notification.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Policy, PolicyRule, RiskTier } from "../core/policy.ts";
-import type { Clock, HaltQuery, LogEntry, Randomness, ReceiptQuery, Store } from "../core/ports.ts";
+import type { Clock, HaltQuery, LogEntry, LogQuery, Randomness, ReceiptQuery, Store } from "../core/ports.ts";
 import type { Receipt } from "../core/receipt.ts";
 import type { JsonLimits } from "../core/strict-json.ts";
 import type { ApprovalGrant, Denial } from "./approve.ts";
+import type { Correction, CorrectionPreview, CorrectionReport } from "./correct.ts";
 import type { ExternalClaims } from "./external-claim.ts";
 import type { GuardCase } from "./finality.ts";
 import type { Proposed } from "./intake.ts";
@@ -51,6 +53,12 @@ export interface GuardOptions<Actions extends readonly AnyAction[] = readonly An
    * it is needed. Default `.onceguard-spill` for a durable store; false: nowhere.
    */
   readonly spill?: string | false;
+  /**
+   * Whether the action log also has the calls that change nothing: replayed, refused, proposed. They are gathered for a
+   * quarter of a second, equal ones counted, and written together in the background, so that a replay costs no commit; a
+   * process that dies loses that much of them. Default true.
+   */
+  readonly logCalls?: boolean;
   /** How long a claim lasts without renewal; renewed at a third of it. Default 30 s. */
   readonly lease?: Duration;
   /** Lease that must be left before an effect is sent. Default: a sixth of `lease`. */
@@ -176,6 +184,19 @@ export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction
   reviews(query?: Partial<Omit<ReceiptQuery, "states">>): Promise<readonly Receipt[]>;
   /** The history of a request, oldest first. */
   log(requestId: string, options?: { readonly tenant?: string }): Promise<readonly LogEntry[]>;
+  /** The action log across requests, newest first unless the query says otherwise. */
+  log(query?: Partial<LogQuery>): Promise<readonly LogEntry[]>;
+  /** Exactly the requests whose effect happened, or may have, with the record before and after, and what came later. */
+  blastRadius(query: BlastQuery): Promise<BlastRadius>;
+  /** What `correct` would do with a plan, after a look at every record. Writes nothing. */
+  previewCorrection(plan: CorrectionPlan, options?: { readonly unchecked?: boolean }): Promise<CorrectionPreview>;
+  /**
+   * Undoes the effects of a plan (`blastRadius(...).plan`) by their actions' `compensate`, each as a guarded request of
+   * its own. May be cut off at any point and run again.
+   *
+   * @throws OnceguardError `plan_changed` | `missing_reason`
+   */
+  correct(plan: CorrectionPlan, correction: Correction): Promise<CorrectionReport>;
   resolve(requestId: string, decision: Decision): Promise<Receipt>;
   reopen(
     requestId: string,

@@ -1,4 +1,5 @@
 import type { Action, AnyAction, CallContext } from "../core/action.ts";
+import { CALLER_CAUSES } from "../core/attribution.ts";
 import { canonicalJson } from "../core/canonical-json.ts";
 import type { Hmac } from "../core/digest.ts";
 import { OnceguardError } from "../core/errors.ts";
@@ -53,9 +54,20 @@ export function identify(definition: AnyAction, valid: ValidPayload, context: Ca
     canonical: valid.canonical,
     runId: context.runId === undefined ? null : name("runId", context.runId),
     actor: context.actor === undefined ? null : name("actor", context.actor),
+    hostScope: context.host === undefined ? null : name("host.scope", context.host.scope),
+    hostCallId: context.host?.callId === undefined ? null : name("host.callId", context.host.callId),
+    traceId: context.traceId === undefined ? null : name("traceId", context.traceId),
+    cause: causeOf(context),
     expected: expectedOf(definition, context),
     tx: context.tx,
   };
+}
+
+/** @throws OnceguardError `invalid_context` */
+function causeOf({ cause }: CallContext): Identified["cause"] {
+  if (cause === undefined || CALLER_CAUSES.includes(cause)) return cause ?? null;
+  const expected = CALLER_CAUSES.join(", ");
+  throw new OnceguardError("invalid_context", `cause is one of ${expected}. Nothing was sent.`, { what: "cause" });
 }
 
 function boundTo(definition: AnyAction, { payload }: ValidPayload): Identified["boundTo"] {

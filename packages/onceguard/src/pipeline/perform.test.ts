@@ -94,7 +94,13 @@ describe("first call, replay, mismatch", () => {
       status: "replayed",
     });
     await guard.execute("pay", { orderId: "A1", amount: 5, note: "as asked" });
-    expect((await guard.log(first.requestId)).map((entry) => entry.event)).toEqual(["claim", "success", "drift"]);
+    expect((await guard.log(first.requestId)).map((entry) => entry.event)).toEqual([
+      "claim",
+      "success",
+      "drift",
+      "replayed",
+      "replayed",
+    ]);
     expect(effects).toHaveLength(1);
   });
 
@@ -143,7 +149,12 @@ describe("duplicates at the same time", () => {
     (first.result as { paid: number }).paid = 1_000_000;
     expect(joined.result).toEqual({ paid: 1 });
     await clock.advance(0);
-    expect((await guard.log(first.requestId)).map((entry) => entry.event)).toEqual(["claim", "success", "drift"]);
+    expect((await guard.log(first.requestId)).map((entry) => entry.event)).toEqual([
+      "claim",
+      "success",
+      "drift",
+      "replayed",
+    ]);
   });
 
   it("of another process wait for it, and stop waiting when their patience ends", async () => {

@@ -1,13 +1,16 @@
 import type { Action, AnyAction } from "../core/action.ts";
+import { attributionOf, type Cause, causeOfRepeat } from "../core/attribution.ts";
 import type { Start } from "../core/claim.ts";
 import { halted, mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
 import { isLapsed, isTerminal, type Receipt } from "../core/receipt.ts";
 import { attempt } from "./attempt.ts";
 import { begin, FIRST_POLL_MS, type LastKnown, LONGEST_POLL_MS, type Patience } from "./begin.ts";
+import { nextCause } from "./next-cause.ts";
 import { isUnavailable } from "./persist.ts";
 import { replay } from "./replay.ts";
 import { flightKey, goOn, type Runtime } from "./runtime.ts";
 import { canSettle, step } from "./settle.ts";
+import { logReplay } from "./side-log.ts";
 
 /**
  * Claim, execute, record, replay for one identified action. Duplicates in this process join the call that is already
@@ -67,13 +70,21 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
     if (isTerminal(receipt.state)) {
       // Not when somebody else's later attempt made the effect: of all callers, one hears that it executed.
       const executed = receipt.state === "succeeded" && known.attempted === receipt.fencingToken;
-      return executed ? outcomeOf(receipt, "executed") : replay(runtime, receipt, action);
+      if (executed) return outcomeOf(receipt, "executed");
+      if (known.attempted === null) logReplay(runtime, receipt, action);
+      return replay(runtime, receipt, action);
     }
     const askedAt = runtime.clock.monotonicMs();
     const waitMs = untilDue(receipt, action.definition, poll);
     if (waitMs === null) return outcomeOf(receipt);
     if (waitMs <= 0) {
-      const taken = await step(runtime, receipt, action.definition, false);
+      const taken = await step(
+        runtime,
+        receipt,
+        action.definition,
+        false,
+        attributionOf(action, causeOf(known, action)),
+      );
       if (taken.halt) {
         // What may have happened before the halt is the more important news.
         const isOpen = taken.receipt.state === "in_doubt";
@@ -97,6 +108,11 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
     await runtime.clock.sleep(pause, runtime.closing);
     known.receipt = (await runtime.store.find(receipt.tenant, receipt.requestId)) ?? receipt;
   }
+}
+
+/** Why this caller's next attempt is made: its own backoff, or that it asked for what somebody else had begun. */
+function causeOf({ receipt, attempted }: LastKnown, action: Action): Cause {
+  return nextCause(receipt, attempted === null ? causeOfRepeat(receipt, action) : "same_process");
 }
 
 /**
@@ -145,6 +161,7 @@ function isSettled(outcome: Outcome): boolean {
 
 /** From the record, as any later call would hear it: a result of one's own, and drift in the prose is recorded. */
 function asReplay(runtime: Runtime, outcome: Outcome, action: Action): Outcome {
+  if (outcome.receipt && isSettled(outcome)) logReplay(runtime, outcome.receipt, action);
   const isSuccess = outcome.status === "executed" || outcome.status === "replayed";
   return isSuccess && outcome.receipt ? replay(runtime, outcome.receipt, action) : outcome;
 }

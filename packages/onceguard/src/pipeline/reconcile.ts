@@ -1,9 +1,12 @@
 import type { Action, AnyAction } from "../core/action.ts";
+import { type Attribution, attributionOf } from "../core/attribution.ts";
 import { type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { attempt } from "./attempt.ts";
 import type { LastKnown } from "./begin.ts";
+import { definitionFor, knownNames, settleCompensation } from "./compensation.ts";
 import { settleCase } from "./finality.ts";
+import { nextCause } from "./next-cause.ts";
 import { isUnavailable } from "./persist.ts";
 import { flightKey, goOn, type InFlight, type Runtime } from "./runtime.ts";
 import { step } from "./settle.ts";
@@ -30,7 +33,7 @@ export async function reconcileDue(runtime: Runtime): Promise<Reconciliation> {
   const moved = new Map<string, Receipt>();
   const left = new Map<string, Receipt>();
   for (;;) {
-    const due = await runtime.store.due({ actions: [...runtime.actions.keys()], limit: BATCH });
+    const due = await runtime.store.due({ actions: knownNames(runtime), limit: BATCH });
     const fresh = due.filter((receipt) => {
       const key = flightKey(receipt.tenant, receipt.requestId);
       return !left.has(key) && !runtime.inFlight.has(key) && moved.get(key)?.version !== receipt.version;
@@ -71,12 +74,13 @@ export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: b
 }
 
 async function steps(runtime: Runtime, known: LastKnown, giveUp: boolean): Promise<Receipt> {
-  const definition = runtime.actions.get(known.receipt.action) ?? null;
+  const definition = definitionFor(runtime, known.receipt.action);
   for (;;) {
     const askedAt = runtime.clock.monotonicMs();
-    const taken = await step(runtime, known.receipt, definition, giveUp);
+    const taken = await step(runtime, known.receipt, definition, giveUp, sweepersAttribution(known));
     known.receipt = taken.receipt;
     if (taken.claim && definition) {
+      known.attempted = taken.claim.receipt.fencingToken;
       const made = await attempt(runtime, taken.claim, actionOf(taken.receipt, definition), askedAt);
       if ("status" in made) return taken.receipt;
       known.receipt = made;
@@ -84,16 +88,22 @@ async function steps(runtime: Runtime, known: LastKnown, giveUp: boolean): Promi
     const { receipt } = known;
     // By whatever way: a probe, late evidence, an attempt of its own.
     if (taken.moved && receipt.state === "succeeded" && receipt.caseId !== null) await settleCase(runtime, receipt);
+    if (taken.moved) await settleCompensation(runtime, receipt);
     const isDue = receipt.dueAt !== null && receipt.dueAt <= receipt.readAt;
     if (!taken.moved || !isDue || receipt.state === "review") return receipt;
   }
+}
+
+/** Nobody waits for it: a guard carries it on, or a person wanted it tried again. */
+function sweepersAttribution({ receipt, attempted }: LastKnown): Attribution {
+  return attributionOf(receipt, nextCause(receipt, attempted === null ? "sweeper" : "same_process"));
 }
 
 /** The action as its record has it: what was validated and identified then is what runs now. */
 function actionOf(receipt: Receipt, definition: AnyAction): Action {
   const canonical = receipt.payload ?? "null";
   const boundTo = receipt.caseId === null ? null : { id: receipt.caseId, outcome: receipt.hold?.outcome ?? null };
-  return { ...receipt, definition, canonical, payload: JSON.parse(canonical), boundTo, tx: undefined };
+  return { ...receipt, definition, canonical, payload: JSON.parse(canonical), boundTo, cause: null, tx: undefined };
 }
 
 /** Runs `reconcileDue` every `everyMs` until the guard closes. A store that is away is asked again next time. */

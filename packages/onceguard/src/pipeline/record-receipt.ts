@@ -2,6 +2,7 @@ import type { AnyAction } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import { type Failure, routeOf } from "../core/failure.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
+import { lineOf } from "../core/log-line.ts";
 import { isTerminal, type Receipt, type StoredResult } from "../core/receipt.ts";
 import { retryInMs } from "../core/retry.ts";
 import { type Attempt, interruptionFailure } from "./execute.ts";
@@ -39,7 +40,7 @@ export async function recordReceipt(
 function eventOf(runtime: Runtime, receipt: Receipt, definition: AnyAction, attempt: Attempt): LifecycleEvent {
   switch (attempt.kind) {
     case "success":
-      return { type: "success", result: storedResult(attempt.value, runtime.maxResultBytes) };
+      return { type: "success", result: storedResult(attempt.value, runtime.maxResultBytes), after: attempt.after };
     case "interrupted":
       return { type: "indefinite", failure: interruptionFailure(attempt.by), nextInMs: 0 };
     case "failure":
@@ -77,33 +78,42 @@ export async function recordLate(
   attempt: Attempt,
   definition: AnyAction,
 ): Promise<Receipt> {
-  const { tenant, requestId, fencingToken, attemptNumber, actor } = claim.receipt;
-  const keep = (event: string, { state, version }: Receipt, detail: string | null): Promise<void> =>
-    persist(runtime, runtime.graceMs, () =>
-      runtime.store.append({ tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail }),
-    );
   if (attempt.kind !== "success") {
     const failure = attempt.kind === "failure" ? attempt.failure : interruptionFailure(attempt.by);
-    await keep("late_failure", current, JSON.stringify({ failure }));
+    await keepLine(runtime, current, "late_failure", claim.receipt, JSON.stringify({ failure }));
     return current;
   }
   const result = storedResult(attempt.value, runtime.maxResultBytes);
   return recordLateSuccess(runtime, claim.receipt, current, result, definition.downstreamKey !== null);
 }
 
+/** An attempt as it was made, whatever has become of its record since. */
+export type LateAttempt = Pick<
+  Receipt,
+  "tenant" | "requestId" | "fencingToken" | "attemptNumber" | "generation" | "actor"
+>;
+
+/** Evidence that changes no record is kept all the same. */
+export function keepLine(
+  runtime: Runtime,
+  current: Receipt,
+  event: string,
+  { fencingToken, attemptNumber, actor }: Pick<LateAttempt, "fencingToken" | "attemptNumber" | "actor">,
+  detail: string | null,
+): Promise<void> {
+  const line = lineOf(current, event, { fencingToken, attemptNumber, actor, detail });
+  return persist(runtime, runtime.graceMs, () => runtime.store.append(line));
+}
+
 /** A success of an attempt that has lost its claim, as it was made under `of`. */
 export async function recordLateSuccess(
   runtime: Runtime,
-  of: Pick<Receipt, "tenant" | "requestId" | "fencingToken" | "attemptNumber" | "generation" | "actor">,
+  of: LateAttempt,
   current: Receipt,
   result: StoredResult | null,
   sendsKey: boolean,
 ): Promise<Receipt> {
-  const { tenant, requestId, fencingToken, attemptNumber, generation, actor } = of;
-  const keep = (event: string, { state, version }: Receipt, detail: string | null): Promise<void> =>
-    persist(runtime, runtime.graceMs, () =>
-      runtime.store.append({ tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail }),
-    );
+  const { fencingToken, generation } = of;
   let receipt = current;
   for (;;) {
     const sameKey = sendsKey && sentKeys(receipt) && receipt.generation === generation;
@@ -115,7 +125,7 @@ export async function recordLateSuccess(
     if (isRefusal(change)) return receipt;
     if (isTerminal(receipt.state) && change.next.state === receipt.state && change.next.conflict === receipt.conflict) {
       // It changes nothing about a settled record, and the receipt of every replay stays the same to the last field.
-      await keep(change.event, receipt, change.detail);
+      await keepLine(runtime, receipt, change.event, of, change.detail);
       return receipt;
     }
     const answer = await persist(runtime, runtime.graceMs, () => runtime.store.apply(change));

@@ -1,4 +1,6 @@
 import type { Action } from "../core/action.ts";
+import { attributionOf, causeOfRepeat } from "../core/attribution.ts";
+import { lineOf } from "../core/log-line.ts";
 import { mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { goOn, type Runtime } from "./runtime.ts";
@@ -17,20 +19,7 @@ export function replay<Result>(runtime: Runtime, receipt: Receipt, action: Actio
 
 /** Same effect, other prose: the mark of a model that planned anew. Recorded, not refused. */
 function recordDrift(runtime: Runtime, receipt: Receipt, action: Action): void {
-  const { tenant, requestId, state, version, fencingToken, attemptNumber } = receipt;
-  goOn(
-    runtime,
-    runtime.background,
-    runtime.store.append({
-      tenant,
-      requestId,
-      event: "drift",
-      state,
-      version,
-      fencingToken,
-      attemptNumber,
-      actor: action.actor,
-      detail: JSON.stringify({ runId: action.runId, fields: action.definition.volatile }),
-    }),
-  );
+  const detail = JSON.stringify({ fields: action.definition.volatile });
+  const line = lineOf(receipt, "drift", { detail }, attributionOf(action, causeOfRepeat(receipt, action)));
+  goOn(runtime, runtime.background, runtime.store.append(line));
 }

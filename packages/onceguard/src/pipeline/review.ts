@@ -1,4 +1,5 @@
 import type { Receipt } from "../core/receipt.ts";
+import { settleCompensation } from "./compensation.ts";
 import { decide, found, requireReason, requireVersion } from "./decide.ts";
 import type { Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
@@ -35,13 +36,15 @@ export async function resolve(
   if (receipt.state === "in_doubt") {
     receipt = await decide(runtime, receipt, { type: "give_up", reason: "taken_by_a_person", route: "operator" });
   }
-  return decide(runtime, receipt, {
+  const resolved = await decide(runtime, receipt, {
     type: "resolve",
     decision: decision.decision,
     result: storedResult(decision.result, runtime.maxResultBytes),
     actor: decision.actor,
     reason: decision.reason,
   });
+  await settleCompensation(runtime, resolved);
+  return resolved;
 }
 
 /**

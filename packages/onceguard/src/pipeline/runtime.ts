@@ -6,7 +6,7 @@ import type { FinalityPolicy } from "../core/finality.ts";
 import type { Notifier } from "../core/notification.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Policy, PolicyRule } from "../core/policy.ts";
-import type { Clock, Randomness, Store } from "../core/ports.ts";
+import type { Clock, NewLogEntry, Randomness, Store } from "../core/ports.ts";
 import type { JsonLimits } from "../core/strict-json.ts";
 import type { Leases } from "./leases.ts";
 
@@ -14,6 +14,12 @@ import type { Leases } from "./leases.ts";
 export interface InFlight {
   readonly fingerprint: string;
   readonly outcome: Promise<Outcome>;
+}
+
+/** Gathers lines of the action log that need no commit of their own. */
+export interface SideLines {
+  add(line: NewLogEntry): void;
+  flush(): Promise<void>;
 }
 
 /** What every step of the pipeline is handed. Made once by `createGuard`. */
@@ -38,6 +44,8 @@ export interface Runtime {
   /** Registered actions by name; `wrap` adds to them. */
   readonly actions: Map<string, AnyAction>;
   readonly leases: Leases;
+  /** For lines about calls that change nothing; null when the guard does not keep them. */
+  readonly sideLog: SideLines | null;
   readonly inFlight: Map<string, InFlight>;
   /** Owner tokens of claims that the store never answered, by request and fingerprint. */
   readonly unansweredClaims: Map<string, string>;

@@ -1,4 +1,5 @@
 import type { AnyAction, ProbeAnswer } from "../core/action.ts";
+import { type Attribution, attributionOf } from "../core/attribution.ts";
 import type { Claim } from "../core/claim.ts";
 import type { Halt } from "../core/halt.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
@@ -27,6 +28,7 @@ export interface Step {
  * Takes the next step of a record whose step is due: a passed lease becomes a question, a question is asked, a waiting
  * retry is claimed. Any number of callers and sweepers may try at once; the store lets one of them through.
  *
+ * @param by who takes it, for the log.
  * @param giveUp hand what cannot be settled to a person. Sweepers do; a caller leaves the question open, since late
  *   evidence may still answer it.
  */
@@ -35,11 +37,14 @@ export async function step(
   receipt: Receipt,
   definition: AnyAction | null,
   giveUp: boolean,
+  by: Attribution = attributionOf(receipt, null),
 ): Promise<Step> {
   const unmoved: Step = { receipt, claim: null, moved: false, halt: null };
   const event = await nextEvent(runtime, receipt, definition, giveUp);
   if (event === null) return unmoved;
-  const change = transition(receipt, event, runtime.randomness.token());
+  // The cause is that of an attempt: a lapse or a probe is nobody's repetition.
+  const isAttempt = event.type === "retry" || event.type === "resend" || event.type === "release";
+  const change = transition(receipt, event, runtime.randomness.token(), isAttempt ? by : { ...by, cause: null });
   if (isRefusal(change)) return unmoved;
   // A guard that closes claims nothing more, least of all what it has just interrupted itself.
   if (change.sends && runtime.closing.aborted) return unmoved;

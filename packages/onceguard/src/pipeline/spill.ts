@@ -12,17 +12,17 @@ import {
 import { join } from "node:path";
 import type { Claim } from "../core/claim.ts";
 import type { Failure } from "../core/failure.ts";
-import type { Receipt, StoredResult } from "../core/receipt.ts";
+import type { StoredResult } from "../core/receipt.ts";
 import type { Attempt } from "./execute.ts";
 import { isUnavailable } from "./persist.ts";
-import { recordLateSuccess } from "./record-receipt.ts";
+import { keepLine, type LateAttempt, recordLateSuccess } from "./record-receipt.ts";
 import type { Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
 
 /** What became of an attempt, for a store that was not there to hear it. */
 interface Spilled {
   readonly store: string;
-  readonly of: Pick<Receipt, "tenant" | "requestId" | "fencingToken" | "attemptNumber" | "generation" | "actor">;
+  readonly of: LateAttempt;
   readonly sendsKey: boolean;
   readonly success: { readonly result: StoredResult | null } | null;
   readonly failure: Failure | null;
@@ -100,8 +100,7 @@ async function record(runtime: Runtime, { of, sendsKey, success, failure }: Spil
     await recordLateSuccess(runtime, of, current, success.result, sendsKey);
     return;
   }
-  const { state, version } = current;
-  await store.append({ ...of, event: "late_failure", state, version, detail: JSON.stringify({ failure }) });
+  await keepLine(runtime, current, "late_failure", of, JSON.stringify({ failure }));
 }
 
 /** Null for a file that is not whole: a process died while it wrote it. */

@@ -1,10 +1,12 @@
 import { OnceguardError } from "../core/errors.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
+import { lineOf } from "../core/log-line.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { isTerminal } from "../core/receipt.ts";
 import { problemWithName } from "../core/request-id.ts";
 import { retryInMs } from "../core/retry.ts";
+import { definitionFor } from "./compensation.ts";
 import { found } from "./decide.ts";
 import { sha256 } from "./digest.ts";
 import { persist } from "./persist.ts";
@@ -44,11 +46,8 @@ export async function takeEvidence(
     const { next } = change;
     const isSettled = isTerminal(receipt.state) && next.state === receipt.state && next.conflict === receipt.conflict;
     if (isSettled) {
-      const { state, version, fencingToken, attemptNumber } = receipt;
-      const line = { tenant, requestId: receipt.requestId, event: event.type, state, version, fencingToken };
-      await persist(runtime, runtime.storeTimeoutMs, () =>
-        runtime.store.append({ ...line, attemptNumber, actor: given.source, detail: change.detail }),
-      );
+      const line = lineOf(receipt, event.type, { actor: given.source, detail: change.detail });
+      await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.append(line));
       return receipt;
     }
     const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
@@ -67,7 +66,7 @@ function eventOf(runtime: Runtime, receipt: Receipt, given: GivenEvidence): Life
   }
   // An answer about an earlier key says nothing about what may have been sent under the current one.
   if (receipt.state !== "in_doubt" || !sameKey) return { type: "late_denial", source, sameKey };
-  const definition = runtime.actions.get(receipt.action);
+  const definition = definitionFor(runtime, receipt.action);
   // Of several attempts it is about one, and nobody can tell which: a reason to ask, and no answer.
   const isAboutAll = receipt.attemptNumber === 1 && !runtime.pending.has(flightKey(receipt.tenant, receipt.requestId));
   if (!isAboutAll) return { type: "probe_cannot_tell", nextInMs: 0, source };

@@ -1,4 +1,4 @@
-import type { Action, AnyAction } from "../core/action.ts";
+import type { Action, AnyAction, EffectContext } from "../core/action.ts";
 import type { Claim, Start } from "../core/claim.ts";
 import { OnceguardError } from "../core/errors.ts";
 import { classifyFailure, type Failure } from "../core/failure.ts";
@@ -7,10 +7,11 @@ import type { Outcome } from "../core/outcome.ts";
 import type { ClaimAnswer, StoreTransaction } from "../core/ports.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { claimRequest } from "./claim.ts";
-import { effectContext } from "./execute.ts";
+import { effectContext, unexpected } from "./execute.ts";
 import { payloadOf } from "./payload-of.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { recordReceipt } from "./record-receipt.ts";
+import { readAfter, stateText } from "./record-state.ts";
 import { revocable } from "./revocable.ts";
 import type { Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
@@ -119,9 +120,10 @@ async function effectIn(
   definition: AnyAction,
   own: unknown,
 ): Promise<Receipt> {
-  const value = await call(runtime, claim.receipt, definition, own ?? transaction.handle, own === undefined);
-  const result = storedResult(value, runtime.maxResultBytes);
-  const change = transition(claim.receipt, { type: "success", result }, claim.ownerToken);
+  const made = await call(runtime, claim.receipt, definition, own ?? transaction.handle, own === undefined);
+  const result = storedResult(made.value, runtime.maxResultBytes);
+  const { before, after } = made;
+  const change = transition(claim.receipt, { type: "success", result, before, after }, claim.ownerToken);
   if (isRefusal(change)) throw new Stale(claim.receipt);
   const answer = await transaction.apply(change);
   if (answer.kind === "applied") return answer.receipt;
@@ -135,7 +137,7 @@ async function call(
   definition: AnyAction,
   handle: unknown,
   isOurs: boolean,
-): Promise<unknown> {
+): Promise<{ readonly value: unknown; readonly before: string | null; readonly after: string | null }> {
   const controller = new AbortController();
   const tx = isOurs ? revocable(handle) : { handle, revoke: () => undefined };
   let cancel: () => void = () => undefined;
@@ -147,7 +149,7 @@ async function call(
   });
   try {
     const context = { ...effectContext(receipt, controller.signal), tx: tx.handle };
-    return await Promise.race([(async () => definition.execute(payloadOf(receipt), context))(), late]);
+    return await Promise.race([madeIn(runtime, receipt, definition, context), late]);
   } catch (error) {
     if (error instanceof Undone) throw error;
     const failure = classifyFailure(error, definition.noEffectOn, definition.classify);
@@ -156,6 +158,20 @@ async function call(
     cancel();
     tx.revoke();
   }
+}
+
+/** The effect between two looks at its record, all of them in the transaction. */
+async function madeIn(runtime: Runtime, receipt: Receipt, definition: AnyAction, context: EffectContext) {
+  let before: string | null = null;
+  if (definition.before) {
+    const read: unknown = await definition.before(payloadOf(receipt), context);
+    const failure = unexpected(receipt, definition, read);
+    if (failure) throw new Undone(failure);
+    const state = stateText(read, runtime.maxResultBytes);
+    before = "json" in state ? state.json : null;
+  }
+  const value: unknown = await definition.execute(payloadOf(receipt), context);
+  return { value, before, after: await readAfter(runtime, definition, receipt, context, value) };
 }
 
 const TOO_LATE = { certainty: "definite", tier: "transient", code: "timeout" } as const;

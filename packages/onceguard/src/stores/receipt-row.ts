@@ -1,7 +1,6 @@
 import type { Failure, Route } from "../core/failure.ts";
 import type { Hold } from "../core/hold.ts";
 import type { RiskTier } from "../core/policy.ts";
-import type { LogEntry } from "../core/ports.ts";
 import type { Capability, Evidence, Expected, Receipt, State, StoredResult } from "../core/receipt.ts";
 import type { KeySource } from "../core/request-id.ts";
 
@@ -22,6 +21,9 @@ export interface ReceiptRow {
   readonly payload: string | null;
   readonly run_id: string | null;
   readonly actor: string | null;
+  readonly host_scope: string | null;
+  readonly host_call_id: string | null;
+  readonly trace_id: string | null;
   readonly amount: Int | null;
   readonly serialized: boolean | Int;
   readonly case_id: string | null;
@@ -62,6 +64,9 @@ export const RECEIPT_COLUMNS: readonly (keyof ReceiptRow)[] = [
   "payload",
   "run_id",
   "actor",
+  "host_scope",
+  "host_call_id",
+  "trace_id",
   "amount",
   "serialized",
   "case_id",
@@ -104,6 +109,9 @@ export function receiptOf(row: ReceiptRow, now: number): Receipt {
     payload: row.payload,
     runId: row.run_id,
     actor: row.actor,
+    hostScope: row.host_scope,
+    hostCallId: row.host_call_id,
+    traceId: row.trace_id,
     amount: row.amount === null ? null : Number(row.amount),
     serialized: Boolean(row.serialized),
     caseId: row.case_id,
@@ -160,6 +168,9 @@ export function receiptValues(receipt: Receipt, ownerToken: string): Column[] {
     receipt.payload,
     receipt.runId,
     receipt.actor,
+    receipt.hostScope,
+    receipt.hostCallId,
+    receipt.traceId,
     receipt.amount,
     receipt.serialized,
     receipt.caseId,
@@ -186,32 +197,4 @@ export function receiptValues(receipt: Receipt, ownerToken: string): Column[] {
     receipt.attemptEndedAt,
     receipt.dueAt,
   ];
-}
-
-export interface LogRow {
-  readonly tenant: string;
-  readonly request_id: string;
-  readonly event: string;
-  readonly state: string | null;
-  readonly version: Int;
-  readonly fencing_token: Int;
-  readonly attempt_number: Int;
-  readonly actor: string | null;
-  readonly detail: string | null;
-  readonly at: Int;
-}
-
-export function logEntryOf(row: LogRow): LogEntry {
-  return {
-    tenant: row.tenant,
-    requestId: row.request_id,
-    event: row.event,
-    state: row.state as State | null,
-    version: Number(row.version),
-    fencingToken: Number(row.fencing_token),
-    attemptNumber: Number(row.attempt_number),
-    actor: row.actor,
-    detail: row.detail,
-    at: Number(row.at),
-  };
 }

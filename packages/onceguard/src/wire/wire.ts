@@ -35,8 +35,19 @@ export function receiptOnWire(receipt: Receipt): Wire {
 }
 
 export function logEntryOnWire(entry: LogEntry): Wire {
-  const { tenant: _tenant, requestId: _requestId, detail, at, ...rest } = entry;
-  return { at: timeOnWire(at), ...snakeKeys(rest), detail: detail === null ? null : deepSnake(JSON.parse(detail)) };
+  const { tenant: _tenant, requestId: _requestId, detail, at, before, after, ...rest } = entry;
+  return {
+    at: timeOnWire(at),
+    ...snakeKeys(rest),
+    before: before === null ? null : JSON.parse(before),
+    after: after === null ? null : JSON.parse(after),
+    detail: detail === null ? null : deepSnake(JSON.parse(detail)),
+  };
+}
+
+/** An entry of the log by itself, and not as part of its request's history. */
+export function logLineOnWire(entry: LogEntry): Wire {
+  return { tenant: entry.tenant, request_id: entry.requestId, ...logEntryOnWire(entry) };
 }
 
 function holdOnWire(hold: Hold | null): Wire | null {

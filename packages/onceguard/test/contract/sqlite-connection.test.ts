@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import BetterSqlite3 from "better-sqlite3";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { lineOf } from "../../src/core/log-line.ts";
 import type { Store, StoreTransaction } from "../../src/core/ports.ts";
 import { type SqliteStoreOptions, sqliteStore } from "../../src/stores/sqlite/sqlite-store.ts";
 import { change, claimRequest, haltOrder, receiptIn, SUCCESS } from "../../src/testing/store-contract/fixtures.ts";
@@ -55,7 +56,7 @@ describe.each(Object.entries(CONNECTIONS))("on a connection that its caller uses
     list: async () => (await store.list({ tenant: "acme", runId: "run-inside", limit: 10 })).length,
     due: async () => (await store.due({ actions: ["refund"], limit: 10 })).length,
     log: () => store.log("acme", "inside"),
-    append: () => store.append({ ...receipt, event: "drift", detail: null }),
+    append: () => store.append(lineOf(receipt, "drift")),
     halt: async () => (await store.halt(haltOrder({ id: "run-9" }))).id,
     halts: async () => (await store.halts({ tenant: "globex", limit: 10 })).length,
     transact: () => store.transact?.(async () => "in a transaction of its own") ?? Promise.resolve(),

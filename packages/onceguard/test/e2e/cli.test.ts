@@ -387,7 +387,7 @@ it("a person settles what no machine can, bound to what was looked at", async ()
   const again = await folder.onceguard("review", "resolve", id, "--did-not-happen", "--reason", "r");
   expect(again.code).toBe(1);
   const { log } = (await folder.onceguard("receipts", "show", id, "--json")).json();
-  expect(log.at(-1)).toMatchObject({
+  expect(log.at(-2)).toMatchObject({
     event: "resolve",
     actor: "mo",
     detail: { decision: "happened", reason: "it is in the books" },

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defineAction } from "../../src/core/action.ts";
 import type { ClaimRequest } from "../../src/core/claim.ts";
 import { type Transition, transition } from "../../src/core/lifecycle.ts";
+import { lineOf } from "../../src/core/log-line.ts";
 import type { ClaimAnswer, Store } from "../../src/core/ports.ts";
 import type { Receipt } from "../../src/core/receipt.ts";
 import { createGuard } from "../../src/pipeline/create-guard.ts";
@@ -60,6 +61,9 @@ function request(requestId: string, more: Partial<ClaimRequest> = {}): ClaimRequ
     payload: "{}",
     runId: null,
     actor: null,
+    hostScope: null,
+    hostCallId: null,
+    traceId: null,
     ownerToken: `token-${++tokens}`,
     amount: null,
     serialized: false,
@@ -84,7 +88,7 @@ async function workOut(store: Store): Promise<void> {
   expect(await store.renew([{ tenant: "acme", requestId: "r", fencingToken: 1, leaseMs: 60_000 }])).toEqual([]);
   expect(await store.apply(success(receipt))).toMatchObject({ kind: "applied", receipt: { version: 2 } });
   expect(await store.find("acme", "r")).toMatchObject({ state: "succeeded", result: { json: '"done"' } });
-  await store.append({ ...receipt, event: "drift", detail: null });
+  await store.append(lineOf(receipt, "drift"));
   expect(await store.due({ actions: ["refund"], limit: 10 })).toEqual([]);
   expect(await store.list({ limit: 10 })).toHaveLength(1);
   expect((await store.log("acme", "r")).map((entry) => entry.event)).toEqual(["claim", "success", "drift"]);

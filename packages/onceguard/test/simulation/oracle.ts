@@ -74,7 +74,7 @@ export class Oracle implements StoreWatch, WorldWatch {
         this.#renewed(args[0] as readonly Renewal[], answer as readonly Renewal[]);
         break;
       case "append":
-        this.#touched.add((args[0] as LogEntry).requestId);
+        this.#touched.add((args[0] as LogEntry).requestId ?? "");
         break;
       case "haltFor":
         this.#looked(life, args[0] as Receipt);

@@ -4,13 +4,16 @@ import { type Epoch, type EpochOrder, isAskedAgain } from "../../core/epoch.ts";
 import { admit, type BudgetCondition, type Gate, type Tally, type TurnCondition } from "../../core/gate.ts";
 import { type Halt, type HaltOrder, type HaltScope, type HaltSubject, halts } from "../../core/halt.ts";
 import { WAITS_FOR_CASE } from "../../core/hold.ts";
-import { advance, firstEvent, firstReceipt, type Transition } from "../../core/lifecycle.ts";
+import { advance, firstReceipt, type Transition } from "../../core/lifecycle.ts";
+import { firstLine, haltLine, lineWithoutRecord, transitionLine } from "../../core/log-line.ts";
 import { type Notification, notificationId } from "../../core/notification.ts";
 import type {
   ApplyAnswer,
   ClaimAnswer,
   HaltQuery,
   LogEntry,
+  LogQuery,
+  NewLogEntry,
   ReceiptQuery,
   Renewal,
   Store,
@@ -50,7 +53,8 @@ class MemoryStore implements Store {
   readonly #now: () => number;
   readonly #rows = new Map<string, Row>();
   readonly #explicit = new Map<string, string>();
-  readonly #log = new Map<string, LogEntry[]>();
+  readonly #log: LogEntry[] = [];
+  readonly #histories = new Map<string, LogEntry[]>();
   readonly #halts: Halt[] = [];
   readonly #turns = new Map<string, Place[]>();
   readonly #cases = new Map<string, StoredCase>();
@@ -95,7 +99,7 @@ class MemoryStore implements Store {
     const key = keyOf(tenant, requestId);
     this.#rows.set(key, { receipt, ownerToken });
     if (explicitId !== null) this.#explicit.set(keyOf(tenant, explicitId), key);
-    this.#record(receipt, firstEvent(request.start), receipt.actor, null);
+    this.#append(firstLine(request, receipt), now);
     if (receipt.hold?.waitsFor === "approval") {
       const { action, recordId, runId, reason } = receipt;
       const about = { tenant, requestId, action, recordId, runId, reason, at: now };
@@ -105,7 +109,7 @@ class MemoryStore implements Store {
   }
 
   #admitted(request: ClaimRequest, gate: Gate): ClaimAnswer {
-    const { tenant, requestId, action, recordId } = request;
+    const { tenant } = request;
     const { dedup } = gate;
     const admission = admit(gate, request.amount, {
       budgets: gate.budgets.map((budget) => this.#tallyBudget(request, budget)),
@@ -117,9 +121,8 @@ class MemoryStore implements Store {
         return { kind: "halted", halt: this.#halt({ ...stopped, tenant, reason: `budget:${name}`, actor: null }) };
       }
       case "skip": {
-        const detail = JSON.stringify({ earlier: admission.earlier, action, recordId, runId: request.runId });
-        const nothing = { state: null, version: 0, fencingToken: 0, attemptNumber: 0, actor: request.actor };
-        this.#append({ tenant, requestId, event: "skipped", ...nothing, detail, at: this.#now() });
+        const detail = JSON.stringify({ earlier: admission.earlier });
+        this.#append(lineWithoutRecord({ ...request, cause: null }, "skipped", detail), this.#now());
         return { kind: "skipped", earlier: this.#read(this.#row(tenant, admission.earlier) as Row) };
       }
       case "hold":
@@ -219,8 +222,10 @@ class MemoryStore implements Store {
     return { kind: "applied", receipt: written, claim: claimed ? grantClaim(written, ownerToken) : null };
   }
 
-  #alsoWritten({ event, actor, detail, halts: order, tells }: Transition, receipt: Receipt): void {
-    this.#record(receipt, event, actor, detail);
+  #alsoWritten(transition: Transition, receipt: Receipt): void {
+    const { halts: order, tells } = transition;
+    if (transition.event === "expire") this.#forgetStates(receipt);
+    this.#append(transitionLine(transition, receipt), receipt.updatedAt);
     if (order) this.#halt(order);
     if (!tells) return;
     const { tenant, requestId, action, recordId, runId, version, updatedAt: at } = receipt;
@@ -290,12 +295,17 @@ class MemoryStore implements Store {
       .slice(0, query.limit);
   }
 
-  async append(entry: Omit<LogEntry, "at">): Promise<void> {
-    this.#append({ ...entry, at: this.#now() });
+  async append(entry: NewLogEntry): Promise<void> {
+    this.#append(entry, this.#now());
   }
 
   async log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
-    return [...(this.#log.get(keyOf(tenant, requestId)) ?? [])];
+    return [...(this.#histories.get(keyOf(tenant, requestId)) ?? [])];
+  }
+
+  async searchLog(query: LogQuery): Promise<readonly LogEntry[]> {
+    const found = this.#log.filter((entry) => isAskedFor(entry, query));
+    return (query.order === "oldest" ? found : found.reverse()).slice(0, query.limit);
   }
 
   async halt(order: HaltOrder): Promise<Halt> {
@@ -311,6 +321,7 @@ class MemoryStore implements Store {
     const at = this.#now();
     const halt = { ...order, haltedAt: at, resumedAt: null, resumedBy: null, resumeReason: null };
     this.#halts.push(halt);
+    this.#append(haltLine(order, "halted"), at);
     this.#tell({
       id: notificationId("halted", tenant, scope, id, at),
       kind: "halted",
@@ -339,6 +350,7 @@ class MemoryStore implements Store {
     if (!halt) return null;
     const resumed = { ...halt, resumedAt: this.#now(), resumedBy: by.actor, resumeReason: by.reason };
     this.#halts[n] = resumed;
+    this.#append(haltLine({ ...halt, ...by }, "resumed"), this.#now());
     return resumed;
   }
 
@@ -459,28 +471,33 @@ class MemoryStore implements Store {
     return { ...row.receipt, readAt: this.#now() };
   }
 
-  #record(receipt: Receipt, event: string, actor: string | null, detail: string | null): void {
-    const { tenant, requestId, state, version, fencingToken, attemptNumber, updatedAt } = receipt;
-    this.#append({
-      tenant,
-      requestId,
-      event,
-      state,
-      version,
-      fencingToken,
-      attemptNumber,
-      actor,
-      detail,
-      at: updatedAt,
-    });
+  #forgetStates({ tenant, requestId }: Receipt): void {
+    const key = keyOf(tenant, requestId);
+    const forgotten = (this.#histories.get(key) ?? []).map((entry) => ({ ...entry, before: null, after: null }));
+    this.#histories.set(key, forgotten);
+    for (const entry of forgotten) this.#log[entry.seq - 1] = entry;
   }
 
-  #append(entry: LogEntry): void {
+  #append(line: NewLogEntry, at: number): void {
+    const entry: LogEntry = { seq: this.#log.length + 1, ...line, at };
+    this.#log.push(entry);
+    if (entry.requestId === null) return;
     const key = keyOf(entry.tenant, entry.requestId);
-    const entries = this.#log.get(key);
+    const entries = this.#histories.get(key);
     if (entries) entries.push(entry);
-    else this.#log.set(key, [entry]);
+    else this.#histories.set(key, [entry]);
   }
+}
+
+function isAskedFor(entry: LogEntry, query: LogQuery): boolean {
+  const { events, since, until, after, order, limit: _limit, ...equal } = query;
+  return (
+    Object.entries(equal).every(([field, value]) => value === undefined || entry[field as keyof LogEntry] === value) &&
+    (events === undefined || events.includes(entry.event)) &&
+    (since === undefined || entry.at >= since) &&
+    (until === undefined || entry.at < until) &&
+    (after === undefined || (order === "oldest" ? entry.seq > after : entry.seq < after))
+  );
 }
 
 function answerFor(receipt: Receipt, ownerToken: string): ClaimAnswer {

@@ -8,6 +8,8 @@ import type {
   ClaimAnswer,
   HaltQuery,
   LogEntry,
+  LogQuery,
+  NewLogEntry,
   ReceiptQuery,
   Renewal,
   Store,
@@ -18,12 +20,14 @@ import type {
 } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { Lane } from "../batch.ts";
-import { type LogRow, logEntryOf, type ReceiptRow, receiptOf, resultColumns } from "../receipt-row.ts";
+import { LOG_COLUMNS, type LogRow, logEntryOf, logValues } from "../log-row.ts";
+import { type ReceiptRow, receiptOf, resultColumns } from "../receipt-row.ts";
 import { applied, apply } from "../sql/apply.ts";
 import { findCaseQuery, saveCase, storedCaseOf } from "../sql/cases.ts";
 import { answerFor, claim } from "../sql/claim.ts";
 import { endEpochQuery, epochOf, epochQuery, startEpoch } from "../sql/epochs.ts";
-import { haltForQuery, haltOf, insertHalt, listHaltsQuery, resumeQuery } from "../sql/halts.ts";
+import { haltForQuery, haltOf, insertHalt, listHaltsQuery, resume } from "../sql/halts.ts";
+import { searchLogQuery } from "../sql/log.ts";
 import { settleNotificationQuery, takeNotificationsQuery, takenOf } from "../sql/notifications.ts";
 import { type Dialect, now, type Query, type Row, runStepsAsync, type Steps } from "../sql/steps.ts";
 import { transactionEnded } from "../sql/transaction-ended.ts";
@@ -77,7 +81,7 @@ class PostgresStore implements Store {
   readonly #changes: Lane<Transition, Receipt | null>;
   readonly #finds: Lane<Key, Found | null>;
   readonly #standings: Lane<ClaimKey, Found | null>;
-  readonly #appends: Lane<Omit<LogEntry, "at">, undefined>;
+  readonly #appends: Lane<NewLogEntry, undefined>;
   #opening: Promise<{ info: StoreInfo; connection: Connection; pool: PostgresPool }> | null = null;
   #connection: Connection | null = null;
   /** Under way, so that `close` can wait for them. */
@@ -154,9 +158,10 @@ class PostgresStore implements Store {
   }
 
   async apply(transition: Transition): Promise<ApplyAnswer> {
-    const { from, ownerToken, sends, halts, tells } = transition;
+    const { from, ownerToken, sends, halts, tells, event } = transition;
     // What looks at other rows, or brings some with it, is a transaction of several statements.
-    if (sends || halts !== null || tells !== null) return this.#steps(() => apply(this.#dialect, transition));
+    if (sends || halts !== null || tells !== null || event === "expire")
+      return this.#steps(() => apply(this.#dialect, transition));
     const changed = await this.#changes.push(transition);
     if (changed) return applied(changed, transition);
     const found = await this.#finds.push({ tenant: from.tenant, id: from.requestId });
@@ -208,13 +213,17 @@ class PostgresStore implements Store {
     return rows.map((row) => receiptOf(row, Number(row.now)));
   }
 
-  async append(entry: Omit<LogEntry, "at">): Promise<void> {
+  async append(entry: NewLogEntry): Promise<void> {
     await this.#appends.push(entry);
   }
 
   async log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
     const rows = await this.#run<LogRow>(this.#sql.history, [tenant, requestId]);
     return rows.map(logEntryOf);
+  }
+
+  async searchLog(query: LogQuery): Promise<readonly LogEntry[]> {
+    return (await this.#ask(searchLogQuery(this.#dialect, query))).map((row) => logEntryOf(row as unknown as LogRow));
   }
 
   halt(order: HaltOrder): Promise<Halt> {
@@ -227,9 +236,7 @@ class PostgresStore implements Store {
     id: string,
     by: { readonly actor: string; readonly reason: string },
   ): Promise<Halt | null> {
-    return this.#timed(function* (at, dialect) {
-      return first(yield resumeQuery(dialect, { tenant, scope, id }, by, at), haltOf);
-    });
+    return this.#timed((at, dialect) => resume(dialect, { tenant, scope, id }, by, at));
   }
 
   async halts(query: HaltQuery): Promise<readonly Halt[]> {
@@ -390,6 +397,9 @@ class PostgresStore implements Store {
       column((one) => one.payload),
       column((one) => one.runId),
       column((one) => one.actor),
+      column((one) => one.hostScope),
+      column((one) => one.hostCallId),
+      column((one) => one.traceId),
       column((one) => one.ownerToken),
       column(({ start }) => (start.state === "running" ? start.leaseMs : 0)),
       column((one) => one.amount),
@@ -435,7 +445,14 @@ class PostgresStore implements Store {
       column(({ next }) => next.startsGeneration),
       column(({ next }) => next.endsAttempt),
       column((one) => one.event),
-      column((one) => one.actor),
+      column(({ by }) => by.actor),
+      column(({ by }) => by.runId),
+      column(({ by }) => by.hostScope),
+      column(({ by }) => by.hostCallId),
+      column(({ by }) => by.traceId),
+      column(({ by }) => by.cause),
+      column((one) => one.before),
+      column((one) => one.after),
       column((one) => one.detail),
       column((_, n) => n),
     ]);
@@ -477,18 +494,12 @@ class PostgresStore implements Store {
     return found;
   }
 
-  async #insertLog(batch: readonly Omit<LogEntry, "at">[]): Promise<undefined[]> {
-    await this.#rows("append", [
-      batch.map((one) => one.tenant),
-      batch.map((one) => one.requestId),
-      batch.map((one) => one.event),
-      batch.map((one) => one.state),
-      batch.map((one) => one.version),
-      batch.map((one) => one.fencingToken),
-      batch.map((one) => one.attemptNumber),
-      batch.map((one) => one.actor),
-      batch.map((one) => one.detail),
-    ]);
+  async #insertLog(batch: readonly NewLogEntry[]): Promise<undefined[]> {
+    const rows = batch.map(logValues);
+    await this.#rows(
+      "append",
+      LOG_COLUMNS.map((_, n) => rows.map((row) => row[n])),
+    );
     return batch.map(() => undefined);
   }
 

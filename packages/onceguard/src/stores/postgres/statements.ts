@@ -1,3 +1,4 @@
+import { LOG_COLUMNS } from "../log-row.ts";
 import { RECEIPT_COLUMNS } from "../receipt-row.ts";
 import { dueSql } from "../sql/due.ts";
 import { epochSql } from "../sql/epochs.ts";
@@ -57,9 +58,11 @@ function columns(...groups: readonly string[]): Columns {
 
 const COLUMNS = RECEIPT_COLUMNS.map((column) => `r.${column}`).join(", ");
 
+const LOG_NUMBERS: ReadonlySet<string> = new Set(["version", "fencing_token", "attempt_number"]);
+
 const CLAIM = columns(
   "tenant request_id explicit_id action record_id risk_tier capability key_source fingerprint: text",
-  "payload run_id actor owner_token: text",
+  "payload run_id actor host_scope host_call_id trace_id owner_token: text",
   "lease_ms: bigint",
   "amount: double precision",
   "tracked: boolean",
@@ -80,7 +83,7 @@ const APPLY = columns(
   "keeps_due: boolean",
   "due_in_ms: bigint",
   "starts_generation ends_attempt: boolean",
-  "event log_actor detail: text",
+  "event log_actor run_id host_scope host_call_id trace_id cause state_before state_after detail: text",
   "n: integer",
 );
 
@@ -90,13 +93,9 @@ const FIND = columns("tenant id: text", "n: integer");
 
 const STANDING = columns("tenant id explicit_id action run_id: text", "n: integer");
 
-const APPEND = columns(
-  "tenant request_id event state: text",
-  "version fencing_token attempt_number: bigint",
-  "actor detail: text",
-);
+const APPEND: Columns = LOG_COLUMNS.map((name) => [name, LOG_NUMBERS.has(name) ? "bigint" : "text"]);
 
-const LOG_COLUMNS = "tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, at";
+const LOG = LOG_COLUMNS.join(", ");
 
 /** @param schema a quoted identifier. @param clock for tests: the time instead of the database's, in ms. */
 export function dialectOf(schema: string, clock: () => number | null = () => null): Dialect {
@@ -113,7 +112,6 @@ export function dialectOf(schema: string, clock: () => number | null = () => nul
 ON CONFLICT (name) DO UPDATE SET touched_at = excluded.touched_at RETURNING 1`,
         values: [name],
       })),
-    logNeedsPlace: false,
   };
 }
 
@@ -170,18 +168,19 @@ WITH input AS (
   SELECT *, ${NOW} AS now FROM ${rows(CLAIM, many)}
 ), claimed AS (
   INSERT INTO ${schema}.request (tenant, request_id, explicit_id, action, record_id, risk_tier, capability, key_source,
-    fingerprint, payload, run_id, actor, state, conflict, may_have_applied, fencing_token, generation, attempt_number,
+    fingerprint, payload, run_id, actor, host_scope, host_call_id, trace_id, state, conflict, may_have_applied, fencing_token, generation, attempt_number,
     version, owner_token, created_at, updated_at, generation_at, due_at, amount, serialized, dispatched)
   SELECT tenant, request_id, explicit_id, action, record_id, risk_tier, capability, key_source,
-    fingerprint, payload, run_id, actor, 'running', false, false, 1, 1, 1, 1, owner_token, now, now, now, now + lease_ms,
+    fingerprint, payload, run_id, actor, host_scope, host_call_id, trace_id, 'running', false, false, 1, 1, 1, 1, owner_token, now, now, now, now + lease_ms,
     amount, false, CASE WHEN tracked THEN false END
   FROM input i
   WHERE NOT ${haltedSql(`${schema}.halt`, "i.tenant", "i.action", "i.run_id")} AND NOT ${epochSql(`${schema}.epoch`, "i.now")}
   ON CONFLICT DO NOTHING
-  RETURNING tenant, request_id, actor, owner_token, created_at
+  RETURNING tenant, request_id, action, record_id, run_id, actor, host_scope, host_call_id, trace_id, owner_token, created_at
 ), logged AS (
-  INSERT INTO ${schema}.log (${LOG_COLUMNS})
-  SELECT tenant, request_id, 'claim', 'running', 1, 1, 1, actor, NULL, created_at FROM claimed
+  INSERT INTO ${schema}.log (${LOG}, at)
+  SELECT tenant, request_id, 'claim', action, record_id, run_id, actor, host_scope, host_call_id, trace_id, 'first',
+    'running', 1, 1, 1, NULL, NULL, NULL, created_at FROM claimed
 )
 SELECT request_id, owner_token, created_at AS now FROM claimed`,
 
@@ -203,11 +202,13 @@ WITH input AS (
   WHERE r.request_id = i.request_id AND r.tenant = i.tenant AND r.version = i.from_version AND r.state = i.from_state
     AND r.fencing_token = i.from_fence AND (NOT i.requires_lapse OR r.due_at <= i.now)
     AND (i.not_after IS NULL OR i.now <= i.not_after)
-  RETURNING i.n, i.now, r.tenant, r.request_id, i.event, r.state, r.version, r.fencing_token, r.attempt_number,
-    i.log_actor, i.detail, r.due_at
+  RETURNING i.n, i.now, r.tenant, r.request_id, i.event, r.action, r.record_id, i.run_id, i.log_actor, i.host_scope,
+    i.host_call_id, i.trace_id, i.cause, r.state, r.version, r.fencing_token, r.attempt_number, i.state_before,
+    i.state_after, i.detail, r.due_at
 ), logged AS (
-  INSERT INTO ${schema}.log (${LOG_COLUMNS})
-  SELECT tenant, request_id, event, state, version, fencing_token, attempt_number, log_actor, detail, now FROM applied
+  INSERT INTO ${schema}.log (${LOG}, at)
+  SELECT tenant, request_id, event, action, record_id, run_id, log_actor, host_scope, host_call_id, trace_id, cause,
+    state, version, fencing_token, attempt_number, state_before, state_after, detail, now FROM applied
 )
 SELECT n, now, due_at FROM applied`,
 
@@ -242,8 +243,8 @@ CROSS JOIN LATERAL (
 ) AS r`,
 
     append: `
-INSERT INTO ${schema}.log (${LOG_COLUMNS})
-SELECT tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, ${NOW}
+INSERT INTO ${schema}.log (${LOG}, at)
+SELECT ${LOG}, ${NOW}
 FROM ${rows(APPEND, many)}`,
   };
 }

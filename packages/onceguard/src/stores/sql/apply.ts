@@ -1,12 +1,13 @@
 import { grantClaim } from "../../core/claim.ts";
 import { advance, KEEP_DUE, type Transition } from "../../core/lifecycle.ts";
+import { transitionLine } from "../../core/log-line.ts";
 import { notificationId } from "../../core/notification.ts";
 import type { ApplyAnswer } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { type ReceiptRow, receiptOf, resultColumns } from "../receipt-row.ts";
 import { findQuery, occupiedSql, runningSql } from "./claim.ts";
 import { haltedSql, haltForQuery, haltOf, insertHalt } from "./halts.ts";
-import { appendLog } from "./log.ts";
+import { appendLog, forgetStatesQuery } from "./log.ts";
 import { insertNotification } from "./notifications.ts";
 import { type Dialect, now, type Query, type SqlValue, type Steps } from "./steps.ts";
 
@@ -42,8 +43,9 @@ export function applied(receipt: Receipt, { sends, ownerToken }: Transition): Ap
 
 /** The log, the halt, and the news for people: in the same commit as the record. */
 export function* alsoWritten(dialect: Dialect, transition: Transition, receipt: Receipt, at: number): Steps<void> {
-  const { event, actor, detail, halts, tells } = transition;
-  yield* appendLog(dialect, { ...receipt, event, actor, detail, at });
+  const { halts, tells } = transition;
+  if (transition.event === "expire") yield forgetStatesQuery(dialect, receipt);
+  yield* appendLog(dialect, transitionLine(transition, receipt), at);
   if (halts) yield* insertHalt(dialect, halts, at);
   if (!tells) return;
   const { tenant, requestId, action, recordId, runId, version } = receipt;

@@ -1,6 +1,7 @@
 import { type ClaimRequest, grantClaim } from "../../core/claim.ts";
 import { admit, type BudgetCondition, type Gate, type Tally, type TurnCondition } from "../../core/gate.ts";
-import { firstEvent, firstReceipt } from "../../core/lifecycle.ts";
+import { firstReceipt } from "../../core/lifecycle.ts";
+import { firstLine, lineWithoutRecord } from "../../core/log-line.ts";
 import { notificationId } from "../../core/notification.ts";
 import type { ClaimAnswer } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
@@ -80,7 +81,7 @@ ON CONFLICT DO NOTHING RETURNING 1`,
 
 function* begun(dialect: Dialect, request: ClaimRequest, receipt: Receipt): Steps<ClaimAnswer> {
   const { tenant, requestId, action, recordId, runId, reason, createdAt: at } = receipt;
-  yield* appendLog(dialect, { ...receipt, event: firstEvent(request.start), detail: null, at });
+  yield* appendLog(dialect, firstLine(request, receipt), at);
   if (receipt.hold?.waitsFor === "approval") {
     const id = notificationId("held", tenant, requestId, 1);
     const kind = "held";
@@ -144,7 +145,7 @@ function* lost(dialect: Dialect, request: ClaimRequest, at: number): Steps<Claim
 }
 
 function* admitted(dialect: Dialect, request: ClaimRequest, gate: Gate, at: number): Steps<ClaimAnswer> {
-  const { tenant, action, requestId, recordId } = request;
+  const { tenant } = request;
   const budgets: Tally[] = [];
   for (const budget of gate.budgets) budgets.push(yield* tallyBudget(dialect, request, budget, at));
   const dedup = gate.dedup && (yield* tallyRecord(dialect, request, gate.dedup.windowMs, at));
@@ -156,9 +157,8 @@ function* admitted(dialect: Dialect, request: ClaimRequest, gate: Gate, at: numb
       return { kind: "halted", halt: yield* insertHalt(dialect, order, at) };
     }
     case "skip": {
-      const detail = JSON.stringify({ earlier: admission.earlier, action, recordId, runId: request.runId });
-      const nothing = { state: null, version: 0, fencingToken: 0, attemptNumber: 0, actor: request.actor };
-      yield* appendLog(dialect, { tenant, requestId, event: "skipped", ...nothing, detail, at });
+      const detail = JSON.stringify({ earlier: admission.earlier });
+      yield* appendLog(dialect, lineWithoutRecord({ ...request, cause: null }, "skipped", detail), at);
       const [row] = yield findQuery(dialect, tenant, admission.earlier);
       return { kind: "skipped", earlier: receiptOf(row as unknown as ReceiptRow, at) };
     }

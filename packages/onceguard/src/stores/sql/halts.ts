@@ -1,6 +1,8 @@
 import type { Halt, HaltOrder, HaltScope, HaltSubject } from "../../core/halt.ts";
+import { haltLine } from "../../core/log-line.ts";
 import { notificationId } from "../../core/notification.ts";
 import type { HaltQuery } from "../../core/ports.ts";
+import { appendLog } from "./log.ts";
 import { insertNotification } from "./notifications.ts";
 import type { Dialect, Query, Row, SqlValue, Steps } from "./steps.ts";
 
@@ -36,6 +38,7 @@ ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
     values: [tenant, scope, id, reason, actor, now],
   };
   if (inserted[0]) {
+    yield* appendLog(dialect, haltLine(order, "halted"), now);
     yield* insertNotification(dialect, {
       id: notificationId("halted", tenant, scope, id, now),
       kind: "halted",
@@ -58,17 +61,21 @@ ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
   return { ...order, haltedAt: now, resumedAt: null, resumedBy: null, resumeReason: null };
 }
 
-export function resumeQuery(
+/** Null when nothing of the kind is halted. */
+export function* resume(
   dialect: Dialect,
   halt: Pick<HaltOrder, "tenant" | "scope" | "id">,
   by: { readonly actor: string; readonly reason: string },
   now: number,
-): Query {
-  return {
+): Steps<Halt | null> {
+  const [row] = yield {
     text: `UPDATE ${dialect.table("halt")} SET resumed_at = ?, resumed_by = ?, resume_reason = ?
 WHERE tenant = ? AND scope = ? AND id = ? AND resumed_at IS NULL RETURNING ${COLUMNS}`,
     values: [now, by.actor, by.reason, halt.tenant, halt.scope, halt.id],
   };
+  if (!row) return null;
+  yield* appendLog(dialect, haltLine({ ...halt, ...by }, "resumed"), now);
+  return haltOf(row);
 }
 
 export function listHaltsQuery(dialect: Dialect, query: HaltQuery): Query {

@@ -1,17 +1,66 @@
-import type { LogEntry } from "../../core/ports.ts";
-import type { Dialect, Steps } from "./steps.ts";
+import type { LogQuery, NewLogEntry } from "../../core/ports.ts";
+import type { Receipt } from "../../core/receipt.ts";
+import { LOG_COLUMNS, logValues } from "../log-row.ts";
+import type { Dialect, Query, SqlValue, Steps } from "./steps.ts";
 
-/** Appends one line to a request's history. */
-export function* appendLog(dialect: Dialect, entry: LogEntry): Steps<void> {
-  const log = dialect.table("log");
-  const { tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail, at } = entry;
-  const columns = "tenant, request_id, event, state, version, fencing_token, attempt_number, actor, detail, at";
-  const values = [tenant, requestId, event, state, version, fencingToken, attemptNumber, actor, detail, at];
-  yield dialect.logNeedsPlace
-    ? {
-        text: `INSERT INTO ${log} (${columns}, seq)
-SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, COALESCE(MAX(seq), 0) + 1 FROM ${log} WHERE request_id = ? AND tenant = ? RETURNING 1`,
-        values: [...values, requestId, tenant],
-      }
-    : { text: `INSERT INTO ${log} (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING 1`, values };
+const COLUMNS = LOG_COLUMNS.join(", ");
+const PLACES = LOG_COLUMNS.map(() => "?").join(", ");
+
+/** Appends one line to the log. */
+export function* appendLog(dialect: Dialect, entry: NewLogEntry, at: number): Steps<void> {
+  yield {
+    text: `INSERT INTO ${dialect.table("log")} (${COLUMNS}, at) VALUES (${PLACES}, ?) RETURNING 1`,
+    values: [...logValues(entry), at],
+  };
+}
+
+/** With the payload and the result of a request goes what the log has of its record: the states are data as they are. */
+export function forgetStatesQuery(
+  dialect: Dialect,
+  { tenant, requestId }: Pick<Receipt, "tenant" | "requestId">,
+): Query {
+  return {
+    text: `UPDATE ${dialect.table("log")} SET state_before = NULL, state_after = NULL
+WHERE request_id = ? AND tenant = ? AND (state_before IS NOT NULL OR state_after IS NOT NULL) RETURNING 1`,
+    values: [requestId, tenant],
+  };
+}
+
+/** Fields of a query that have to be equal, and their columns. */
+const EQUAL = {
+  tenant: "tenant",
+  requestId: "request_id",
+  action: "action",
+  recordId: "record_id",
+  runId: "run_id",
+  actor: "actor",
+  hostScope: "host_scope",
+  hostCallId: "host_call_id",
+  traceId: "trace_id",
+  cause: "cause",
+} as const satisfies Partial<Record<keyof LogQuery, string>>;
+
+export function searchLogQuery(dialect: Dialect, query: LogQuery): Query {
+  const { events, since, until, after, order = "newest", limit } = query;
+  const where: string[] = [];
+  const values: SqlValue[] = [];
+  const is = (condition: string, ...given: SqlValue[]): void => {
+    where.push(condition);
+    values.push(...given);
+  };
+  for (const [field, column] of Object.entries(EQUAL) as [keyof typeof EQUAL, string][]) {
+    const value = query[field];
+    if (value === null) is(`${column} IS NULL`);
+    else if (value !== undefined) is(`${column} = ?`, value);
+  }
+  if (events !== undefined) is(`event IN (${events.map(() => "?").join(", ") || "NULL"})`, ...events);
+  if (since !== undefined) is("at >= ?", since);
+  if (until !== undefined) is("at < ?", until);
+  if (after !== undefined) is(`seq ${order === "oldest" ? ">" : "<"} ?`, after);
+  const condition = where.length > 0 ? `WHERE ${where.join(" AND ")}` : "";
+  return {
+    text: `SELECT seq, ${COLUMNS}, at FROM ${dialect.table("log")} ${condition}
+ORDER BY seq ${order === "oldest" ? "ASC" : "DESC"} LIMIT ?`,
+    values: [...values, limit],
+  };
 }

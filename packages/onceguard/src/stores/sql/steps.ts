@@ -47,8 +47,6 @@ export interface Dialect {
   readonly clock: () => Query;
   /** Waits for everybody else who has locked one of these names, until the transaction ends; none where the store has one writer anyway. */
   readonly lock: (names: readonly string[]) => readonly Query[];
-  /** The place of a new line in a request's log, where the database does not give it by itself. */
-  readonly logNeedsPlace: boolean;
 }
 
 export function* now(dialect: Dialect): Steps<number> {

@@ -11,6 +11,8 @@ import type {
   ClaimAnswer,
   HaltQuery,
   LogEntry,
+  LogQuery,
+  NewLogEntry,
   ReceiptQuery,
   Renewal,
   Store,
@@ -21,15 +23,16 @@ import type {
 } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { Lane } from "../batch.ts";
+import { type LogRow, logEntryOf } from "../log-row.ts";
 import { missingMigrations, readMigrations } from "../migrate.ts";
-import { type LogRow, logEntryOf, RECEIPT_COLUMNS, type ReceiptRow, receiptOf } from "../receipt-row.ts";
+import { RECEIPT_COLUMNS, type ReceiptRow, receiptOf } from "../receipt-row.ts";
 import { apply } from "../sql/apply.ts";
 import { findCaseQuery, saveCase, storedCaseOf } from "../sql/cases.ts";
 import { claim, existing, findQuery } from "../sql/claim.ts";
 import { dueSql } from "../sql/due.ts";
 import { endEpochQuery, epochOf, epochQuery, startEpoch } from "../sql/epochs.ts";
-import { haltForQuery, haltOf, insertHalt, listHaltsQuery, resumeQuery } from "../sql/halts.ts";
-import { appendLog } from "../sql/log.ts";
+import { haltForQuery, haltOf, insertHalt, listHaltsQuery, resume } from "../sql/halts.ts";
+import { appendLog, searchLogQuery } from "../sql/log.ts";
 import { settleNotificationQuery, takeNotificationsQuery, takenOf } from "../sql/notifications.ts";
 import {
   type Dialect,
@@ -243,14 +246,18 @@ class SqliteStore implements Store {
     });
   }
 
-  async append(entry: Omit<LogEntry, "at">): Promise<void> {
-    await this.#write((ask, now) => runSteps(appendLog(DIALECT, { ...entry, at: now }), ask));
+  async append(entry: NewLogEntry): Promise<void> {
+    await this.#write((ask, now) => runSteps(appendLog(DIALECT, entry, now), ask));
   }
 
   log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
     return this.#read((ask) =>
       ask({ text: HISTORY, values: [tenant, requestId] }).map((row) => logEntryOf(row as unknown as LogRow)),
     );
+  }
+
+  searchLog(query: LogQuery): Promise<readonly LogEntry[]> {
+    return this.#read((ask) => ask(searchLogQuery(DIALECT, query)).map((row) => logEntryOf(row as unknown as LogRow)));
   }
 
   halt(order: HaltOrder): Promise<Halt> {
@@ -263,7 +270,7 @@ class SqliteStore implements Store {
     id: string,
     by: { readonly actor: string; readonly reason: string },
   ): Promise<Halt | null> {
-    return this.#write((ask, now) => first(ask(resumeQuery(DIALECT, { tenant, scope, id }, by, now)), haltOf));
+    return this.#write((ask, now) => runSteps(resume(DIALECT, { tenant, scope, id }, by, now), ask));
   }
 
   halts(query: HaltQuery): Promise<readonly Halt[]> {
@@ -521,7 +528,6 @@ const DIALECT: Dialect = {
   clock: () => CLOCK,
   // BEGIN IMMEDIATE has let nobody else in.
   lock: () => [],
-  logNeedsPlace: true,
 };
 
 const RENEW = `UPDATE onceguard_request SET due_at = ?

@@ -13,6 +13,7 @@ import {
   receiptIn,
   SUCCESS,
   sameRecord,
+  withoutPlace,
 } from "./fixtures.ts";
 
 export const claiming: readonly StoreContractCase[] = [
@@ -26,16 +27,25 @@ export const claiming: readonly StoreContractCase[] = [
       assert.equal(ownerToken, request.ownerToken);
       assert.deepEqual(receipt, firstReceipt(request, receipt.createdAt));
       sameRecord(await found(store, receipt), receipt);
-      assert.deepEqual(await store.log("acme", "r"), [
+      assert.deepEqual((await store.log("acme", "r")).map(withoutPlace), [
         {
           tenant: "acme",
           requestId: "r",
           event: "claim",
+          action: "refund",
+          recordId: "order:A1",
+          runId: "run-1",
+          hostScope: "thread-1",
+          hostCallId: "call-1",
+          traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+          cause: "first",
           state: "running",
           version: 1,
           fencingToken: 1,
           attemptNumber: 1,
           actor: "agent-7",
+          before: null,
+          after: null,
           detail: null,
           at: receipt.createdAt,
         },

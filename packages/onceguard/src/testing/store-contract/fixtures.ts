@@ -5,7 +5,7 @@ import type { Gate } from "../../core/gate.ts";
 import type { Halt, HaltOrder } from "../../core/halt.ts";
 import { type Hold, WAITS_FOR_CASE } from "../../core/hold.ts";
 import { isRefusal, type LifecycleEvent, type Transition, transition } from "../../core/lifecycle.ts";
-import type { ClaimAnswer, Store, TakenNotification } from "../../core/ports.ts";
+import type { ClaimAnswer, LogEntry, Store, TakenNotification } from "../../core/ports.ts";
 import type { Receipt, State } from "../../core/receipt.ts";
 
 let tokens = 0;
@@ -34,6 +34,9 @@ export function claimRequest(requestId: string, { leaseMs = LEASE_MS, ...more }:
     payload: '{"amount":5,"orderId":"A1"}',
     runId: "run-1",
     actor: "agent-7",
+    hostScope: "thread-1",
+    hostCallId: "call-1",
+    traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
     amount: 5,
     serialized: false,
     caseId: null,
@@ -128,6 +131,11 @@ export async function found(store: Store, receipt: Pick<Receipt, "tenant" | "req
 /** Equal in everything but when it was read. */
 export function sameRecord(actual: Receipt | null, expected: Receipt): void {
   assert.deepEqual(actual && { ...actual, readAt: 0 }, { ...expected, readAt: 0 });
+}
+
+/** An entry without its place: each store counts as it likes. */
+export function withoutPlace({ seq: _seq, ...rest }: LogEntry): Omit<LogEntry, "seq"> {
+  return rest;
 }
 
 /** A hold that waits for a person. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { ClaimRequest } from "../../core/claim.ts";
 import { HALT_SCOPES, type HaltOrder } from "../../core/halt.ts";
 import type { LifecycleEvent } from "../../core/lifecycle.ts";
+import { lineOf } from "../../core/log-line.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { another, type StoreContractCase } from "./context.ts";
 import {
@@ -200,7 +201,7 @@ export const halting: readonly StoreContractCase[] = [
       for (const [receipt, event] of records) await moved(store, receipt, event);
       const { tenant, requestId, fencingToken } = renewing;
       assert.deepEqual(await store.renew([{ tenant, requestId, fencingToken, leaseMs: LEASE_MS }]), []);
-      await store.append({ ...renewing, event: "drift", detail: null });
+      await store.append(lineOf(renewing, "drift"));
     },
   },
   {

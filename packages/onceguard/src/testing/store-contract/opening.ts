@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DEFAULT_FINALITY_POLICY, openCase } from "../../core/finality.ts";
+import { lineOf } from "../../core/log-line.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { another, type StoreContractCase } from "./context.ts";
 import {
@@ -55,7 +56,7 @@ export const opening: readonly StoreContractCase[] = [
         "apply, stale": async (receipt) =>
           assert.equal((await store.apply(change({ ...receipt, version: 7 }, SUCCESS))).kind, "stale"),
         renew: ({ tenant, requestId }) => store.renew([{ tenant, requestId, fencingToken: 1, leaseMs: 1 }]),
-        append: (receipt) => store.append({ ...receipt, event: "drift", detail: null }),
+        append: (receipt) => store.append(lineOf(receipt, "drift")),
         find: (receipt) => found(store, receipt),
         list: () => store.list({ limit: 1 }),
         due: () => store.due({ actions: [], limit: 1 }),

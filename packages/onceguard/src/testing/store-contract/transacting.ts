@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { lineOf } from "../../core/log-line.ts";
 import type { Store, StoreTransaction } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { another, type StoreContractCase, type StoreUnderTest } from "./context.ts";
@@ -245,7 +246,7 @@ export const transacting: readonly StoreContractCase[] = [
         claimed(store, "outside"),
         store.apply(change(running, SUCCESS)),
         store.halt(haltOrder({ id: "run-9" })),
-        store.append({ ...running, event: "drift", detail: null }),
+        store.append(lineOf(running, "drift")),
         store.find("acme", "inside"),
       );
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { lineOf } from "../../core/log-line.ts";
 import { another, type StoreContractCase } from "./context.ts";
 import { change, claimed, claimRequest, DOUBT, found, moved, SUCCESS, sameRecord } from "./fixtures.ts";
 
@@ -24,9 +25,7 @@ export const underLoad: readonly StoreContractCase[] = [
             store.renew([{ tenant, requestId, fencingToken: 1, leaseMs: 90_000 }]),
           ),
         ),
-        Promise.all(
-          settling.slice(0, 50).map(({ receipt }) => other.append({ ...receipt, event: "drift", detail: null })),
-        ),
+        Promise.all(settling.slice(0, 50).map(({ receipt }) => other.append(lineOf(receipt, "drift")))),
       ]);
       for (const [n, { receipt }] of claims.entries()) {
         assert.deepEqual([receipt.requestId, receipt.payload], [`new-${n}`, `{"n":${n}}`]);
@@ -79,7 +78,7 @@ export const underLoad: readonly StoreContractCase[] = [
     name: "load: an entry that the store cannot take fails alone, and the others land once",
     async run({ store }) {
       const { receipt } = await claimed(store, "r");
-      const entries = range(40).map((n) => ({ ...receipt, event: `e-${n}`, detail: null }));
+      const entries = range(40).map((n) => lineOf(receipt, `e-${n}`));
       const outcomes = await Promise.allSettled(
         entries.map((entry, n) =>
           store.append(n === 21 ? { ...entry, version: 0.5, actor: "nul \u0000 byte" } : entry),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { lineOf } from "../../core/log-line.ts";
 import type { StoredResult } from "../../core/receipt.ts";
 import type { StoreContractCase } from "./context.ts";
 import { claimed, DOUBT, found, INDEFINITE, moved, SUCCESS, sameRecord } from "./fixtures.ts";
@@ -66,7 +67,16 @@ export const values: readonly StoreContractCase[] = [
           });
           assert.deepEqual(done.result, result);
           sameRecord(await found(store, receipt), done);
-          await store.append({ ...receipt, event: text, detail: text });
+          await store.append(
+            lineOf(receipt, text, {
+              detail: text,
+              hostScope: text,
+              hostCallId: text,
+              traceId: text,
+              before: text,
+              after: text,
+            }),
+          );
           const log = await store.log(receipt.tenant, receipt.requestId);
           assert.deepEqual(
             log.map(({ actor }) => actor),

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { group } from "../../session.ts";
+import { exportCommand } from "./export.ts";
 import { listCommand } from "./list.ts";
 import { showCommand } from "./show.ts";
 
@@ -14,5 +15,6 @@ export function receiptsCommand(): Command {
     ],
   })
     .addCommand(listCommand(), { isDefault: true })
-    .addCommand(showCommand());
+    .addCommand(showCommand())
+    .addCommand(exportCommand());
 }

@@ -14,6 +14,9 @@ CREATE TABLE request (
   payload          text,
   run_id           text,
   actor            text,
+  host_scope       text,
+  host_call_id     text,
+  trace_id         text,
   amount           double precision,
   serialized       boolean NOT NULL,
   case_id          text,
@@ -58,22 +61,36 @@ CREATE INDEX request_amount ON request (tenant, action, created_at) WHERE amount
 CREATE UNIQUE INDEX request_turn ON request (record_id, tenant)
   WHERE serialized AND state = 'running';
 
--- Append-only: one row per event of a request, written in the same commit as the transition.
+-- Append-only: one row per event of a request, written in the same commit as the transition. state_before and
+-- state_after are the business record as the action read it; retention takes them, and nothing else of a row.
 CREATE TABLE log (
-  seq            bigint GENERATED ALWAYS AS IDENTITY,
+  seq            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   tenant         text NOT NULL,
-  request_id     text NOT NULL,
+  request_id     text,
   event          text NOT NULL,
+  action         text,
+  record_id      text,
+  run_id         text,
+  actor          text,
+  host_scope     text,
+  host_call_id   text,
+  trace_id       text,
+  cause          text,
   state          text,
   version        bigint NOT NULL,
   fencing_token  bigint NOT NULL,
   attempt_number bigint NOT NULL,
-  actor          text,
+  state_before   text,
+  state_after    text,
   detail         text,
   at             bigint NOT NULL
 );
 
 CREATE INDEX log_request ON log (request_id, tenant);
+CREATE INDEX log_record ON log (record_id, tenant) WHERE record_id IS NOT NULL;
+CREATE INDEX log_run ON log (run_id, tenant) WHERE run_id IS NOT NULL;
+-- Time goes with the place in the table, so that the ranges of blocks are all there is to remember.
+CREATE INDEX log_at ON log USING brin (at);
 
 -- The secret that fingerprints are keyed with, made once. The store gives it: random() is not for secrets.
 CREATE TABLE secret (

@@ -15,6 +15,9 @@ CREATE TABLE onceguard_request (
   payload          TEXT,
   run_id           TEXT,
   actor            TEXT,
+  host_scope       TEXT,
+  host_call_id     TEXT,
+  trace_id         TEXT,
   amount           REAL,
   serialized       INTEGER NOT NULL,
   case_id          TEXT,
@@ -58,22 +61,35 @@ CREATE INDEX onceguard_request_amount ON onceguard_request (tenant, action, crea
 CREATE UNIQUE INDEX onceguard_request_turn ON onceguard_request (record_id, tenant)
   WHERE serialized = 1 AND state = 'running';
 
--- Append-only: one row per event of a request, written in the same commit as the transition. Clustered by request, so
--- that an event touches one page instead of a table's and an index's.
+-- Append-only: one row per event of a request, written in the same commit as the transition. state_before and
+-- state_after are the business record as the action read it; retention takes them, and nothing else of a row.
+-- In the order of writing, so that it can be followed, and sealed.
 CREATE TABLE onceguard_log (
-  request_id     TEXT NOT NULL,
+  seq            INTEGER PRIMARY KEY,
   tenant         TEXT NOT NULL,
-  seq            INTEGER NOT NULL,
+  request_id     TEXT,
   event          TEXT NOT NULL,
+  action         TEXT,
+  record_id      TEXT,
+  run_id         TEXT,
+  actor          TEXT,
+  host_scope     TEXT,
+  host_call_id   TEXT,
+  trace_id       TEXT,
+  cause          TEXT,
   state          TEXT,
   version        INTEGER NOT NULL,
   fencing_token  INTEGER NOT NULL,
   attempt_number INTEGER NOT NULL,
-  actor          TEXT,
+  state_before   TEXT,
+  state_after    TEXT,
   detail         TEXT,
-  at             INTEGER NOT NULL,
-  PRIMARY KEY (request_id, tenant, seq)
-) STRICT, WITHOUT ROWID;
+  at             INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX onceguard_log_request ON onceguard_log (request_id, tenant);
+CREATE INDEX onceguard_log_record ON onceguard_log (record_id, tenant) WHERE record_id IS NOT NULL;
+CREATE INDEX onceguard_log_run ON onceguard_log (run_id, tenant) WHERE run_id IS NOT NULL;
 
 -- The secret that fingerprints are keyed with, made once.
 CREATE TABLE onceguard_secret (

@@ -3,9 +3,10 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import type { FileFacts } from "../facts/model.ts";
+import { VERSION } from "../version.ts";
 
-/** Raise it whenever facts change their shape or meaning: old caches are then ignored. */
-const VERSION = "1";
+/** Raise it whenever facts change their shape or meaning within a version of the package. */
+const GENERATION = "3";
 
 export interface FactsCache {
   get(path: string, hash: string): FileFacts | null;
@@ -16,7 +17,10 @@ export interface FactsCache {
 /** Facts of the last run, found again by the content of the file. A broken cache is an empty one. */
 export function openFactsCache(folder: string | null, root: string): FactsCache {
   if (folder === null) return { get: () => null, save: () => {} };
-  const name = createHash("sha256").update(`${VERSION}\0${process.versions.node}\0${root}`).digest("hex").slice(0, 32);
+  const name = createHash("sha256")
+    .update(`${GENERATION}\0${VERSION}\0${process.versions.node}\0${root}`)
+    .digest("hex")
+    .slice(0, 32);
   const path = join(folder, `${name}.facts`);
   const known = read(path);
   return {

@@ -1,0 +1,38 @@
+import type { Catalogue } from "../catalogue/catalogue.ts";
+import type { CallFact } from "../facts/model.ts";
+import type { Evaluator } from "../values/evaluator.ts";
+import type { Value } from "../values/value.ts";
+
+const WRITES =
+  /^(?:create|send|charge|refund|transfer|publish|post|submit|cancel|delete|remove|dispatch|issue|mint|withdraw|deposit|purchase|buy|sell|book|order|pay|invite|notify|enqueue)(?:[A-Z_]|$)/;
+/** Packages whose verbs stay inside the process. */
+const INSIDE =
+  /^(?:react|vue|svelte|@angular|next|@remix-run|zod|yup|joi|valibot|lodash|ramda|immer|rxjs|express|fastify|hono|@hono\/|koa|@nestjs|class-|commander|yargs|chalk|winston|pino|@radix-ui|@mui|@headlessui|framer|three|d3|jest|vitest|mocha|@testing|graphql$|@graphql|type-graphql|@tanstack|jotai|zustand|redux|@reduxjs|i18n|date-fns|dayjs|moment|luxon|uuid|crypto|node:|fs|path|util|events|stream|http$|https$|net|os|url|ws$|socket\.io|@modelcontextprotocol|@langchain\/core|ai$|@ai-sdk|@aws-sdk\/|viem\/|@trpc|@prisma|knex|kysely|drizzle|sequelize|typeorm|mongoose|ioredis|redis|pg$|mysql|better-sqlite3|@sentry|posthog|@opentelemetry|@vercel\/(?:og|analytics)|jsonwebtoken|jose|bcrypt|cookie|cors|helmet|multer|sharp|puppeteer|playwright|cheerio|pdf|@libpdf|exceljs|xlsx|archiver|jszip|marked|unified|remark|rehype|mdast|prosemirror|@tiptap|slate|lexical|monaco|codemirror|swr|formik|react-hook-form|next-auth|@auth|lucia|better-auth|bottleneck|p-|async|debug|dotenv|eventemitter|mitt|nanoevents|buffer|bs58|tweetnacl|@noble|@scure|ethereumjs|@solana\/spl|@metaplex|superstruct|borsh|bn\.js|big|decimal|@coral-xyz|lru-cache|ts-morph|electron|idb|typedoc|konva|@mikro-orm|objection|bookshelf|@payload|payload$|msw|nock|testcontainers|@testcontainers|iron-session|arctic|nuqs|@conform|zustand|chokidar|worker_threads|evt$|newrelic|@bufbuild)/;
+
+/** Something like a write, of a package that the catalogue does not know: `acme orders.create`. */
+export interface UnknownWrite {
+  name: string;
+  /** The call that made the client. */
+  made: CallFact | null;
+  /** How many calls it took to come by the object. */
+  depth: number;
+}
+
+export function unknownWrite(evaluator: Evaluator, catalogue: Catalogue, call: CallFact): UnknownWrite | null {
+  if (call.isNew || call.callee.k !== "member" || !WRITES.test(call.callee.p) || !call.awaited) return null;
+  return writeIn(evaluator.of(call.callee), catalogue);
+}
+
+function writeIn(values: readonly Value[], catalogue: Catalogue): UnknownWrite | null {
+  for (const value of values) {
+    if (value.k !== "ext" || catalogue.of(value.pkg).length > 0 || INSIDE.test(value.pkg)) continue;
+    if (!value.path.includes("new") && !value.path.includes("()")) continue;
+    if (value.path.includes("cb")) continue;
+    return {
+      name: `${value.pkg} ${value.path.filter((one) => !["default", "new", "()"].includes(one)).join(".")}`,
+      made: value.made ?? null,
+      depth: value.path.filter((one) => one === "()" || one === "new").length,
+    };
+  }
+  return null;
+}

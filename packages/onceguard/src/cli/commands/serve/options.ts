@@ -1,0 +1,20 @@
+import type { CommonOptions } from "../../session.ts";
+
+/** What `onceguard serve` takes. */
+export interface ServeOptions extends CommonOptions {
+  readonly listen?: string;
+  readonly keys?: string;
+  readonly allowHost?: readonly string[];
+  readonly allowOrigin?: readonly string[];
+  readonly answerWithin: string | number;
+  readonly maxBody?: number;
+  readonly maxDepth?: number;
+  readonly rate?: number;
+  readonly concurrency?: number;
+  readonly keyConcurrency?: number;
+  readonly connections?: number;
+  readonly requestTimeout: string | number;
+  readonly notice: string | number;
+  readonly grace: string | number;
+  readonly quiet?: boolean;
+}

@@ -1,0 +1,160 @@
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import type { AnyAction } from "../../../core/action.ts";
+import type { Guard } from "../../../pipeline/guard.ts";
+import { UsageError } from "../../exit.ts";
+import { bytesOption, durationOption, numberOption } from "../../option-parsers.ts";
+import { note } from "../../output.ts";
+import { command, conclude, locate, withGuard } from "../../session.ts";
+import { keysOption, keysToServe } from "../keys/options.ts";
+import type { ServeOptions } from "./options.ts";
+
+const DEFAULT_PORT = 8_788;
+
+export function serveCommand(): Command {
+  return command("serve", "Serve the config's actions over HTTP, for every other language; and settle what is open.", {
+    summary: "the HTTP API, for every other language",
+    examples: [
+      "onceguard serve                                 # http://127.0.0.1:8788, this machine only",
+      "onceguard keys add --name agent-7               # a key makes it safe to listen elsewhere",
+      "onceguard serve --listen 0.0.0.0:8788 --keys onceguard.keys.json",
+      'curl -sd \'{"action":"refund","payload":{"order":"A1"}}\' -H \'content-type: application/json\' localhost:8788/v1/execute',
+    ],
+    exits: [
+      ["0", "it was told to stop; what ran was drained"],
+      ["1", "the store cannot be used, or the address is taken"],
+      ["2", "bad usage, a config that cannot be used, or an open address without keys"],
+    ],
+  })
+    .option("--listen <address>", `host:port, or a port of 127.0.0.1 (default: 127.0.0.1:${DEFAULT_PORT})`)
+    .addOption(keysOption())
+    .option("--allow-host <names...>", "without keys: further names in the Host header")
+    .option("--allow-origin <origins...>", "web origins that may call, such as https://ops.example")
+    .option(
+      "--answer-within <time>",
+      "longest time until a call is answered; what it does goes on",
+      durationOption,
+      "50s",
+    )
+    .option("--max-body <bytes>", "largest body (default: 1310720)", bytesOption)
+    .option("--max-depth <n>", "deepest nesting of a body (default: 66)", numberOption)
+    .option("--rate <n>", "requests per second and key, on average (default: no limit)", numberOption)
+    .option("--concurrency <n>", "requests at the same time (default: 1024)", numberOption)
+    .option("--key-concurrency <n>", "requests of one key at the same time (default: 256)", numberOption)
+    .option("--connections <n>", "connections at the same time (default: 2048)", numberOption)
+    .option("--request-timeout <time>", "a request has to arrive whole within this", durationOption, "30s")
+    .option(
+      "--notice <time>",
+      "at the end: how long /readyz says no before connections are refused",
+      durationOption,
+      "0s",
+    )
+    .option("--grace <time>", "at the end: how long to wait for what runs", durationOption, "10s")
+    .option("--quiet", "no line per request on stderr")
+    .action((options: ServeOptions) => conclude({ ...options, json: false }, () => serve(options)));
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  await requireHono();
+  const { config } = await locate(options, true);
+  const configured = { actions: (await config?.actions()) ?? [], external: config?.external() ?? [] };
+  if (configured.actions.length + configured.external.length === 0) {
+    note(
+      `there is nothing to execute: ${config === null ? "no config was found here" : `${config.path} has no actions`}`,
+    );
+  }
+  try {
+    // Stored work goes on here without its callers, so this process sweeps.
+    const guard = { actions: configured.actions, sweepEvery: "5s", grace: options.grace } as const;
+    await withGuard(options, { create: true, config: "whole", guard: guard as never }, ({ guard }) =>
+      serveUntilTold(guard, configured, options),
+    );
+  } finally {
+    await config?.close();
+  }
+}
+
+interface ConfiguredActions {
+  readonly actions: readonly AnyAction[];
+  readonly external: readonly AnyAction[];
+}
+
+async function serveUntilTold(guard: Guard, configured: ConfiguredActions, options: ServeOptions): Promise<void> {
+  const { serveHttp, keyFile, isLoopback } = {
+    ...(await import("../../../http/node/serve.ts")),
+    ...(await import("../../../http/keys/key-file.ts")),
+  };
+  const { host, port } = addressOf(options.listen);
+  const keys = await keysToServe(options);
+  if (keys === null && !isLoopback(host)) {
+    throw new UsageError(
+      `${host} can be reached from outside: say who may call (onceguard keys add), or leave --listen out`,
+    );
+  }
+  // Before it listens: told right after its address was printed, it must stop.
+  const told = stopSignal();
+  const serving = await serveHttp({
+    guard,
+    actions: configured.actions,
+    external: configured.external,
+    host,
+    port,
+    limits: limitsOf(options),
+    answerWithin: options.answerWithin as never,
+    requestTimeout: options.requestTimeout as never,
+    version: versionOfPackage(),
+    report: (error) => note(error instanceof Error ? error.message : String(error)),
+    ...(keys !== null && { keys: keyFile(keys, note) }),
+    ...(process.env.ONCEGUARD_SETTLEMENT_SECRET && { settlementSecret: process.env.ONCEGUARD_SETTLEMENT_SECRET }),
+    ...(options.connections !== undefined && { maxConnections: options.connections }),
+    ...(options.allowHost && { allowedHosts: options.allowHost }),
+    ...(options.allowOrigin && { allowedOrigins: options.allowOrigin }),
+    ...(!options.quiet && { log: note }),
+  });
+  note(`serving at ${serving.url}, ${keys === null ? "for everybody on this machine" : `keys from ${keys}`}`);
+  await told;
+  note("stopping: no new work is taken");
+  await serving.close({ notice: options.notice as never, grace: options.grace as never });
+}
+
+function limitsOf({ maxBody, maxDepth, rate, concurrency, keyConcurrency }: ServeOptions) {
+  return {
+    ...(maxBody !== undefined && { maxBodyBytes: maxBody }),
+    ...(maxDepth !== undefined && { maxDepth }),
+    ...(rate !== undefined && { ratePerSecond: rate }),
+    ...(concurrency !== undefined && { maxConcurrent: concurrency }),
+    ...(keyConcurrency !== undefined && { maxConcurrentPerKey: keyConcurrency }),
+  };
+}
+
+function addressOf(given: string | undefined): { host: string; port: number } {
+  if (given === undefined) return { host: "127.0.0.1", port: DEFAULT_PORT };
+  const text = /^\d+$/.test(given) ? `127.0.0.1:${given}` : given;
+  const match = /^(?:\[([0-9a-f:]+)\]|([^:]+))(?::(\d{1,5}))?$/i.exec(text);
+  const port = Number(match?.[3] ?? DEFAULT_PORT);
+  if (!match || port > 65_535) throw new UsageError(`--listen takes host:port, such as 127.0.0.1:${DEFAULT_PORT}`);
+  return { host: match[1] ?? match[2] ?? "127.0.0.1", port };
+}
+
+/** They are optional dependencies: who does not serve HTTP need not have them. */
+async function requireHono(): Promise<void> {
+  try {
+    await Promise.all([import("hono"), import("@hono/node-server")]);
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    throw new UsageError("onceguard serve needs Hono: npm install hono @hono/node-server");
+  }
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+}
+
+function versionOfPackage(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return version;
+}

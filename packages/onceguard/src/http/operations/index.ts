@@ -1,0 +1,30 @@
+import type { AnyOperation } from "../operation.ts";
+import { logging } from "./action-log.ts";
+import { cases } from "./cases.ts";
+import { claims } from "./claims.ts";
+import { streaming } from "./events.ts";
+import { execute } from "./execute.ts";
+import { halting } from "./halts.ts";
+import { measuring } from "./metrics.ts";
+import { proposals } from "./proposals.ts";
+import { reading } from "./receipts.ts";
+import { deciding } from "./reviews.ts";
+import { safeagent } from "./safeagent.ts";
+
+/**
+ * All that the API does. An operation that is added here is served, checked, documented in /openapi.json and part of the
+ * test of which role may what. Checkpoints and signed receipts belong here once the guard has them.
+ */
+export const OPERATIONS: readonly AnyOperation[] = [
+  execute,
+  ...proposals,
+  ...claims,
+  ...reading,
+  ...deciding,
+  ...cases,
+  ...halting,
+  ...logging,
+  ...streaming,
+  ...measuring,
+  ...safeagent,
+];

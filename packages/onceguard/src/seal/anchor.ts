@@ -1,0 +1,59 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, fsyncSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+
+/** A place outside, where a checkpoint cannot be taken back: what was sealed before it can no longer be changed unseen. */
+export interface Anchor {
+  /** For messages: `file /mnt/worm/anchors`. No secrets. */
+  readonly name: string;
+  /** Resolves once it is there. `note` is the signed checkpoint; the same one may come again. */
+  anchor(note: string): Promise<void>;
+}
+
+/** Appends to a file: on another machine's disk, or one that cannot be written twice. */
+export function fileAnchor(path: string): Anchor {
+  return {
+    name: `file ${path}`,
+    anchor: async (note) => {
+      const file = openSync(path, "a", 0o644);
+      try {
+        writeSync(file, `${JSON.stringify(note)}\n`);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    },
+  };
+}
+
+/** Commits into a git work tree, under its own hash; push it where nobody can force. */
+export function gitAnchor(folder: string, file = "checkpoint"): Anchor {
+  const git = (...args: string[]) => execFileSync("git", ["-C", folder, ...args], { stdio: "pipe" });
+  return {
+    name: `git ${folder}`,
+    anchor: async (note) => {
+      writeFileSync(join(folder, file), note);
+      git("add", "--", file);
+      const who = ["-c", "user.name=onceguard", "-c", "user.email=onceguard@localhost"];
+      git(...who, "commit", "--quiet", "--allow-empty", "-m", `checkpoint ${note.split("\n")[1]}`, "--", file);
+    },
+  };
+}
+
+/** Posts to a witness, which keeps it and answers 2xx. */
+export function httpAnchor(url: string, fetcher: typeof fetch = fetch): Anchor {
+  return {
+    name: `http ${new URL(url).host}`,
+    anchor: async (note) => {
+      const headers = { "Content-Type": "text/plain; charset=utf-8" };
+      const answer = await fetcher(url, { method: "POST", headers, body: note, signal: AbortSignal.timeout(10_000) });
+      await answer.body?.cancel();
+      if (!answer.ok) throw new Error(`the witness ${new URL(url).host} answered ${answer.status}`);
+    },
+  };
+}
+
+/** Anything else: object storage with a retention lock, OpenTelemetry, a notary. */
+export function callbackAnchor(name: string, anchor: (note: string) => Promise<void>): Anchor {
+  return { name, anchor };
+}

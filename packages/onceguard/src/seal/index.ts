@@ -1,0 +1,13 @@
+/** Receipts that an outsider can verify: `onceguard/seal`. */
+export type { Anchor } from "./anchor.ts";
+export { callbackAnchor, fileAnchor, gitAnchor, httpAnchor } from "./anchor.ts";
+export type { Bundle, BundleVerdict } from "./bundle.ts";
+export { makeBundle, verifyBundle } from "./bundle.ts";
+export type { SigningKey, VerifyingKey } from "./keys.ts";
+export { keyText, newKey, readKeys, rotated } from "./keys.ts";
+export type { SealedLog } from "./sealed-log.ts";
+export { readSealedLog } from "./sealed-log.ts";
+export type { Sealed, Sealer, SealerOptions } from "./sealer.ts";
+export { openSealer } from "./sealer.ts";
+export type { LogProblem, LogToVerify, LogVerdict } from "./verify-log.ts";
+export { verifyLog } from "./verify-log.ts";

@@ -1,0 +1,91 @@
+import { GrowingTree } from "../core/merkle.ts";
+import type { LogEntry, Store } from "../core/ports.ts";
+import type { Anchor } from "./anchor.ts";
+import { sha256Bytes } from "./bytes.ts";
+import { readCheckpoint, signCheckpoint } from "./checkpoint.ts";
+import { currentKey, type SigningKey } from "./keys.ts";
+import { hashOfLeaf, type Leaf, leafOf, leafText } from "./leaf.ts";
+import { appendLines, dropCutOffLines, lockSealedLog, readSealedLog } from "./sealed-log.ts";
+
+export interface SealerOptions {
+  readonly store: Store;
+  /** Where the sealed log is. Keep it on other disks than the store, and let nobody else write there. */
+  readonly folder: string;
+  readonly origin: string;
+  readonly keys: readonly SigningKey[];
+  readonly anchors?: readonly Anchor[];
+  /** Told of anchors that could not be reached; they get the next checkpoint. */
+  readonly onAnchorError?: (name: string, error: unknown) => void;
+}
+
+export interface Sealed {
+  readonly sealed: number;
+  readonly size: number;
+  /** Null: nothing was new, and there was a checkpoint already. */
+  readonly checkpoint: string | null;
+}
+
+export interface Sealer {
+  /** One pass over what is new. */
+  seal(): Promise<Sealed>;
+  close(): void;
+}
+
+const PAGE = 1_000;
+/** An entry gets its place when it is written, and is seen when it is committed: so long it is looked for. */
+const LOOKS_BACK_MS = 600_000;
+
+/**
+ * Seals committed entries of the log into a Merkle tree, in an order of its own. Off the hot path: it only reads the store.
+ * It may be killed at any point; what it had begun to write is written anew.
+ */
+export async function openSealer(options: SealerOptions): Promise<Sealer> {
+  const { store, folder, origin, keys, anchors = [] } = options;
+  const { secret } = await store.open();
+  const unlock = lockSealedLog(folder);
+  dropCutOffLines(folder);
+  const known = readSealedLog(folder);
+  const tree = new GrowingTree(sha256Bytes);
+  /** Sealed places, by when they were sealed here. */
+  const sealed = new Map<number, number>();
+  for (const text of known.leaves) {
+    tree.add(hashOfLeaf(text));
+    sealed.set((JSON.parse(text) as Leaf).seq, Number.NEGATIVE_INFINITY);
+  }
+  const last = known.checkpoints.at(-1);
+  let sizeSigned = last === undefined ? -1 : (readCheckpoint(last, keys)?.checkpoint.size ?? -1);
+  let from = 0; // the first pass looks at everything: another life of the sealer may have missed something
+
+  async function seal(): Promise<Sealed> {
+    const now = await store.now();
+    const fresh: LogEntry[] = [];
+    for (let after = from; ; ) {
+      const page = await store.searchLog({ order: "oldest", after, limit: PAGE });
+      fresh.push(...page.filter(({ seq }) => !sealed.has(seq)));
+      if (page.length < PAGE) break;
+      after = page.at(-1)?.seq ?? after;
+    }
+    const texts = fresh.map((entry) => leafText(leafOf(entry, secret)));
+    appendLines(folder, "leaves", texts);
+    for (const text of texts) tree.add(hashOfLeaf(text));
+    for (const { seq } of fresh) sealed.set(seq, now);
+    from = lookBackTo(sealed, from, now);
+    if (tree.size === sizeSigned) return { sealed: 0, size: tree.size, checkpoint: null };
+    const note = signCheckpoint({ origin, size: tree.size, root: tree.root(), at: now }, currentKey(keys, now));
+    appendLines(folder, "checkpoints", [JSON.stringify(note)]);
+    sizeSigned = tree.size;
+    await Promise.all(
+      anchors.map((anchor) => anchor.anchor(note).catch((error) => options.onAnchorError?.(anchor.name, error))),
+    );
+    return { sealed: texts.length, size: tree.size, checkpoint: note };
+  }
+
+  return { seal, close: unlock };
+}
+
+/** Behind the newest place that was sealed long ago. What lies before is not looked for any more until the next start. */
+function lookBackTo(sealed: ReadonlyMap<number, number>, from: number, now: number): number {
+  let place = from;
+  for (const [seq, at] of sealed) if (at < now - LOOKS_BACK_MS && seq > place) place = seq;
+  return place;
+}

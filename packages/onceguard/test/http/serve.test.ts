@@ -1,0 +1,182 @@
+import { spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { Folder } from "../e2e/cli.ts";
+import { shopConfig } from "../mcp/config.ts";
+import { openShop, type Shop } from "../mcp/shop.ts";
+import { send, until } from "./service.ts";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+
+let shop: Shop;
+beforeAll(async () => {
+  shop = await openShop();
+});
+afterAll(() => shop.close());
+
+let n = 0;
+const fresh = (): string => `S${++n}-${process.pid}`;
+
+interface Serving {
+  readonly url: string;
+  readonly stderr: () => string;
+  readonly pid: number;
+  kill(signal: NodeJS.Signals): void;
+  readonly ended: Promise<number | null>;
+}
+
+/** `onceguard serve` as a real process. */
+async function serve(folder: Folder, ...args: string[]): Promise<Serving> {
+  const child = spawn(process.execPath, [MAIN, "serve", "--listen", "0", ...args], { cwd: folder.path, stdio: "pipe" });
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  await until(() => /serving at \S+/.test(stderr) || child.exitCode !== null, `the server to listen: ${stderr}`);
+  const url = /serving at (http:\/\/[^,\s]+)/.exec(stderr)?.[1];
+  if (url === undefined) throw new Error(stderr);
+  return { url, stderr: () => stderr, pid: child.pid as number, kill: (signal) => child.kill(signal), ended };
+}
+
+function configured(more: Record<string, unknown> = {}): Folder {
+  const folder = new Folder();
+  const config = shopConfig(shop);
+  const actions = [
+    ...(config.actions as unknown[]),
+    { name: "valve", kind: "external", riskTier: "side_effecting", keyFields: ["valve"] },
+  ];
+  writeFileSync(folder.file("onceguard.config.json"), JSON.stringify({ ...config, actions, ...more }));
+  return folder;
+}
+
+const order = (url: string, payload: unknown, action = "order") =>
+  send(`${url}/v1/execute`, "POST", { action, payload });
+
+describe("onceguard serve", () => {
+  it("executes the config's actions once, whatever is sent again; two processes on one store are one guard", async () => {
+    const folder = configured();
+    const [a, b] = [await serve(folder), await serve(folder)];
+    const payload = { ref: fresh() };
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => order(i % 2 ? a.url : b.url, payload)));
+    expect(answers.filter(({ body }) => body.status === "executed")).toHaveLength(1);
+    expect(new Set(answers.map(({ body }) => body.status))).toEqual(new Set(["executed", "replayed"]));
+    expect(shop.orders(payload.ref)).toHaveLength(1);
+    expect(a.stderr()).not.toContain(payload.ref);
+  });
+
+  it("killed in the middle of an effect: in doubt, found out by the probe, and never sent twice", async () => {
+    const folder = configured({ lease: "1s" });
+    const first = await serve(folder);
+    const payload = { ref: fresh(), mode: "hold" };
+    const lost = order(first.url, payload, "probed_order").catch((error: Error) => error);
+    await shop.until(() => shop.orders(payload.ref).length === 1, "the order");
+    first.kill("SIGKILL");
+    expect(await lost).toBeInstanceOf(Error);
+    const second = await serve(folder);
+    let last: unknown;
+    await until(
+      async () => {
+        const answer = await order(second.url, payload, "probed_order");
+        last = answer.body;
+        return answer.body.status === "replayed";
+      },
+      `its end: ${JSON.stringify(last)}`,
+    );
+    expect(shop.orders(payload.ref)).toHaveLength(1);
+  });
+
+  it("SIGTERM: no new work, what runs is answered and recorded, exit 0", async () => {
+    const folder = configured();
+    const serving = await serve(folder, "--notice", "300ms");
+    const payload = { ref: fresh(), mode: "hold" };
+    const running = order(serving.url, payload);
+    await shop.until(() => shop.orders(payload.ref).length === 1, "the order");
+    serving.kill("SIGTERM");
+    await until(async () => (await send(`${serving.url}/readyz`, "GET")).status === 503, "its notice");
+    const refused = await order(serving.url, { ref: "not-now" });
+    expect([refused.status, refused.body.code]).toEqual([503, "draining"]);
+    await shop.release();
+    expect((await running).body.status).toBe("executed");
+    expect(await serving.ended).toBe(0);
+    expect(shop.orders("not-now")).toHaveLength(0);
+    const again = await serve(folder);
+    expect((await order(again.url, payload)).body.status).toBe("replayed");
+  });
+
+  it("SIGTERM while an effect does not end: it is in doubt after the grace period", async () => {
+    const folder = configured();
+    const serving = await serve(folder, "--grace", "200ms");
+    const payload = { ref: fresh(), mode: "hold" };
+    const running = order(serving.url, payload).catch((error: Error) => error);
+    await shop.until(() => shop.orders(payload.ref).length === 1, "the order");
+    serving.kill("SIGTERM");
+    expect(await serving.ended).toBe(0);
+    await running;
+    const again = await serve(folder);
+    expect((await order(again.url, payload)).body.status).toBe("in_doubt");
+    await shop.release();
+    expect(shop.orders(payload.ref)).toHaveLength(1);
+  });
+
+  it("approved work runs by itself", async () => {
+    const folder = configured();
+    const { url } = await serve(folder);
+    const payload = { ref: fresh() };
+    const { body } = await order(url, payload, "careful_order");
+    expect(body.status).toBe("held");
+    await send(`${url}/v1/proposals/${body.request_id}/approve`, "POST", { reason: "fine" });
+    await shop.until(() => shop.orders(payload.ref).length === 1, "the order");
+  });
+
+  it("a claim outlives the process that gave it: another one takes its completion", async () => {
+    const folder = configured();
+    const first = await serve(folder);
+    const valve = fresh();
+    const claim = (url: string) =>
+      send(`${url}/v1/claims`, "POST", { action: "valve", payload: { valve }, claim_token: "token-of-mine" });
+    const { body } = await claim(first.url);
+    first.kill("SIGKILL");
+    const second = await serve(folder);
+    expect((await claim(second.url)).body).toMatchObject({ status: "claimed", fencing_token: body.fencing_token });
+    const done = await send(`${second.url}/v1/claims/${body.request_id}/complete`, "POST", {
+      fencing_token: body.fencing_token,
+      result: "open",
+    });
+    expect(done.body).toMatchObject({ status: "executed", result: "open" });
+  });
+
+  it("serves with the keys of its folder, and takes those that are made while it runs", async () => {
+    const folder = configured();
+    await folder.onceguard("keys", "add", "--name", "first");
+    const { url } = await serve(folder);
+    expect((await order(url, { ref: "x" })).status).toBe(401);
+    const { stdout } = await folder.onceguard("keys", "add", "--name", "second");
+    const headers = { authorization: `Bearer ${stdout.trim()}` };
+    const body = { action: "order", payload: { ref: fresh() } };
+    expect((await send(`${url}/v1/execute`, "POST", body, headers)).body.receipt.actor).toBe("second");
+    expect(readFileSync(folder.file("onceguard.keys.json"), "utf8")).not.toContain(stdout.trim());
+  });
+
+  it.each([
+    [["--listen", "0.0.0.0:0"], 2, "can be reached from outside"],
+    [["--listen", "nonsense:1:2"], 2, "--listen takes host:port"],
+    [["--keys", "missing.json"], 2, "there are no keys at missing.json"],
+    [["--rate", "-1"], 2, "whole number"],
+  ])("%j: exit %i, %s", async (args, code, words) => {
+    const ended = await configured().onceguard("serve", ...args);
+    expect([ended.code, ended.stderr.split("\n").filter((line) => line.includes(words)).length]).toEqual([code, 1]);
+  });
+
+  it("an address that is taken: exit 1, in one line", async () => {
+    const folder = configured();
+    const { url } = await serve(folder);
+    const ended = await folder.onceguard("serve", "--listen", new URL(url).port);
+    expect([ended.code, ended.stderr]).toEqual([1, expect.stringMatching(/^onceguard: .*EADDRINUSE.*\n$/)]);
+  });
+});

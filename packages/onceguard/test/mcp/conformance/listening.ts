@@ -1,0 +1,36 @@
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+import { MCP } from "../host.ts";
+
+/** `onceguard …` with `--http`, and the address that it says on stderr. */
+export async function onceguardOverHttp(folder: string, ...args: string[]): Promise<string> {
+  const child = spawn(process.execPath, [MCP, ...args], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+  onTestFinished(() => stopped(child));
+  let said = "";
+  for await (const line of createInterface({ input: child.stderr })) {
+    said += `${line}\n`;
+    const url = /http:\/\/127\.0\.0\.1:\d+\/mcp/.exec(line.split(" at ").at(-1) ?? "")?.[0];
+    if (url === undefined) continue;
+    child.stderr.resume();
+    return url;
+  }
+  throw new Error(`onceguard ${args[0]} did not say where it listens\n${said}`);
+}
+
+/** The suite's own kind of server, which has all that it asks for. */
+export async function everythingServer(): Promise<string> {
+  const child = fork(fileURLToPath(new URL("./everything-server.ts", import.meta.url)), { execArgv: [] });
+  onTestFinished(() => stopped(child));
+  const [port] = (await once(child, "message")) as [number];
+  return `http://127.0.0.1:${port}/mcp`;
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  child.kill("SIGKILL");
+  await gone;
+}
