@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
 const support = "./packages/onceguard/test/support";
@@ -7,6 +8,8 @@ export default defineConfig({
     include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts"],
     globalSetup: `${support}/global-setup.ts`,
     reporters: ["default", `${support}/closing-line-reporter.ts`],
+    // Hundreds of processes of our own code are started: each finds what an earlier one has compiled.
+    env: { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? resolve("node_modules/.cache/onceguard-compiled") },
     // Processes, not threads: tests kill, fork and exhaust things. Two, because they start real processes themselves.
     pool: "forks",
     maxWorkers: 2,

@@ -227,4 +227,25 @@ export const MUTANTS: readonly Mutant[] = [
     replace: [["  throw new Stale(answer.receipt ?? claim.receipt);", "  return answer.receipt ?? claim.receipt;"]],
     tests: ["test/transaction/transaction.test.ts"],
   },
+  {
+    name: "a stranger's annotations are believed",
+    harm: "a server says that its payments only read, and they pass the gateway unguarded",
+    file: "src/mcp/gateway/tool-tier.ts",
+    replace: [["if (!isTrusted || !tool?.annotations)", "if (!tool?.annotations)"]],
+    tests: ["src/mcp/gateway/tool-rule.test.ts"],
+  },
+  {
+    name: "an open question grows old",
+    harm: "behind the gateway a call whose outcome nobody knows is made again once its window has passed",
+    file: "src/mcp/gateway/content-identity.ts",
+    replace: [["(SETTLED.has(state) && readAt - updatedAt >= windowMs)", "readAt - updatedAt >= windowMs"]],
+    tests: ["src/mcp/gateway/content-identity.test.ts"],
+  },
+  {
+    name: "credentials are not looked at",
+    harm: "a caller of the gateway is shown what another one's call came to",
+    file: "src/mcp/gateway/http/passed-principal.ts",
+    replace: [["if (given.length === 0) return fallback;", "if (given.length >= 0) return fallback;"]],
+    tests: ["src/mcp/gateway/http/passed-principal.test.ts"],
+  },
 ];

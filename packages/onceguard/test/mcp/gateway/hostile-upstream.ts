@@ -6,6 +6,7 @@ import { appendFileSync } from "node:fs";
  */
 const ledger = process.env.LEDGER as string;
 const server = process.env.SERVER ?? "";
+let listings = 0;
 
 // biome-ignore lint/suspicious/noExplicitAny: it reads whatever comes
 type Any = any;
@@ -82,6 +83,10 @@ function take({ id, method, params }: Any): void {
     });
   } else if (method === "tools/list") {
     if (server === "lists nothing") return;
+    if (server === "lists later" && ++listings === 1) {
+      answer(id, { error: { code: -32603, message: "not now" } });
+      return;
+    }
     answer(
       id,
       server === "lists garbage" ? { result: { tools: [17, null, {}, { name: 5 }] } } : { result: { tools: TOOLS } },

@@ -290,6 +290,15 @@ describe("a server that", () => {
     expect(all()).toEqual([]);
   });
 
+  it("cannot list its tools once: it is asked again", async () => {
+    const { host, all } = await table("lists later");
+    await host.greet();
+    await host.call("pay", { ref: "L" });
+    expect(statusOf(await host.call("pay", { ref: "L" }))).toBe("executed");
+    expect(all()).toHaveLength(1);
+    expect(await host.leave()).toBe(0);
+  });
+
   it("lists what are no tools: every call is taken for irreversible", async () => {
     const { host, all } = await table("lists garbage");
     await host.greet();
@@ -311,6 +320,12 @@ describe("any sequence of calls", () => {
   const REFS = { plain: undefined, later: "later", breaks: "break", refused: "reject" } as const;
   type Ref = keyof typeof REFS;
 
+  const ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "raw", version: "1" },
+    "io.modelcontextprotocol/clientCapabilities": {},
+  };
+
   interface Step {
     readonly tool: string;
     readonly ref: Ref;
@@ -320,6 +335,8 @@ describe("any sequence of calls", () => {
     /** The id in the form of a number or of a text: 7 and "7" are two ids. */
     readonly numeric: boolean;
     readonly progress: boolean;
+    /** In the form of 2026-07-28, where each request says who it comes from. */
+    readonly modern: boolean;
     readonly afterwards: "wait" | "go on" | "cancel";
   }
 
@@ -330,10 +347,11 @@ describe("any sequence of calls", () => {
     beside: fc.boolean(),
     numeric: fc.boolean(),
     progress: fc.boolean(),
+    modern: fc.boolean(),
     afterwards: fc.constantFrom("wait", "go on", "cancel"),
   });
 
-  function paramsOf({ tool, ref, key, beside, progress }: Step, run: string, id: unknown): object {
+  function paramsOf({ tool, ref, key, beside, progress, modern }: Step, run: string, id: unknown): object {
     const named = key === null ? null : `${run} ${key}`;
     const mode = REFS[ref];
     const inside = named !== null && !beside ? { idempotency_key: named } : {};
@@ -341,7 +359,7 @@ describe("any sequence of calls", () => {
       name: tool,
       arguments: { ref: `${run} ${ref}`, key, ...(mode && { mode }), ...inside },
       ...(named !== null && beside && { idempotencyKey: named }),
-      ...(progress && { _meta: { progressToken: id } }),
+      _meta: { ...(progress && { progressToken: id }), ...(modern && ENVELOPE) },
     };
   }
 

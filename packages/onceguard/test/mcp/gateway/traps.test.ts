@@ -315,6 +315,7 @@ describe("9 · the end", () => {
 
   it("by SIGKILL leaves the same question", async () => {
     const desk = new Desk();
+    desk.config({ wait: "500ms" }); // the lease of the dead one lasts longer than anybody here waits
     const host = await rawHost(desk);
     host.pay(1, { ref: "I3", mode: "hold" });
     await desk.until(() => desk.did("I3").length === 1, "the payment");

@@ -112,10 +112,13 @@ async function bothWays(
   for (const isGuarded of [false, true]) {
     place.fresh();
     host = await opened(place, isGuarded ? gatewayBefore(server, args) : server, env);
-    const tools = await settledTools(host);
+    const names = await listedWith(
+      host,
+      calls.map(({ tool }) => tool),
+    );
     const heard: Message[][] = [];
     for (const call of calls) heard.push(await heardOf(host, call, isGuarded));
-    runs.push({ names: tools.map(({ name }) => name).sort(), heard, state: place.state() });
+    runs.push({ names, heard, state: place.state() });
     if (!isGuarded) host.child.kill(); // not every server ends by itself when its host has left
   }
   const [direct, guarded] = runs;
@@ -128,14 +131,12 @@ async function bothWays(
   return host as RawHost;
 }
 
-/** server-everything adds tools some time after the handshake: the list is whole when two in a row are alike. */
-async function settledTools(host: RawHost): Promise<Message[]> {
-  let tools = await toolsOf(host);
+/** server-everything adds tools some time after the handshake. */
+async function listedWith(host: RawHost, needed: readonly string[]): Promise<string[]> {
   for (;;) {
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const next = await toolsOf(host);
-    if (next.length === tools.length) return next;
-    tools = next;
+    const names = (await toolsOf(host)).map(({ name }) => name as string).sort();
+    if (needed.every((name) => names.includes(name))) return names;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
@@ -284,7 +285,7 @@ describe("server-everything", () => {
     const place = new Place(() => undefined);
     place.fresh();
     const host = await opened(place, gatewayBefore(realServer("@modelcontextprotocol/server-everything"), ["--trust"]));
-    await settledTools(host);
+    await listedWith(host, ["simulate-research-query"]);
     const ask = () => host.call("simulate-research-query", { topic: "tea" }, { task: { ttl: 60_000 } });
     const first = (await ask()).result.task;
     const second = (await ask()).result.task;
