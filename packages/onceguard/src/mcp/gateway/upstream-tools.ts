@@ -7,6 +7,7 @@ const LONGEST_MS = 30_000;
 
 export type ToolsByName = ReadonlyMap<string, UpstreamTool>;
 
+const METHOD_NOT_FOUND = -32601;
 /** Most pages of one listing. */
 const MAX_PAGES = 100;
 /** So long past its time (`ttlMs`) a listing is still used while a new one is asked for: a call need not wait for it. */
@@ -75,8 +76,11 @@ export class UpstreamTools {
     try {
       for (let page = 0; page < MAX_PAGES; page++) {
         const answer = await route.request("tools/list", cursor === undefined ? {} : { cursor });
-        // A server without tools has no such method.
-        if ("error" in answer) break;
+        if ("error" in answer) {
+          // A server without tools has no such method. Any other error says nothing about its tools.
+          if (answer.error.code === METHOD_NOT_FOUND) break;
+          throw new Error(`${answer.error.message} (${answer.error.code})`);
+        }
         tools.push(...toolsIn(answer.result));
         if (typeof answer.result.ttlMs === "number") ttlMs = Math.min(ttlMs, Math.max(0, answer.result.ttlMs));
         cursor = answer.result.nextCursor;

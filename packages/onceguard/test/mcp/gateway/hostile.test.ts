@@ -211,6 +211,24 @@ describe("a host that sends", () => {
     expect(did("E")).toEqual([]);
   });
 
+  it("much, and reads nothing for a while, gets every answer, each once", async () => {
+    const { host, all } = await table();
+    await host.greet();
+    host.child.stdout.pause();
+    const more = "x".repeat(5_000);
+    for (let id = 1; id <= 1_000; id++) {
+      const name = id % 4 === 0 ? "pay" : "find";
+      const given = { ref: name === "pay" ? `M${id % 100}` : `F${id}`, more };
+      host.send({ id, method: "tools/call", params: { name, arguments: given } });
+    }
+    await host.until("the first payments", () => all().some(({ tool }) => tool === "pay"));
+    host.child.stdout.resume();
+    for (let id = 1; id <= 1_000; id++) await host.answerTo(id);
+    for (let id = 1; id <= 1_000; id++) expect(host.answersTo(id)).toHaveLength(1);
+    expect(all().filter(({ tool }) => tool === "pay")).toHaveLength(25);
+    expect(await host.leave()).toBe(0);
+  });
+
   it("answers to questions that nobody asked: the calls go on", async () => {
     const { host, good } = await table();
     await host.greet();

@@ -11,6 +11,8 @@ import { READY_RULES } from "../../../src/mcp/gateway/ready-rules/index.ts";
 import { toolAction } from "../../../src/mcp/gateway/tool-action.ts";
 import { checkToolRules } from "../../../src/mcp/gateway/tool-rule.ts";
 import { resultOfCall } from "../../../src/mcp/gateway/upstream-answer.ts";
+import { createGuard } from "../../../src/pipeline/create-guard.ts";
+import { memoryStore } from "../../../src/stores/memory/memory-store.ts";
 import { installed, realServer } from "./real-servers.ts";
 import { type ListedTool, listOf, type ToolFacts, type ToolList } from "./tool-lists/tool-list.ts";
 
@@ -81,8 +83,6 @@ describe.each(Object.keys(READY_RULES))("the ready rules %s", (name) => {
       expect(riskTier, tool).toBeDefined();
       if (riskTier === undefined || riskTier === "safe") continue;
       expect(toolAction(`${name}/${tool}`, rule, riskTier, NOWHERE).riskTier).toBe(riskTier);
-      // With a record and a derived identity, a second intent on that record would be skipped for a day.
-      if (rule.record !== undefined) expect(rule.dedupWindow, `${tool} says how often per record`).toBeDefined();
       if (rule.approval !== undefined) expect(riskTier, `${tool} asks a person`).toBe("irreversible");
     }
   });
@@ -179,4 +179,29 @@ describe("what went wrong, in the servers' own words", () => {
       }
     }
   });
+});
+
+it("a merge whose answer was lost is settled by reading the pull request", async () => {
+  const rule = READY_RULES.github?.tools.merge_pull_request as ToolRule;
+  let merges = 0;
+  const asked: unknown[] = [];
+  const merge = toolAction("github/merge_pull_request", rule, "irreversible", {
+    execute: async () => {
+      merges++;
+      throw new Error("socket hang up");
+    },
+    ask: async (tool, given) => {
+      asked.push([tool, given]);
+      return { result: { content: [{ type: "text", text: '{"number":7,"state":"closed","merged":true}' }] } };
+    },
+  });
+  const guard = createGuard({ store: memoryStore(), policy: () => ({ verdict: "allow" }) });
+  const given = { owner: "o", repo: "r", pullNumber: 7 };
+  for (const title of ["Merge it", "Merge it now"]) {
+    const { status } = await guard.wrap(merge)({ ...given, commit_title: title });
+    expect(["executed", "replayed"]).toContain(status);
+  }
+  expect(merges).toBe(1);
+  expect(asked).toEqual([["pull_request_read", { method: "get", owner: "o", repo: "r", pullNumber: 7 }]]);
+  await guard.close();
 });

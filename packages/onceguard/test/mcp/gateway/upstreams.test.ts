@@ -1,7 +1,9 @@
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { READY_RULES } from "../../../src/mcp/gateway/ready-rules/index.ts";
 import { gatewayBefore, type Message, RawHost } from "./raw-host.ts";
 import { realServer } from "./real-servers.ts";
 
@@ -44,11 +46,11 @@ class Place {
   }
 }
 
-/** A host whose person says yes, whose model says hello, and which shows one folder. */
-function answers(method: string, params: Message): object | undefined {
+/** A host whose person says yes, whose model says hello, and which shows the one folder. */
+function answers(place: Place, method: string, params: Message): object | undefined {
   switch (method) {
     case "roots/list":
-      return { roots: [{ uri: "file:///tmp", name: "tmp" }] };
+      return { roots: [{ uri: pathToFileURL(place.data).href, name: "data" }] };
     case "sampling/createMessage":
       return { role: "assistant", content: { type: "text", text: "hello" }, model: "test", stopReason: "endTurn" };
     case "elicitation/create":
@@ -94,7 +96,12 @@ function isApproval({ method, params }: Message): boolean {
 }
 
 async function opened(place: Place, command: readonly string[], env: Record<string, string> = {}): Promise<RawHost> {
-  return new RawHost({ command, cwd: place.root, env, answers }).greet();
+  return new RawHost({
+    command,
+    cwd: place.root,
+    env,
+    answers: (method, params) => answers(place, method, params),
+  }).greet();
 }
 
 async function toolsOf(host: RawHost): Promise<Message[]> {
@@ -129,6 +136,17 @@ async function bothWays(
   }
   expect(guarded?.state).toEqual(direct?.state);
   return host as RawHost;
+}
+
+/** The ready rules without their windows: however slow the machine, what is repeated here is a repetition. */
+function lastingRules(place: Place, name: string): string {
+  const tools = Object.entries(READY_RULES[name]?.tools ?? {}).map(([tool, { window: _window, ...rule }]) => [
+    tool,
+    rule,
+  ]);
+  const file = join(place.root, "rules.json");
+  writeFileSync(file, JSON.stringify({ tools: Object.fromEntries(tools) }));
+  return file;
 }
 
 /** server-everything adds tools some time after the handshake. */
@@ -180,7 +198,10 @@ describe("server-filesystem", () => {
   it("does the same with all its tools, and a repeated change only once", async () => {
     const place = new Place(seed);
     const server = realServer("@modelcontextprotocol/server-filesystem", place.data);
-    const host = await bothWays(place, server, { args: ["--rules", "filesystem"], calls: calls(place.data) });
+    const host = await bothWays(place, server, {
+      args: ["--rules", lastingRules(place, "filesystem")],
+      calls: calls(place.data),
+    });
     // Somebody takes back what was done. A second effect would bring it again.
     place.fresh();
     for (const call of changes(place.data)) {
@@ -224,7 +245,7 @@ describe("server-memory", () => {
     const place = new Place(seed);
     const server = realServer("@modelcontextprotocol/server-memory");
     const env = { MEMORY_FILE_PATH: file(place.data) };
-    const host = await bothWays(place, server, { args: ["--rules", "memory"], env, calls });
+    const host = await bothWays(place, server, { args: ["--rules", lastingRules(place, "memory")], env, calls });
     place.fresh();
     const untouched = place.state();
     for (const { tool, given, key } of changes) {

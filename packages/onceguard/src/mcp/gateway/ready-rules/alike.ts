@@ -12,10 +12,10 @@ export const INPUT_ERROR = "^(?:MCP error -32602: )?Input validation error: ";
 export const READS: ToolRule = { riskTier: "safe" };
 
 /**
- * Says how something shall be. Once more is no harm by itself, and after a change by somebody else it is meant: so only
- * what follows shortly counts as a repetition of a call whose answer was lost.
+ * Says how something shall be. Once more is no harm by itself, and after a change in between it is meant (on, off, on):
+ * so only what follows at once counts as a repetition of a call whose answer was lost.
  */
-export const SETS: ToolRule = { riskTier: "side_effecting", window: "5m" };
+export const SETS: ToolRule = { riskTier: "side_effecting", window: "1m" };
 
 /** Makes something new each time that it is called. */
 export const MAKES: ToolRule = { riskTier: "side_effecting" };

@@ -3,12 +3,13 @@ import { alike, READS } from "./alike.ts";
 import type { ReadyRules } from "./ready-rules.ts";
 
 /**
- * An agent writes the same content again on purpose once something else has changed the file, so only minutes count.
+ * An agent does the same again on purpose once something else has changed the file (an edit, its undoing, the edit), so
+ * only what follows at once counts as a repetition.
  *
  * Each of these tools checks first and changes the file last, by a rename. What can go wrong after that is a full disk
  * in the middle of a new file or of a row of new folders: then the same call writes the whole of it.
  */
-const CHANGES: ToolRule = { riskTier: "side_effecting", window: "2m", noEffectOnError: true };
+const CHANGES: ToolRule = { riskTier: "side_effecting", window: "30s", noEffectOnError: true };
 
 /** `@modelcontextprotocol/server-filesystem`. It has no tool that deletes. */
 export const filesystem: ReadyRules = {
@@ -27,10 +28,10 @@ export const filesystem: ReadyRules = {
       "get_file_info",
       "list_allowed_directories",
     ]),
-    write_file: { ...CHANGES, record: "file:{path}", dedupWindow: "none" },
+    write_file: { ...CHANGES, record: "file:{path}" },
     // A second run of the same edit finds other text than the first did, or changes the next place that looks alike.
-    edit_file: { ...CHANGES, record: "file:{path}", dedupWindow: "none" },
-    create_directory: { ...CHANGES, record: "file:{path}", dedupWindow: "none" },
-    move_file: { ...CHANGES, record: "file:{source}", dedupWindow: "none" },
+    edit_file: { ...CHANGES, record: "file:{path}" },
+    create_directory: { ...CHANGES, record: "file:{path}" },
+    move_file: { ...CHANGES, record: "file:{source}" },
   },
 };

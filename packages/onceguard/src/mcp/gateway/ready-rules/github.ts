@@ -18,9 +18,9 @@ function refusedTo(...steps: readonly string[]): string {
 /** Of the others only those that come before all steps. */
 const NOT_BEGUN = { noEffectWhen: `^(?:${BAD_ARGUMENTS})` } as const;
 
-const ISSUE = { record: "issue:{owner}/{repo}#{issue_number}", dedupWindow: "none" } as const;
-const PULL = { record: "pull:{owner}/{repo}#{pullNumber}", dedupWindow: "none" } as const;
-const REPOSITORY = { record: "repository:{owner}/{repo}", dedupWindow: "none" } as const;
+const ISSUE = { record: "issue:{owner}/{repo}#{issue_number}" } as const;
+const PULL = { record: "pull:{owner}/{repo}#{pullNumber}" } as const;
+const REPOSITORY = { record: "repository:{owner}/{repo}" } as const;
 
 /** Bots are given the same command again after a while: "/retest". */
 const SAYS: ToolRule = { ...MAKES, window: "1h", ...NOT_BEGUN };

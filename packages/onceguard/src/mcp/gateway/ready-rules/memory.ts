@@ -6,7 +6,7 @@ import type { ReadyRules } from "./ready-rules.ts";
  * What was added may be deleted and added again, so a name stands for no effect for ever. Every error comes before the
  * graph is saved, which is one rename.
  */
-const CHANGES: ToolRule = { riskTier: "side_effecting", window: "5m", noEffectOnError: true };
+const CHANGES: ToolRule = { riskTier: "side_effecting", window: "1m", noEffectOnError: true };
 
 /** `@modelcontextprotocol/server-memory`. */
 export const memory: ReadyRules = {

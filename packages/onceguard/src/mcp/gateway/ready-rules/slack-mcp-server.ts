@@ -24,7 +24,6 @@ export const slackMcpServer: ReadyRules = {
       ...MAKES,
       window: "1h",
       record: "channel:{channel_id}",
-      dedupWindow: "none",
     },
     ...alike(SETS, [
       "conversations_join",
@@ -42,7 +41,6 @@ export const slackMcpServer: ReadyRules = {
     conversations_leave: {
       riskTier: "irreversible",
       record: "channel:{channel_id}",
-      dedupWindow: "none",
       approval: "a private channel takes nobody back without an invitation",
     },
   },

@@ -23,7 +23,7 @@ export const slack: ReadyRules = {
       "slack_get_users",
       "slack_get_user_profile",
     ]),
-    ...alike({ ...MAKES, ...FAILS, window: "1h", record: "channel:{channel_id}", dedupWindow: "none" }, [
+    ...alike({ ...MAKES, ...FAILS, window: "1h", record: "channel:{channel_id}" }, [
       "slack_post_message",
       "slack_reply_to_thread",
     ]),

@@ -30,23 +30,21 @@ export const stripe: ReadyRules = {
     ]),
     ...alike(CREATES, ["create_customer", "create_product", "create_price", "create_payment_link", "create_coupon"]),
     // An empty draft. The next one for the same customer says the same.
-    create_invoice: { ...CREATES, window: "10m", record: "customer:{customer}", dedupWindow: "none" },
+    create_invoice: { ...CREATES, window: "10m", record: "customer:{customer}" },
     // Charged as often as it is there.
-    create_invoice_item: { ...CREATES, record: "invoice:{invoice}", dedupWindow: "none" },
-    update_subscription: { ...SETS, ...FAILS, record: "subscription:{subscription}", dedupWindow: "none" },
+    create_invoice_item: { ...CREATES, record: "invoice:{invoice}" },
+    update_subscription: { ...SETS, ...FAILS, record: "subscription:{subscription}" },
     finalize_invoice: {
       ...FAILS,
       riskTier: "irreversible",
       keyFields: ["invoice"],
       record: "invoice:{invoice}",
-      dedupWindow: "none",
     },
     // Two refunds of the same part of one payment are two intents: only a key can tell.
     create_refund: {
       ...FAILS,
       riskTier: "irreversible",
       record: "payment_intent:{payment_intent}",
-      dedupWindow: "none",
       approval: "pays money back",
     },
     cancel_subscription: {
@@ -54,14 +52,12 @@ export const stripe: ReadyRules = {
       riskTier: "irreversible",
       keyFields: ["subscription"],
       record: "subscription:{subscription}",
-      dedupWindow: "none",
       approval: "ends a subscription",
     },
     update_dispute: {
       ...FAILS,
       riskTier: "irreversible",
       record: "dispute:{dispute}",
-      dedupWindow: "none",
       approval: "evidence can be submitted to the bank once",
     },
   },

@@ -5,7 +5,7 @@
  *   node take.ts SERVER VERSION --url http://...       or ask one that runs
  *   node take.ts SERVER VERSION --definitions FOLDER   or read a folder of tool definitions, one JSON file each
  *
- * Prints it as JSON. SERVER and VERSION are written down as given; no tool is called.
+ * Prints it as JSON (`npx biome check --write` gives it its form). SERVER and VERSION are written down as given; no tool is called.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
