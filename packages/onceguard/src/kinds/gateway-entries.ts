@@ -10,6 +10,11 @@ export interface ToolRule extends Omit<DescribedEntry, "name"> {
    * How long a call with the same arguments counts as the same intent, where nothing better names it. Default 24 h.
    */
   readonly window?: Duration;
+  /**
+   * The window also ends with the next effect on the same `record`: what comes after that is meant again (write A, write B,
+   * write A). For tools that set a state; never for one that adds, such as a payment. Default false.
+   */
+  readonly untilChanged?: boolean;
   /** The argument that carries the guard's idempotency key to the server. */
   readonly idempotencyArgument?: string;
   /** This tool's error results certainly mean that nothing was done. Default false: an error leaves the question open. */

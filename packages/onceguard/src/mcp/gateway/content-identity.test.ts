@@ -20,6 +20,8 @@ function world() {
     name: "desk/pay",
     riskTier: "side_effecting",
     retry: { maxAttempts: 1 },
+    record: ({ ref }: { ref: string; note?: string }) => `file:${ref}`,
+    dedupWindow: "none",
     execute: () => {
       if (next === "refuse") {
         throw effectError({ certainty: "definite", tier: null, code: "no", message: "refused" });
@@ -31,8 +33,8 @@ function world() {
   });
   const execute = guard.wrap(action);
   const identity = new ContentIdentity(guard as never);
-  const call = async (payload: { ref: string; note?: string }, volatile: readonly string[] = []) => {
-    const asked = { tenant: "default", action: "desk/pay", payload, volatile, windowMs: 60_000 };
+  const call = async (payload: { ref: string; note?: string }, untilChanged: string | null = null) => {
+    const asked = { tenant: "default", action: "desk/pay", payload, volatile: [], windowMs: 60_000, untilChanged };
     return execute(payload, { contentScope: await identity.scopeOf(asked) });
   };
   return {
@@ -88,4 +90,19 @@ it("two who disagree about the time still mean one of two requests, and of the l
   const both = await Promise.all([call({ ref: "D" }), call({ ref: "D" }), call({ ref: "D" })]);
   expect(new Set(both.map(({ requestId }) => requestId)).size).toBe(1);
   expect(effects()).toBe(2);
+});
+
+it("back and forth on one record is meant, where the rule says so", async () => {
+  const { clock, call, effects } = world();
+  const write = async (note: string, record: string | null) => {
+    await clock.advance(10);
+    return (await call({ ref: "E", note }, record)).status;
+  };
+  expect(await write("a", "file:E")).toBe("executed");
+  expect(await write("a", "file:E")).toBe("replayed");
+  expect(await write("b", "file:E")).toBe("executed");
+  expect(await write("a", "file:E")).toBe("executed");
+  expect(await write("a", "file:E")).toBe("replayed");
+  expect(await write("b", null)).toBe("replayed");
+  expect(effects()).toBe(3);
 });

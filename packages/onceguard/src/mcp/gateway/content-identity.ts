@@ -11,6 +11,9 @@ const AGAIN: ReadonlySet<State> = new Set(["failed", "expired"]);
 /** As long as one of these lasts, the same arguments ask for the same thing. */
 const SETTLED: ReadonlySet<State> = new Set(["succeeded", "failed", "denied", "compensated", "expired"]);
 
+/** What has changed its record, or may have, or is about to. */
+const CHANGES: readonly State[] = ["running", "retry_wait", "in_doubt", "review", "succeeded"];
+
 const REMEMBERED = 10_000;
 
 /**
@@ -20,11 +23,11 @@ const REMEMBERED = 10_000;
  * and of the next one there is only one.
  */
 export class ContentIdentity {
-  readonly #guard: Pick<Guard, "receipt">;
+  readonly #guard: Pick<Guard, "receipt" | "receipts">;
   /** Where the chain of ids was last seen to end, by its first id. Only saves look-ups. */
   readonly #ends = new Map<string, string>();
 
-  constructor(guard: Pick<Guard, "receipt">) {
+  constructor(guard: Pick<Guard, "receipt" | "receipts">) {
     this.#guard = guard;
   }
 
@@ -35,6 +38,8 @@ export class ContentIdentity {
     readonly payload: JsonValue;
     readonly volatile: readonly string[];
     readonly windowMs: number;
+    /** The record that another effect would have changed; null: only time ends the window. */
+    readonly untilChanged?: string | null;
   }): Promise<string> {
     const { tenant, action } = call;
     const content = canonicalJson(withoutFields(call.payload, call.volatile));
@@ -44,10 +49,19 @@ export class ContentIdentity {
     for (;;) {
       const id = scope === "" ? first : idIn(scope);
       const receipt = await this.#guard.receipt(id, { tenant });
-      if (receipt === null || !isOver(receipt, call.windowMs)) return scope;
+      if (receipt === null) return scope;
+      if (!isOver(receipt, call.windowMs) && !(await this.#isChangedSince(receipt, call.untilChanged ?? null)))
+        return scope;
       scope = `after ${id}`;
       this.#remember(first, scope);
     }
+  }
+
+  /** Whether something else has been done to the record since: then the same call would not find what it left. */
+  async #isChangedSince({ tenant, requestId, state, updatedAt }: Receipt, recordId: string | null): Promise<boolean> {
+    if (recordId === null || state !== "succeeded") return false;
+    const [latest] = await this.#guard.receipts({ tenant, recordId, states: CHANGES, limit: 1 });
+    return latest !== undefined && latest.requestId !== requestId && latest.createdAt > updatedAt;
   }
 
   #remember(first: string, scope: string): void {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { CallContext, EffectContext } from "../../core/action.ts";
+import type { AnyAction, CallContext, EffectContext } from "../../core/action.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import { durationMs } from "../../core/duration.ts";
 import { OnceguardError } from "../../core/errors.ts";
@@ -219,6 +219,7 @@ export class GuardedCall {
       payload: given as JsonValue,
       volatile: action.volatile,
       windowMs: rule?.window === undefined ? windowMs : durationMs(rule.window, "window"),
+      untilChanged: rule?.untilChanged === true ? recordOf(action, given) : null,
     });
     return this.#setup.execute(this, action, given, { ...context, contentScope });
   }
@@ -349,6 +350,15 @@ const MOVED_ON: ReadonlySet<string> = new Set(["version_conflict", "not_resolvab
 function keyedId(server: string, tool: string, tenant: string, key: string): string {
   const id = `${server}/${tool}:${key}`;
   return id.length <= MAX_REQUEST_ID_LENGTH ? id : deriveRequestId(sha256, tenant, `${server}/${tool}`, ["key", key]);
+}
+
+/** Null where the arguments do not say it, which the guard itself will say better. */
+function recordOf({ record }: AnyAction, given: JsonObject): string | null {
+  try {
+    return record === null ? null : record(given);
+  } catch {
+    return null;
+  }
 }
 
 async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | null> {

@@ -35,6 +35,7 @@ export function toolAction(name: string, rule: ToolRule, riskTier: RiskTier, ups
   const {
     approval: _approval,
     window: _window,
+    untilChanged: _until,
     noEffectOnError: _definite,
     noEffectWhen: _when,
     failedWhen: _failed,

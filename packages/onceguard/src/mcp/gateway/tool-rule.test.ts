@@ -32,6 +32,7 @@ describe("rules that cannot be used", () => {
     [{ pay: { keyFields: [] } }, "not a list of fields"],
     [{ pay: { probe: { tool: "find" } } }, "`tool` and `happenedWhen`"],
     [{ pay: { noEffectWhen: "(" } }, "no regular expression"],
+    [{ pay: { untilChanged: true } }, "no record"],
     [{ pay: { riskTier: "safe", approval: true } }, "safe and wants approval"],
   ])("%j", (rules, problem) => {
     expect(() => checkToolRules(rules, "rules.json: tools")).toThrow(problem);

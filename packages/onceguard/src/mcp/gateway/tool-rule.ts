@@ -18,6 +18,7 @@ const KNOWN: Readonly<Record<keyof ToolRule, true>> = {
   retry: true,
   approval: true,
   window: true,
+  untilChanged: true,
   idempotencyArgument: true,
   noEffectOnError: true,
   noEffectWhen: true,
@@ -49,6 +50,9 @@ function checkRule(rule: unknown, where: string): void {
   }
   if (riskTier === "safe" && (rule as ToolRule).approval) {
     throw wrong(where, "is safe and wants approval: a safe call passes without the guard. Make it side_effecting");
+  }
+  if ((rule as ToolRule).untilChanged && (rule as ToolRule).record === undefined) {
+    throw wrong(where, "has untilChanged and no record: what is it that changes?");
   }
   if (keyFields !== undefined && (!Array.isArray(keyFields) || keyFields.length === 0)) {
     throw wrong(where, "has keyFields that is not a list of fields");

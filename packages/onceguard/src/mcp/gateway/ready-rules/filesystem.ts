@@ -3,13 +3,13 @@ import { alike, READS } from "./alike.ts";
 import type { ReadyRules } from "./ready-rules.ts";
 
 /**
- * An agent does the same again on purpose once something else has changed the file (an edit, its undoing, the edit), so
- * only what follows at once counts as a repetition.
+ * An agent does the same again on purpose once something else has changed the file (an edit, its undoing, the edit). What
+ * it cannot see here is a change by somebody else, so the window is short, too.
  *
  * Each of these tools checks first and changes the file last, by a rename. What can go wrong after that is a full disk
  * in the middle of a new file or of a row of new folders: then the same call writes the whole of it.
  */
-const CHANGES: ToolRule = { riskTier: "side_effecting", window: "30s", noEffectOnError: true };
+const CHANGES: ToolRule = { riskTier: "side_effecting", window: "10m", untilChanged: true, noEffectOnError: true };
 
 /** `@modelcontextprotocol/server-filesystem`. It has no tool that deletes. */
 export const filesystem: ReadyRules = {
