@@ -10,6 +10,7 @@ import {
   isResponse,
   isRpcId,
   objectAt,
+  type RpcAnswer,
   type RpcId,
   type RpcMessage,
   readServerMessage,
@@ -26,6 +27,8 @@ interface Waiting {
   readonly id: RpcId;
   readonly token: unknown;
   readonly stream: CallerStream;
+  /** The HTTP status of its answer. */
+  readonly status: (answer: RpcAnswer) => number;
 }
 
 /**
@@ -86,13 +89,18 @@ export class BridgeSession {
   }
 
   /** A request, whose answer goes to `stream`. Its id and token are made unique here: callers do not know of each other. */
-  ask(message: RpcMessage & { readonly id: RpcId }, stream: CallerStream, left: AbortSignal): void {
+  ask(
+    message: RpcMessage & { readonly id: RpcId },
+    stream: CallerStream,
+    status: Waiting["status"],
+    left: AbortSignal,
+  ): void {
     this.usedAt = performance.now();
     const own = ++this.#count;
     const params = objectAt(message, "params");
     const meta = objectAt(params, "_meta");
     const token = meta?.progressToken;
-    this.#waiting.set(own, { id: message.id, token, stream });
+    this.#waiting.set(own, { id: message.id, token, stream, status });
     const withToken = token === undefined ? params : { ...params, _meta: { ...meta, progressToken: own } };
     this.#write({ ...message, id: own, ...(withToken !== undefined && { params: withToken }) });
     left.addEventListener("abort", () => this.#left(own), { once: true });
@@ -140,7 +148,8 @@ export class BridgeSession {
     if (isResponse(message)) {
       const waiting = typeof id === "number" ? this.#waiting.get(id) : undefined;
       this.#waiting.delete(id as number);
-      waiting?.stream.finish(waiting.id, answerIn(message));
+      const answer = answerIn(message);
+      waiting?.stream.finish(waiting.id, answer, waiting.status(answer));
       return;
     }
     const { stream, message: addressed } = this.#addressed(message);

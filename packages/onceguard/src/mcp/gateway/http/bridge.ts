@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import type { Principal } from "../../server/principal.ts";
 import type { Gateway } from "../gateway.ts";
 import { isRequest, type RpcMessage, readHostMessage } from "../json-rpc.ts";
-import { hostSays } from "../protocol-era.ts";
 import { BridgeSession, isAskable, type StartUpstream } from "./bridge-session.ts";
 import { CallerStream } from "./caller-stream.ts";
 import {
@@ -12,6 +11,7 @@ import {
   limitsOf,
   listenForHosts,
 } from "./http-gateway.ts";
+import { isModern, problemWithModern, statusOf } from "./modern-request.ts";
 
 export interface BridgeOptions extends HttpGatewayOptions {
   readonly gateway: Gateway;
@@ -67,7 +67,12 @@ class Bridge {
     const read = readHostMessage(text, limitsOf(this.#options));
     if ("refused" in read) return fail(admitted, 400, read.refused);
     const message = "opaque" in read ? (JSON.parse(text) as RpcMessage) : read.message;
-    const session = await this.#sessionFor(admitted, message);
+    const modern = isModern(incoming.headers, message);
+    const problem = modern ? problemWithModern(incoming.headers, message, this.#options.gateway.tools.known) : null;
+    if (problem !== null) {
+      return fail(admitted, 400, { jsonrpc: "2.0", id: isAskable(message) ? message.id : null, error: problem });
+    }
+    const session = await this.#sessionFor(admitted, message, modern);
     if (typeof session === "string") return fail(admitted, session === NO_SESSION ? 404 : 503, session);
     if (!isAskable(message)) {
       session.tell(message);
@@ -78,14 +83,14 @@ class Bridge {
     response.once("close", () => {
       if (!response.writableFinished) left.abort();
     });
-    session.ask(message, new CallerStream(response, incoming.headers.accept), left.signal);
+    const stream = new CallerStream(response, incoming.headers.accept);
+    session.ask(message, stream, modern ? statusOf : () => 200, left.signal);
   }
 
   /** The session of a message, or why there is none. */
-  async #sessionFor(admitted: Admitted, message: RpcMessage): Promise<BridgeSession | string> {
+  async #sessionFor(admitted: Admitted, message: RpcMessage, modern: boolean): Promise<BridgeSession | string> {
     const principal = this.#principalOf(admitted);
-    if (hostSays(message).era === "modern")
-      return this.#started(`modern ${principal.tenant} ${principal.name}`, principal);
+    if (modern) return this.#started(`modern ${principal.tenant} ${principal.name}`, principal);
     if (message.method !== "initialize" || !isRequest(message)) return (await this.#sessionOf(admitted)) ?? NO_SESSION;
     const id = randomUUID();
     admitted.response.setHeader("mcp-session-id", id);
@@ -93,10 +98,15 @@ class Bridge {
   }
 
   async #started(id: string, principal: Principal): Promise<BridgeSession | string> {
-    const known = await this.#sessions.get(id);
-    if (known && !known.isOver) return known;
+    const known = this.#sessions.get(id);
+    if (known !== undefined) {
+      const session = await known;
+      if (!session.isOver) return session;
+      if (this.#sessions.get(id) === known) this.#sessions.delete(id);
+      return this.#started(id, principal);
+    }
     const { gateway, start, maxMessageBytes, maxSessions = DEFAULT_MAX_SESSIONS } = this.#options;
-    if (!this.#sessions.has(id) && this.#sessions.size >= maxSessions) {
+    if (this.#sessions.size >= maxSessions) {
       return `There are ${maxSessions} sessions already. Nothing was done.`;
     }
     const starting = BridgeSession.start(gateway, principal, start, maxMessageBytes);

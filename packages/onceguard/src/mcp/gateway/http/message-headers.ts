@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { isObject, type JsonObject, objectAt, type RpcAnswer, type RpcError } from "../json-rpc.ts";
+import { isObject, type JsonObject, objectAt, type RpcError } from "../json-rpc.ts";
 import type { UpstreamTool } from "../upstream-tool.ts";
 
 /** The parameter by which a message is about something named (SEP-2243, and SEP-2663 for tasks). */
@@ -26,16 +26,17 @@ export function messageHeaders(method: string, params: JsonObject, tool?: Upstre
 const HEADER_MISMATCH = -32020;
 
 /**
- * What is between host and server decides by the headers, and the server by the message: a call in which they disagree
- * is refused before anything is claimed for it, as the server itself would do.
+ * What is between host and server decides by the headers, and the server by the message: a request in which they
+ * disagree is refused before anything is claimed for it, as the server itself would do.
  */
 export function headerMismatch(
   headers: IncomingHttpHeaders,
+  method: string,
   params: JsonObject,
   tool: UpstreamTool | undefined,
 ): RpcError | null {
   const version = objectAt(params, "_meta")?.["io.modelcontextprotocol/protocolVersion"];
-  const expected = { "mcp-protocol-version": String(version), ...messageHeaders("tools/call", params, tool) };
+  const expected = { "mcp-protocol-version": String(version), ...messageHeaders(method, params, tool) };
   for (const [name, value] of Object.entries(expected)) {
     const given = headers[name];
     if (typeof given === "string" && plainValue(given) !== null && plainValue(given) === plainValue(value)) continue;
@@ -47,10 +48,6 @@ export function headerMismatch(
   const isDeclared = extra !== undefined && declares(tool?.inputSchema, extra);
   if (!isDeclared) return null;
   return { code: HEADER_MISMATCH, message: `Header mismatch: ${extra} is not in the message. Nothing was done.` };
-}
-
-export function isMismatch(answer: RpcAnswer): boolean {
-  return "error" in answer && answer.error.code === HEADER_MISMATCH;
 }
 
 function declares(schema: JsonObject | undefined, header: string): boolean {

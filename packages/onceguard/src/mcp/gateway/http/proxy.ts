@@ -28,7 +28,8 @@ import {
   limitsOf,
   listenForHosts,
 } from "./http-gateway.ts";
-import { headerMismatch, isMismatch } from "./message-headers.ts";
+import { headerMismatch } from "./message-headers.ts";
+import { statusOf } from "./modern-request.ts";
 import { type Passing, passedPrincipal } from "./passed-principal.ts";
 import { callUpstream, type HttpRefusal } from "./upstream-call.ts";
 import { askUpstream, forwarded, type Headers, isEventStream, wholeBody } from "./upstream-request.ts";
@@ -104,7 +105,7 @@ class GuardingProxy {
       if (answer === null) {
         if (stream.isOpen) await this.#pass(admitted, request);
       } else if (refusal !== null) refuseAs(stream, refusal, request.id);
-      else stream.finish(request.id, answer, isMismatch(answer) ? 400 : 200);
+      else stream.finish(request.id, answer, route.era === "modern" ? statusOf(answer) : 200);
     } finally {
       this.#toHosts.delete(toHost);
       toHost.lost();
@@ -160,7 +161,8 @@ class GuardingProxy {
       elicit: says.era === "legacy" ? (params) => toHost.make("elicitation/create", params) : null,
       mayUse: async (tool) => (await this.#listedTo(ask)).has(tool),
       goesOnAlone: false,
-      checkCall: (params, tool) => (says.era === "modern" ? headerMismatch(incoming.headers, params, tool) : null),
+      checkCall: (params, tool) =>
+        says.era === "modern" ? headerMismatch(incoming.headers, "tools/call", params, tool) : null,
       leaves,
     };
   }
