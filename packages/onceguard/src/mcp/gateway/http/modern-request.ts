@@ -4,8 +4,11 @@ import type { ToolsByName } from "../upstream-tools.ts";
 import { headerMismatch } from "./message-headers.ts";
 
 const VERSION = "io.modelcontextprotocol/protocolVersion";
+const CAPABILITIES = "io.modelcontextprotocol/clientCapabilities";
 /** The first revision without sessions. Revisions are dates, and sort as texts. */
 const MODERN = "2026-07-28";
+/** Those whose rules for HTTP are known here. */
+const KNOWN = [MODERN];
 
 /** Whether a message is one of the revisions without sessions, by what it carries or by what its headers say. */
 export function isModern(headers: IncomingHttpHeaders, message: RpcMessage): boolean {
@@ -20,8 +23,14 @@ export function problemWithModern(
   tools: ToolsByName | null,
 ): RpcError | null {
   if (!isRequest(message)) return null;
-  if (typeof versionIn(message) !== "string") {
-    return { code: -32602, message: `Invalid params: \`_meta\` must carry ${VERSION}. Nothing was done.` };
+  const version = versionIn(message);
+  if (typeof version !== "string" || objectAt(objectAt(message.params, "_meta"), CAPABILITIES) === undefined) {
+    const message = `Invalid params: \`_meta\` must carry ${VERSION} and ${CAPABILITIES}. Nothing was done.`;
+    return { code: -32602, message };
+  }
+  if (!KNOWN.includes(version)) {
+    const data = { supported: KNOWN, requested: version };
+    return { code: -32022, message: `Unsupported protocol version: ${version.slice(0, 40)}. Nothing was done.`, data };
   }
   const params: JsonObject = objectAt(message, "params") ?? {};
   const tool = typeof params.name === "string" ? tools?.get(params.name) : undefined;
