@@ -28,13 +28,15 @@ export function problemWithModern(
     const message = `Invalid params: \`_meta\` must carry ${VERSION} and ${CAPABILITIES}. Nothing was done.`;
     return { code: -32602, message };
   }
-  if (!KNOWN.includes(version)) {
-    const data = { supported: KNOWN, requested: version };
-    return { code: -32022, message: `Unsupported protocol version: ${version.slice(0, 40)}. Nothing was done.`, data };
-  }
   const params: JsonObject = objectAt(message, "params") ?? {};
   const tool = typeof params.name === "string" ? tools?.get(params.name) : undefined;
-  return headerMismatch(headers, message.method, params, tool);
+  return headerMismatch(headers, message.method, params, tool) ?? unknownRevision(version);
+}
+
+function unknownRevision(version: string): RpcError | null {
+  if (KNOWN.includes(version)) return null;
+  const data = { supported: KNOWN, requested: version };
+  return { code: -32022, message: `Unsupported protocol version: ${version.slice(0, 40)}. Nothing was done.`, data };
 }
 
 function versionIn(message: RpcMessage): unknown {
