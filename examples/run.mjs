@@ -29,7 +29,7 @@ function run(story) {
   const start = performance.now();
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, [join(folder, story, "main.ts")], {
     encoding: "utf8",
-    timeout: 240_000, // a hundred times what most of them take; one of them corrects ten thousand records
+    timeout: 480_000, // a hundred times what most of them take; one of them corrects ten thousand records
   });
   const seconds = ((performance.now() - start) / 1_000).toFixed(1);
   const problem = status === 0 ? differs(story, stdout) : `it ended with ${signal ?? `exit code ${status}`}`;

@@ -1,19 +1,12 @@
-import { parsePattern, segmentMatches } from "../src/catalogue/pattern.ts";
+import { parsePattern } from "../src/catalogue/pattern.ts";
 import type { Sink } from "../src/catalogue/sinks.ts";
 
-/** Every name that the patterns of a sink write out: `chat.postMessage` has two, `a|b.create*` three. */
-export function namesOf(sink: Sink): string[] {
-  return [...new Set([...sink.write, ...sink.natural].flatMap(namesIn))];
-}
+const METHOD = /^(?:POST|PUT|PATCH|DELETE)$/;
 
-export function namesIn(text: string): string[] {
-  const { segments, condition } = parsePattern(text);
-  const names = segments
-    .filter((one) => one !== "()" && one !== "*" && one !== "default")
-    .flatMap((one) => one.split("|"));
-  return condition?.kind === "command" ? [...names, condition.name] : names;
-}
-
-export function nameMatches(pattern: string, name: string): boolean {
-  return segmentMatches(pattern, name);
+/** Every pattern of a sink that names something: its writes, reads and natural writes, and how its client is made. */
+export function asksOf(sink: Sink): string[] {
+  const clients = sink.client.map((one) => one.replace(/^new /, "").replace(/\(\.\.\.\)$/, ""));
+  return [...new Set([...clients, ...sink.write, ...sink.read, ...sink.natural])].filter((one) =>
+    parsePattern(one).segments.some((segment) => segment !== "()" && segment !== "*" && segment !== "default" && !METHOD.test(segment)),
+  );
 }

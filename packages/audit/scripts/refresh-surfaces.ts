@@ -1,73 +1,146 @@
 /**
- * Writes down which names of the catalogue the type declarations of real packages have.
+ * Asks the declarations of real packages for every pattern of the catalogue, and writes the answers down.
  *
- *   node scripts/refresh-surfaces.ts [PACKAGE ...]
+ *   node scripts/refresh-surfaces.ts [--folder FOLDER] [PACKAGE ...]
  *
- * Without names it refreshes what is recorded already. A package that is installed here is read where it is, every other
- * one is fetched with `npm pack`. Nothing of a package is executed; only its declarations are read.
+ * A package that is installed here is read where it is, any other one from FOLDER (`@scope+name.tgz`, in the temporary
+ * folder unless told). Only a package that is named is fetched, with `npm pack`. What nobody has fetched stands as unread.
+ * Nothing of a package is executed.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { RETRIES } from "../src/catalogue/retries.ts";
 import { SINKS } from "../src/catalogue/sinks.ts";
-import { nameMatches, namesOf } from "./catalogue-names.ts";
+import { asksOf } from "./catalogue-names.ts";
+import { type Answer, answerOf, type Declared, readDeclared } from "./declared-names.ts";
 
 const FILE = fileURLToPath(new URL("../test/surfaces.json", import.meta.url));
 const INSTALLED = fileURLToPath(new URL("../../../node_modules/", import.meta.url));
-const DECLARATION = /\.d\.[cm]?ts$/;
+const MAX_ARCHIVE = 30_000_000;
 
-interface Surface {
+/** What a package hands on from another one. */
+const DECLARED_IN: Record<string, string[]> = {
+  "@octokit/rest": ["@octokit/rest", "@octokit/core", "@octokit/plugin-rest-endpoint-methods"],
+};
+
+const OLDER = "older majors only";
+const VARIABLE = "the first name is what callers call their variable";
+
+/** Patterns that the newest declarations need not have, and why the catalogue keeps them. */
+const EXCUSED: { sink: string; pattern: RegExp; reason: string }[] = [
+  { sink: "stripe", pattern: /^invoices\.retrieveUpcoming$/, reason: OLDER },
+  { sink: "square", pattern: /^Client$/, reason: OLDER },
+  { sink: "slack-web", pattern: /^files\.upload$/, reason: OLDER },
+  { sink: "octokit-rest", pattern: /^octokit\./, reason: VARIABLE },
+  { sink: "octokit-rest", pattern: /projectsClassic/, reason: "one name of the list, projectsClassic: older majors only" },
+  { sink: "langchain-tool-invoke", pattern: /\.invoke$/, reason: VARIABLE },
+];
+
+interface Read {
   version: string;
-  names: string[];
+  declared: Declared;
 }
 
-const recorded: Record<string, Surface> = existsSync(FILE) ? JSON.parse(readFileSync(FILE, "utf8")) : {};
-const wanted = process.argv.slice(2).length > 0 ? process.argv.slice(2) : Object.keys(recorded);
-for (const name of wanted) {
-  const surface = surfaceOf(name);
-  recorded[name] = surface;
-  console.log(`${name}@${surface.version}: ${surface.names.length} names`);
-}
-const sorted = Object.fromEntries(Object.entries(recorded).sort(([a], [b]) => (a < b ? -1 : 1)));
-writeFileSync(FILE, `${JSON.stringify(sorted, null, 2)}\n`);
+const { values, positionals } = parseArgs({ options: { folder: { type: "string" } }, allowPositionals: true });
+const folder = values.folder ?? join(tmpdir(), "onceguard-surfaces");
+mkdirSync(folder, { recursive: true });
+for (const name of positionals) fetchPackage(name);
 
-function surfaceOf(name: string): Surface {
-  const installed = join(INSTALLED, name);
-  if (existsSync(join(installed, "package.json"))) return read(installed, name);
-  const folder = mkdtempSync(join(tmpdir(), "onceguard-surface-"));
-  try {
-    const packed = execFileSync("npm", ["pack", name, "--silent", "--ignore-scripts", "--pack-destination", folder], {
-      encoding: "utf8",
-    });
-    execFileSync("tar", ["-xzf", join(folder, packed.trim().split("\n").at(-1) ?? ""), "-C", folder]);
-    const inner = readdirSync(folder, { withFileTypes: true }).find((one) => one.isDirectory());
-    if (!inner) throw new Error(`${name}: the archive is empty`);
-    return read(join(folder, inner.name), name);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+const packages: Record<string, string> = {};
+const unread: Record<string, string> = {};
+const read = new Map<string, Read>();
+const named = [...SINKS.flatMap((one) => one.packages), ...[...RETRIES.values()].flatMap((one) => one.packages)];
+for (const name of [...new Set(named)].sort()) {
+  const found = readPackage(name);
+  if (typeof found === "string") {
+    unread[name] = found;
+    continue;
   }
+  packages[name] = found.version;
+  read.set(name, found);
 }
 
-/** The names of the catalogue that the declarations mention as a member, a function or an export. */
-function read(folder: string, name: string): Surface {
-  const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
-  const looked = SINKS.filter((one) => one.packages.includes(name)).flatMap(namesOf);
-  const found = new Set<string>();
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !DECLARATION.test(entry.name)) continue;
-    const text = readFileSync(join(entry.parentPath, entry.name), "utf8");
-    for (const [, declared = ""] of text.matchAll(/([A-Za-z_$][\w$]*)['"]?\??\s*[(:<,}=]/g)) found.add(declared);
-    for (const [, declared = ""] of text.matchAll(
-      /\b(?:class|function|const|interface|namespace)\s+([A-Za-z_$][\w$]*)/g,
-    ))
-      found.add(declared);
+const excused: Record<string, Record<string, string>> = {};
+const sinks: Record<string, Record<string, string>> = {};
+for (const sink of SINKS) {
+  const answers: Record<string, string> = {};
+  const open = sink.packages.some((one) => unread[one] !== undefined);
+  for (const pattern of asksOf(sink)) {
+    let best: { answer: Answer; name: string } | undefined;
+    for (const name of sink.packages) {
+      const one = read.get(name);
+      const answer = one ? answerOf(pattern, one.declared) : null;
+      if (answer === "chain" || (answer === "names" && !best)) best = { answer, name };
+      if (answer === "chain") break;
+    }
+    const excuse = EXCUSED.find((one) => one.sink === sink.id && one.pattern.test(pattern));
+    if (excuse && best?.answer !== "chain") {
+      excused[sink.id] = { ...excused[sink.id], [pattern]: excuse.reason };
+      continue;
+    }
+    const last = best && `${best.name}@${packages[best.name]}`;
+    // `~`: every name is declared, but not what leads from one to the next.
+    answers[pattern] = last ? `${best?.answer === "names" ? "~" : ""}${last}` : open ? "unread" : "missing";
   }
-  // One witness for a prefix is enough.
-  const names = looked.flatMap((one) => {
-    const witness = [...found].filter((candidate) => nameMatches(one, candidate)).sort()[0];
-    return witness === undefined ? [] : [witness];
+  if (Object.keys(answers).length > 0) sinks[sink.id] = answers;
+}
+
+writeFileSync(FILE, `${JSON.stringify({ packages, unread, excused, sinks }, null, 1)}\n`);
+const all = Object.entries(sinks).flatMap(([id, answers]) => Object.entries(answers).map((one) => [id, ...one] as const));
+for (const [id, pattern, answer] of all)
+  if (answer === "missing" || answer.startsWith("~")) console.log(`${id}: ${pattern}: ${answer}`);
+console.log(`${Object.keys(packages).length} packages read, ${Object.keys(unread).length} not; ${all.length} patterns`);
+console.log(`${all.filter((one) => one[2] === "missing").length} missing, ${all.filter((one) => one[2] === "unread").length} open`);
+
+function archiveOf(name: string): string {
+  return join(folder, `${name.replace("/", "+")}.tgz`);
+}
+
+function fetchPackage(name: string): void {
+  const packed = execFileSync("npm", ["pack", name, "--silent", "--ignore-scripts", "--pack-destination", folder], {
+    encoding: "utf8",
   });
-  return { version, names: [...new Set(names)].sort() };
+  renameSync(join(folder, packed.trim().split("\n").at(-1) ?? ""), archiveOf(name));
+}
+
+/** What was read, or why not. */
+function readPackage(name: string): Read | string {
+  if (/[\s()*]/.test(name) || name.startsWith("cloudflare:")) return "no package: a platform, a type of code or a family";
+  if (name === "$fetch") return "no package: a global of a framework";
+  const real = /^(?:node:)?(?:fs|child_process|sqlite)(?:\/|$)/.test(name) ? "@types/node" : bare(name);
+  const parts = DECLARED_IN[real] ?? [real];
+  const installed = parts.map((one) => join(INSTALLED, one)).filter((one) => existsSync(join(one, "package.json")));
+  const [first] = installed;
+  if (first !== undefined) {
+    const types = join(INSTALLED, "@types", real.replace(/^@/, "").replace("/", "__"));
+    const own = readAll(installed, first);
+    return own.declared.javascript && existsSync(types) ? readAll([types], first) : own;
+  }
+  const archive = archiveOf(real);
+  if (!existsSync(archive)) return "not fetched: run the script with its name";
+  if (statSync(archive).size > MAX_ARCHIVE) return "the archive is larger than 30 MB";
+  const unpacked = mkdtempSync(join(tmpdir(), "onceguard-surface-"));
+  try {
+    execFileSync("tar", ["-xzf", archive, "-C", unpacked, "--no-same-owner"]);
+    const inner = readdirSync(unpacked, { withFileTypes: true }).find((one) => one.isDirectory());
+    if (!inner) return "the archive is empty";
+    const found = readAll([join(unpacked, inner.name)], join(unpacked, inner.name));
+    return found.declared.files === 0 ? "no declarations and no JavaScript" : found;
+  } finally {
+    rmSync(unpacked, { recursive: true, force: true });
+  }
+}
+
+function readAll(folders: readonly string[], versioned: string): Read {
+  const { version } = JSON.parse(readFileSync(join(versioned, "package.json"), "utf8")) as { version: string };
+  return { version, declared: readDeclared(folders) };
+}
+
+/** `@trigger.dev/sdk/v3` is a part of `@trigger.dev/sdk`. */
+function bare(name: string): string {
+  return name.split("/").slice(0, name.startsWith("@") ? 2 : 1).join("/");
 }

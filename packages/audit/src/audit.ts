@@ -92,7 +92,10 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
 /** A relative URL is only understood by a browser, and a hook is only used in one. */
 function classOf(project: Project, { call, sink, http, made }: Boundary): PathClass {
   const own = project.classes.get(call.fn.file) ?? "production";
-  const inBrowser = (sink.id === "fetch" && http?.url.startsWith("/")) || /^use[A-Z]/.test(nameOfCall(made));
+  const inBrowser =
+    (sink.id === "fetch" && http?.url.startsWith("/")) ||
+    (sink.id === "trpc" && call.fn.file.jsx) ||
+    /^use[A-Z]/.test(nameOfCall(made));
   return own === "production" && inBrowser ? "client" : own;
 }
 

@@ -57,6 +57,16 @@ describe("what changes something outside", () => {
       ["POST https://shop.example.com/graphql.json: no"],
     ],
     [
+      "clients behind a proxy, in a map, or only asserted to be one",
+      'import { Queue } from "bullmq";\nimport Stripe from "stripe";\nconst stripe = new Proxy(new Stripe("k"), {});\nconst queues = new Map<string, Queue>();\nconst late = {} as Stripe;\nexport async function a(name: string) {\n  await stripe.charges.create({});\n  await queues.get(name)?.add("x", {});\n  await late.refunds.create({});\n}\n',
+      ["stripe charges.create: no", "bullmq add: no", "stripe refunds.create: no"],
+    ],
+    [
+      "what a platform declares for everybody",
+      "interface Env {\n  ORDERS: Queue;\n  FILES: R2Bucket;\n}\nexport async function a(env: Env) {\n  await env.ORDERS.send({});\n  await env.FILES.get('a');\n  await env.FILES.put('a', 'b');\n}\n",
+      ["cloudflare-queue send: no", "cloudflare-r2 put: natural"],
+    ],
+    [
       "routes of GitHub, named or written out",
       'import { Octokit } from "@octokit/rest";\nconst octokit = new Octokit();\nexport async function a() {\n  await octokit.rest.issues.get({});\n  await octokit.rest.issues.create({});\n  await octokit.rest.issues.addLabels({});\n  await octokit.request("GET /repos/{owner}/{repo}", {});\n  await octokit.request("POST /repos/{owner}/{repo}/issues", {});\n}\n',
       [

@@ -76,6 +76,30 @@ describe("hostile repositories", () => {
     expect(runAudit(root).report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
   });
 
+  it("ends where values and types have endlessly many ways", () => {
+    const names = Array.from({ length: 40 }, (_, index) => index);
+    const states = names.map((one) => `let s${one} = { ${names.map((other) => `...s${other}`).join(",\n")} };`);
+    const types = names.map(
+      (one) => `type T${one} = ${names.map((other) => `T${other}`).join(" |\n")} | { f: T${one} };`,
+    );
+    const lists = names.map(
+      (one) => `let l${one} = [${names.map((other) => `...l${other}, l${other}.map((x) => [x])`)}];`,
+    );
+    const root = temporaryFolder({
+      "src/a.ts": [
+        ...states,
+        ...types,
+        ...lists,
+        "declare const t: T0;",
+        "s0.a.b(); t.f.g(); l0[0].h(); (s3 as any).x.y.z();",
+      ].join("\n"),
+      "pay.ts": EFFECT,
+    });
+    const { report } = runAudit(root);
+    expect(report.coverage.notRead).toEqual([]);
+    expect(report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
+  });
+
   it("injects nothing into its reports", () => {
     const evil = '<img src=x onerror=alert(1)>"\u001b[31m|`]](javascript:1)';
     const name = `${evil.replaceAll("/", "")}.ts`;

@@ -148,7 +148,8 @@ function mayImport(file: string, specifier: string): boolean {
 }
 
 function importsOf(text: string): string[] {
-  const statement = /\b(?:import|export)\b[^"'`;]*?\bfrom\s*["']([^"']+)["']|(?<![\w"'-])import\s*\(?\s*["']([^"']+)["']/g;
+  const statement =
+    /\b(?:import|export)\b[^"'`;]*?\bfrom\s*["']([^"']+)["']|(?<![\w"'-])import\s*\(?\s*["']([^"']+)["']/g;
   return [...withoutComments(text).matchAll(statement)].map((match) => match[1] ?? match[2] ?? "");
 }
 

@@ -165,7 +165,11 @@ function lowerVariables(on: Lowering, node: VariableDeclaration): void {
       if (value?.k === "function") value.f.name ||= one.id.name;
       if (value?.k === "class") value.c.name ||= one.id.name;
     }
-    on.pattern(one.id, value, node.kind === "var" ? "var" : "const", null);
+    const asserted =
+      one.init?.type === "TSAsExpression" || one.init?.type === "TSTypeAssertion"
+        ? on.typeOf(one.init.typeAnnotation)
+        : null;
+    on.pattern(one.id, value, node.kind === "var" ? "var" : "const", asserted);
   }
 }
 

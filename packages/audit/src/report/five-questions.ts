@@ -1,4 +1,4 @@
-import type { Analysis, AuditedBoundary } from "../audit.ts";
+import type { AuditedBoundary } from "../audit.ts";
 import type { CallFact, Expr, Region } from "../facts/model.ts";
 import { labelOf } from "../keys/label.ts";
 import { atCall, type Place, placeAt } from "../rules/finding.ts";
@@ -21,14 +21,15 @@ export const QUESTIONS = [
   "Is there a log entry that survives a failed run?",
 ] as const;
 
-export function fiveQuestions(analysis: Analysis, one: AuditedBoundary): Answer[] {
-  const answers = [keyed, stops, once, sorted, logged].map((ask) => ask(analysis, one));
+/** `localWrites`: calls that write the own database, where a log entry may be among them. */
+export function fiveQuestions(one: AuditedBoundary, localWrites: ReadonlySet<CallFact>): Answer[] {
+  const answers = [keyed(one), stops(one), once(one), sorted(one), logged(one, localWrites)];
   return answers.map((answer, index) => ({ question: QUESTIONS[index] as string, ...answer }));
 }
 
 type Partly = Omit<Answer, "question">;
 
-function keyed(_: Analysis, one: AuditedBoundary): Partly {
+function keyed(one: AuditedBoundary): Partly {
   const proof = placeAt(one.key.at ?? atCall(one.boundary.call));
   const protection = labelOf(one);
   if (protection === "key" || protection === "signed-payload") return { answer: "yes", because: one.key.detail, proof };
@@ -37,7 +38,7 @@ function keyed(_: Analysis, one: AuditedBoundary): Partly {
   return { answer: "no", because: one.key.detail, proof };
 }
 
-function stops(_: Analysis, one: AuditedBoundary): Partly {
+function stops(one: AuditedBoundary): Partly {
   const automatic = one.paths.filter((path) => weightOf(path) >= 2);
   const endless = automatic.find((path) => path.context.attempts === Number.POSITIVE_INFINITY);
   if (endless)
@@ -58,7 +59,7 @@ function stops(_: Analysis, one: AuditedBoundary): Partly {
   };
 }
 
-function once(_: Analysis, one: AuditedBoundary): Partly {
+function once(one: AuditedBoundary): Partly {
   const guards = [...one.guards.values()].flat();
   const strong = guards.find((guard) => ["onceguard", "library", "unique-insert", "event-id"].includes(guard.kind));
   if (strong && labelOf(one) === "guarded") return { answer: "yes", because: strong.detail, proof: placeAt(strong.at) };
@@ -68,7 +69,7 @@ function once(_: Analysis, one: AuditedBoundary): Partly {
 }
 
 /** A catch that looks at the error before it decides. */
-function sorted(_: Analysis, one: AuditedBoundary): Partly {
+function sorted(one: AuditedBoundary): Partly {
   const { call } = one.boundary;
   for (let region: Region | null = call.region; region; region = region.parent) {
     const handler = region.kind === "try" ? region.handler : null;
@@ -100,21 +101,18 @@ function mentionsCaught(expr: Expr): boolean {
   return expr.k === "call" && (mentionsCaught(expr.c.callee) || expr.c.args.some(mentionsCaught));
 }
 
-function logged(analysis: Analysis, one: AuditedBoundary): Partly {
+function logged(one: AuditedBoundary, localWrites: ReadonlySet<CallFact>): Partly {
   const { call } = one.boundary;
   const receipt = [...one.guards.values()].flat().find((guard) => guard.kind === "onceguard");
   if (receipt) return { answer: "yes", because: "Onceguard keeps a receipt", proof: placeAt(receipt.at) };
-  const local = new Set<CallFact>(
-    analysis.boundaries.filter((other) => other.boundary.local).map((other) => other.boundary.call),
-  );
-  const before = call.fn.calls.find((other) => local.has(other) && other.pos < call.pos);
+  const before = call.fn.calls.find((other) => localWrites.has(other) && other.pos < call.pos);
   if (before)
     return {
       answer: "unknown",
       because: "something is written before it; what, the sources do not tell",
       proof: placeAt(atCall(before)),
     };
-  const after = call.fn.calls.find((other) => local.has(other) && other.pos > call.pos);
+  const after = call.fn.calls.find((other) => localWrites.has(other) && other.pos > call.pos);
   if (after)
     return {
       answer: "no",

@@ -2,6 +2,7 @@ import type { Analysis, AuditedBoundary } from "../audit.ts";
 import { nameOf } from "../boundaries/boundary.ts";
 import { RETRIES_VERSION } from "../catalogue/retries.ts";
 import { SINKS_VERSION } from "../catalogue/sinks.ts";
+import type { CallFact } from "../facts/model.ts";
 import { labelOf, type Protection } from "../keys/label.ts";
 import type { PathClass } from "../project/path-class.ts";
 import { atCall, describe, type Finding, type Place, placeAt } from "../rules/finding.ts";
@@ -64,7 +65,8 @@ export function coverageOf({ project }: Analysis, audited: PathClass[]): Omit<Co
 }
 
 export function rowsOf(analysis: Analysis): BoundaryRow[] {
-  return analysis.boundaries.map((one) => rowOf(analysis, one));
+  const localWrites = new Set(analysis.boundaries.flatMap(({ boundary }) => (boundary.local ? [boundary.call] : [])));
+  return analysis.boundaries.map((one) => rowOf(one, localWrites));
 }
 
 export function buildReport(
@@ -86,7 +88,7 @@ export function buildReport(
   };
 }
 
-function rowOf(analysis: Analysis, one: AuditedBoundary): BoundaryRow {
+function rowOf(one: AuditedBoundary, localWrites: ReadonlySet<CallFact>): BoundaryRow {
   const { boundary, key } = one;
   const { place, retention, lifetimeHours } = boundary.sink.key;
   return {
@@ -105,7 +107,7 @@ function rowOf(analysis: Analysis, one: AuditedBoundary): BoundaryRow {
       steps: path.steps.map((step) => placeAt(atCall(step.call))),
     })),
     hidden: one.hidden,
-    answers: fiveQuestions(analysis, one),
+    answers: fiveQuestions(one, localWrites),
     local: boundary.local,
   };
 }

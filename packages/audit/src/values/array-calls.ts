@@ -7,7 +7,8 @@ interface Host {
 }
 
 const SAME = new Set(["filter", "slice", "concat", "reverse", "sort", "flat", "toSorted", "toReversed", "values"]);
-const ONE = new Set(["find", "findLast", "at", "pop", "shift"]);
+/** `get` of a map: what it holds is kept as a list. */
+const ONE = new Set(["find", "findLast", "at", "pop", "shift", "get"]);
 const EACH = new Set([
   "map",
   "forEach",

@@ -31,8 +31,13 @@ export class Evaluator {
   readonly project: Project;
   readonly classes: ClassIndex;
   readonly writes: WriteIndex;
-  readonly #memo: Map<Expr, Value[]> = new Map();
-  readonly #bindings: Map<Binding, Value[]> = new Map();
+  /** Answers that no parameter has a part in: they stay, whatever callers become known. */
+  readonly #stable: Map<Expr | Binding, Value[]> = new Map();
+  /** All others. */
+  readonly #memo: Map<Expr | Binding, Value[]> = new Map();
+  /** How often a parameter had a part in an answer. */
+  #asked = 0;
+  readonly #tainted: Set<Value[]> = new Set();
   readonly #properties: Map<object, Map<string, Value[]>> = new Map();
   readonly #exports: Map<FileFacts, Map<string, Value[]>> = new Map();
   readonly #exportIndex: Map<FileFacts, { named: Map<string, ExportFact[]>; stars: string[] }> = new Map();
@@ -61,7 +66,7 @@ export class Evaluator {
   useCallers(callers: Callers): void {
     this.#callers = callers;
     this.#memo.clear();
-    this.#bindings.clear();
+    this.#tainted.clear();
     this.#exports.clear();
     this.#properties.clear();
   }
@@ -72,11 +77,11 @@ export class Evaluator {
   }
 
   of(expr: Expr): Value[] {
-    const known = this.#memo.get(expr);
+    const known = this.#known(expr);
     if (known) return known;
     if (expr.k === "lit" || expr.k === "function" || expr.k === "class" || expr.k === "object" || expr.k === "global") {
       const alone = this.#compute(expr);
-      this.#memo.set(expr, alone);
+      this.#stable.set(expr, alone);
       return alone;
     }
     if (this.#active.size === 0) this.#budget = MAX_STEPS;
@@ -85,13 +90,32 @@ export class Evaluator {
       return [];
     }
     const cut = this.#cut;
+    const asked = this.#asked;
     this.#active.add(expr);
     this.#depth++;
     const values = atMost(unique(this.#compute(expr)));
     this.#depth--;
     this.#active.delete(expr);
     // Inside a cycle the answer may be partial: nothing found there is asked again later.
-    if (cut === this.#cut || values.length > 0 || this.#active.size === 0) this.#memo.set(expr, values);
+    this.#remember(expr, values, cut, asked);
+    return values;
+  }
+
+  #known(what: Expr | Binding): Value[] | undefined {
+    const stable = this.#stable.get(what);
+    if (stable) return stable;
+    const known = this.#memo.get(what);
+    if (known) this.#asked++;
+    return known;
+  }
+
+  #remember(what: Expr | Binding, values: Value[], cut: number, asked: number): void {
+    if (cut === this.#cut && asked === this.#asked) this.#stable.set(what, values);
+    else if (cut === this.#cut || values.length > 0 || this.#active.size === 0) this.#memo.set(what, values);
+  }
+
+  #again(values: Value[]): Value[] {
+    if (this.#tainted.has(values)) this.#asked++;
     return values;
   }
 
@@ -140,17 +164,18 @@ export class Evaluator {
   }
 
   ofBinding(b: Binding): Value[] {
-    const known = this.#bindings.get(b);
+    const known = this.#known(b);
     if (known) return known;
     if (this.#active.has(b)) {
       this.#cut++;
       return [];
     }
     const cut = this.#cut;
+    const asked = this.#asked;
     this.#active.add(b);
     const values = atMost(unique(this.#binding(b)));
     this.#active.delete(b);
-    if (cut === this.#cut || values.length > 0 || this.#active.size === 0) this.#bindings.set(b, values);
+    this.#remember(b, values, cut, asked);
     return values;
   }
 
@@ -158,12 +183,13 @@ export class Evaluator {
     if (b.imported) return this.imported(b.file, b.imported.from, b.imported.name);
     const values = b.sources.flatMap((one) => this.of(one));
     if (b.param) {
+      this.#asked++;
       const typed = b.type ? this.ofType(b) : [];
       values.push(...typed);
       if (typed.every((one) => one.k === "shape")) values.push(...this.#passed(b));
       return values.length > 0 ? values : [{ k: "param", b }];
     }
-    if (b.type && !values.some((one) => one.k !== "lit")) values.push(...this.ofType(b));
+    if (b.type && values.every(saysNothing)) values.push(...this.ofType(b));
     return values;
   }
 
@@ -225,13 +251,15 @@ export class Evaluator {
       this.#exports.set(file, names);
     }
     const known = names.get(name);
-    if (known) return known;
+    if (known) return this.#again(known);
     if (this.#depth > MAX_DEPTH) {
       this.#cut++;
       return [];
     }
     const cut = this.#cut;
+    const asked = this.#asked;
     const values = this.#exported(file, name);
+    if (asked !== this.#asked) this.#tainted.add(values);
     if (cut === this.#cut || values.length > 0) names.set(name, values);
     return values;
   }
@@ -327,7 +355,7 @@ export class Evaluator {
       this.#properties.set(object, known);
     }
     const before = known.get(p);
-    if (before) return before;
+    if (before) return this.#again(before);
     // `options = { ...options, x }`: the object is among its own spreads.
     const guard = object.props;
     if (this.#active.size === 0) this.#budget = MAX_STEPS;
@@ -336,6 +364,7 @@ export class Evaluator {
       return [];
     }
     const cut = this.#cut;
+    const asked = this.#asked;
     this.#active.add(guard);
     this.#depth++;
     const values: Value[] = [];
@@ -349,6 +378,7 @@ export class Evaluator {
     this.#depth--;
     this.#active.delete(guard);
     const found = atMost(unique(values));
+    if (asked !== this.#asked) this.#tainted.add(found);
     if (cut === this.#cut || found.length > 0) known.set(p, found);
     return found;
   }
@@ -359,6 +389,11 @@ export class Evaluator {
       return this.#required(c.fn.file, first.v);
     const array = arrayCall(this, c);
     if (array) return array;
+    if (c.isNew && c.callee.k === "global") {
+      // `new Proxy(client, {...})` is still the client.
+      if (c.callee.name === "Proxy" && first) return this.of(first);
+      if (c.callee.name === "Map") return this.#mapOf(c);
+    }
     const values: Value[] = [];
     for (const callee of this.of(c.callee)) {
       if (c.isNew) values.push(...instantiate(callee, c));
@@ -371,6 +406,14 @@ export class Evaluator {
       if (values.length > MAX_VALUES) break;
     }
     return values;
+  }
+
+  /** What a map holds, by its type or by the entries that it begins with. */
+  #mapOf(c: CallFact): Value[] {
+    const held = c.typeArgs[1] ? typeValues(this, c.typeArgs[1]) : [];
+    const entries = c.args[0] ? this.of(c.args[0]).flatMap((one) => (one.k === "array" ? one.e : [])) : [];
+    for (const one of entries) if (one.k === "array") held.push(...one.e.filter((value) => value.k !== "lit"));
+    return [{ k: "array", e: unique(held) }];
   }
 
   #functions(arg: Expr): Value[] {
@@ -420,6 +463,11 @@ function atMost(values: Value[]): Value[] {
 /** What a package hands to a callback. */
 function handed(value: Value): Value[] {
   return value.k === "ext" && value.path.length < MAX_PATH ? [{ ...value, path: [...value.path, "cb"] }] : [];
+}
+
+/** A literal, or `{}` that stands in for something else: `{} as Client`. */
+function saysNothing(value: Value): boolean {
+  return value.k === "lit" || (value.k === "object" && value.e.props.length === 0) || value.k === "global";
 }
 
 function functionOf(b: Binding): FunctionFact | null {

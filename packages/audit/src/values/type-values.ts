@@ -22,6 +22,12 @@ const TRANSPARENT = new Set([
   "InstanceType",
   "DeepPartial",
 ]);
+/** Types that a platform declares for everybody: nobody imports them. */
+const PLATFORM_TYPES: Partial<Record<string, string>> = Object.assign(Object.create(null), {
+  Queue: "cloudflare:queue",
+  R2Bucket: "cloudflare:r2",
+  KVNamespace: "cloudflare:kv",
+});
 const MAX_IMPLEMENTORS = 30;
 const MAX_DEPTH = 8;
 /** Unions of unions: whoever computes with types writes more of them than can be followed. */
@@ -48,6 +54,10 @@ function valuesOf(host: TypeHost, type: TypeFact, { depth, left }: Walk): Value[
     if (type.query) return [{ k: "global", path: [type.name, ...type.path] }];
     if (type.name === "Array" || type.name === "ReadonlyArray")
       return [{ k: "array", e: type.args.slice(0, 1).flatMap(again) }];
+    if (type.name === "Map" || type.name === "Record" || type.name === "WeakMap")
+      return [{ k: "array", e: type.args.slice(1, 2).flatMap(again) }];
+    const platform = PLATFORM_TYPES[type.name];
+    if (platform) return [{ k: "ext", pkg: platform, path: [type.name, "new"] }];
     if (type.name === "ReturnType") return type.args.flatMap((one) => returnedBy(host, one));
     return TRANSPARENT.has(type.name) ? type.args.slice(0, 1).flatMap(again) : [];
   }

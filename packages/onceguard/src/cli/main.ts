@@ -10,6 +10,7 @@ import { doctorCommand } from "./commands/doctor/doctor.ts";
 import { gatewayCommand } from "./commands/gateway/gateway.ts";
 import { haltCommand } from "./commands/halt/halt.ts";
 import { resumeCommand } from "./commands/halt/resume.ts";
+import { importCommand } from "./commands/import/import.ts";
 import { initCommand } from "./commands/init/init.ts";
 import { keysCommand } from "./commands/keys/keys.ts";
 import { logCommand } from "./commands/log/log.ts";
@@ -58,6 +59,7 @@ const program = new Command("onceguard")
   .addCommand(auditCommand())
   .addCommand(doctorCommand())
   .addCommand(migrateCommand())
+  .addCommand(importCommand())
   .addCommand(retentionCommand())
   .addCommand(restoreCommand())
   .addHelpText(

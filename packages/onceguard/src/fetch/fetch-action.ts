@@ -1,20 +1,12 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { type AnyAction, defineAction, type EffectContext, type ProbeAnswer } from "../core/action.ts";
+import { canonicalJson } from "../core/canonical-json.ts";
 import { effectError } from "../core/failure.ts";
 import { happenedWhen, isAnswerPath } from "../kinds/happened-when.ts";
 import { type StoredAnswer, storedAnswer } from "../wire/stored-answer.ts";
+import type { Flight, Flights } from "./flights.ts";
 import { type KeyPlace, keyPlaceOf } from "./key-place.ts";
-import { bytesOf, FETCH_PAYLOAD, type Live } from "./payload.ts";
+import { bytesOf, FETCH_PAYLOAD } from "./payload.ts";
 import type { FetchPayload, FetchRule, GuardedFetchOptions } from "./rule.ts";
-
-/** What a call knows and a record does not; and what its own send was answered, whole. */
-export interface Flight {
-  readonly live: Live;
-  answer: { readonly response: Response; readonly bytes: Uint8Array } | null;
-}
-
-/** Reaches the send of the call itself; a sweeper's send has none. */
-export const flights: AsyncLocalStorage<Flight> = new AsyncLocalStorage<Flight>();
 
 type Send = (request: Request) => Promise<Response>;
 
@@ -36,7 +28,7 @@ const SHARED = [
 ] as const satisfies readonly (keyof FetchRule)[];
 
 /** @throws OnceguardError `invalid_action` | `invalid_option` | `unknown_provider` */
-export function fetchAction(rule: FetchRule, options: GuardedFetchOptions): AnyAction {
+export function fetchAction(rule: FetchRule, options: GuardedFetchOptions, flights: Flights): AnyAction {
   const send: Send = options.fetch ?? ((request) => fetch(request));
   const key = keyPlaceOf(rule);
   const maxBytes = options.maxAnswerBytes ?? 512 * 1_024;
@@ -50,7 +42,7 @@ export function fetchAction(rule: FetchRule, options: GuardedFetchOptions): AnyA
     volatile: ["headers", "credentials", ...(rule.volatile ?? [])],
     ...(key.downstreamKey && { downstreamKey: key.downstreamKey }),
     execute: async (payload, context) => {
-      const flight = flights.getStore() ?? null;
+      const flight = flights.of(context);
       const request = await requestOf(rule, key, payload, context, flight);
       const response = await send(request);
       const bytes = new Uint8Array(await response.arrayBuffer());
@@ -58,7 +50,7 @@ export function fetchAction(rule: FetchRule, options: GuardedFetchOptions): AnyA
       if (!response.ok) throw statusError(response, bytes);
       return storedAnswer(response.status, response.headers, bytes.length > maxBytes ? "too_large" : bytes);
     },
-    ...(probe && { probe: (payload, context) => ask(rule, probe, send, payload, context) }),
+    ...(probe && { probe: (payload, context) => ask(rule, probe, send, payload, context, flights.of(context)) }),
   });
 }
 
@@ -79,7 +71,9 @@ async function requestOf(
   const headers = new Headers({ ...payload.headers, ...flight?.live.headers, ...added });
   for (const name of ["content-length", "host", "connection", "transfer-encoding"]) headers.delete(name);
   if (place && "header" in place) headers.set(place.header, idempotencyKey);
-  let body = flight?.live.body ?? bytesOf(payload);
+  // As the caller has spelt it; but what was recorded first is what is meant, where the prose differs.
+  const isSame = flight !== null && flight.live.says === canonicalJson(payload.body);
+  let body = isSame ? flight.live.body : bytesOf(payload);
   if (place && "field" in place) {
     const { body: value } = payload;
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -118,11 +112,12 @@ async function ask(
   send: Send,
   payload: FetchPayload,
   { idempotencyKey, requestId, signal }: EffectContext,
+  flight: Flight | null,
 ): Promise<ProbeAnswer<StoredAnswer>> {
   const { url, headers, happenedWhen: path, didNotHappenOn = [] } = probe(payload, { idempotencyKey, requestId });
   if (!isAnswerPath(path)) return { answer: "cannot_tell" };
   const added = await rule.headers?.();
-  const live = flights.getStore()?.live.headers;
+  const live = flight?.live.headers;
   try {
     const request = new Request(url, { headers: { ...live, ...added, ...headers }, redirect: "manual", signal });
     for (const name of ["content-length", "host", "connection"]) request.headers.delete(name);

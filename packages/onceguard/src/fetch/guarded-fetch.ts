@@ -1,9 +1,11 @@
-import type { CallContext } from "../core/action.ts";
+import type { AnyAction, CallContext } from "../core/action.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { DEFAULT_TENANT } from "../pipeline/identify.ts";
 import { unwrap } from "../pipeline/unwrap.ts";
 import { bodyOf, type StoredAnswer } from "../wire/stored-answer.ts";
-import { type Flight, fetchAction, flights } from "./fetch-action.ts";
+import { fetchAction } from "./fetch-action.ts";
+import { type Flight, Flights, requestIdOf } from "./flights.ts";
 import { isChanging, matcher } from "./match.ts";
 import { take } from "./payload.ts";
 import type { FetchPayload, GuardedFetchOptions } from "./rule.ts";
@@ -33,6 +35,7 @@ export function guardedFetch(options: GuardedFetchOptions): GuardedFetch {
 /** Performs what a rule fits; null for what is none of the guard's business. Throws for what no rule fits. */
 export function guardedRequests(options: GuardedFetchOptions): (request: Request) => Promise<Response> | null {
   const { guard, rules, unmatched = "refuse", context } = options;
+  const flights = new Flights();
   const known = rules.map((rule) => {
     if (rule.keyFields === undefined && rule.key === undefined) {
       throw new OnceguardError(
@@ -41,7 +44,8 @@ export function guardedRequests(options: GuardedFetchOptions): (request: Request
         { option: "rules", rule: rule.name },
       );
     }
-    return { fits: matcher(rule), run: guard.wrap(fetchAction(rule, options)) };
+    const action = fetchAction(rule, options, flights);
+    return { fits: matcher(rule), action, run: guard.wrap(action) };
   });
   return (request) => {
     const { method } = request;
@@ -55,18 +59,28 @@ export function guardedRequests(options: GuardedFetchOptions): (request: Request
         { method, url: `${url.origin}${url.pathname}` },
       );
     }
-    return perform(rule.run, request, context?.(request) ?? {});
+    return perform(rule, flights, request, context?.(request) ?? {});
   };
 }
 
-type RunAction = (payload: FetchPayload, context?: CallContext) => Promise<Outcome<unknown>>;
+interface KnownRule {
+  readonly action: AnyAction;
+  readonly run: (payload: FetchPayload, context?: CallContext) => Promise<Outcome<unknown>>;
+}
 
-async function perform(run: RunAction, request: Request, context: CallContext): Promise<Response> {
+async function perform(
+  { action, run }: KnownRule,
+  flights: Flights,
+  request: Request,
+  context: CallContext,
+): Promise<Response> {
   const { signal } = request;
   signal.throwIfAborted();
   const { payload, live } = await take(request);
   const flight: Flight = { live, answer: null };
-  const outcome = await flights.run(flight, () => run(payload, { ...context, signal }));
+  const { tenant = DEFAULT_TENANT } = context;
+  const requestId = requestIdOf(action, tenant, payload);
+  const outcome = await flights.during(tenant, requestId, flight, () => run(payload, { ...context, signal }));
   // Whoever has left does not want an answer; what was sent goes on.
   signal.throwIfAborted();
   return responseFor(outcome, flight);

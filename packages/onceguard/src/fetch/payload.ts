@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Schema } from "../core/action.ts";
+import { canonicalJson } from "../core/canonical-json.ts";
 import { parseStrictJson } from "../core/strict-json.ts";
 import type { FetchPayload } from "./rule.ts";
 
@@ -41,6 +42,8 @@ export interface Taken {
 export interface Live {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | null;
+  /** What those bytes say, canonically. */
+  readonly says: string;
 }
 
 export async function take(request: Request): Promise<Taken> {
@@ -62,15 +65,10 @@ export async function take(request: Request): Promise<Taken> {
     else others[name] = value;
   }
   const hidden = Object.keys(others).some((name) => !UNIMPORTANT.has(name));
+  const content = bodyOf(bytes, type ?? "");
   return {
-    payload: {
-      method,
-      url: withoutFragment(url),
-      headers,
-      ...bodyOf(bytes, type ?? ""),
-      ...(hidden && { credentials: true }),
-    },
-    live: { headers: others, body: bytes.length === 0 ? null : bytes },
+    payload: { method, url: withoutFragment(url), headers, ...content, ...(hidden && { credentials: true }) },
+    live: { headers: others, body: bytes.length === 0 ? null : bytes, says: canonicalJson(content.body) },
   };
 }
 
@@ -85,7 +83,7 @@ function bodyOf(bytes: Uint8Array, type: string): Pick<FetchPayload, "body" | "e
 
 /** The bytes that are sent where nobody has those of the call itself. */
 export function bytesOf({ body, encoding, headers }: FetchPayload): Uint8Array | null {
-  if (body === null) return /[/+]json\b/i.test(headers["content-type"] ?? "") ? Buffer.from("null") : null;
+  if (body === null) return null;
   if (encoding === "base64") return Buffer.from(body as string, "base64");
   const isJson = /[/+]json\b/i.test(headers["content-type"] ?? "");
   return Buffer.from(isJson ? JSON.stringify(body) : String(body));

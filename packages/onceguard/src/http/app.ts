@@ -92,7 +92,7 @@ async function admitted(
       roles: operation.roles,
     });
   }
-  if (service.isDraining() && operation.readOnly !== true) {
+  if (service.isRefusing() && operation.readOnly !== true) {
     return problem(
       "draining",
       "Nothing was done. Send the same request again: another process takes it.",

@@ -45,8 +45,10 @@ export interface HttpApiOptions extends Door {
 /** The HTTP API as a handler of the web platform: for Node's server, for another framework, for a test. */
 export interface HttpApi {
   fetch(request: Request): Promise<Response>;
-  /** From now on it takes no new work, and says so; what runs goes on. */
+  /** From now on `/readyz` says no, so that a balancer looks elsewhere; requests are taken all the same. */
   drain(): void;
+  /** From now on it takes no new work, and says so; what runs goes on. */
+  refuse(): void;
   /** Requests that run now, without event streams. */
   readonly running: number;
   /** Ends the event streams. Closes neither guard nor store, which were not made here. */
@@ -62,7 +64,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
   const setup = setupOf(options);
   const { guard, actions, external = [] } = options;
   const report = setup.report;
-  let draining = false;
+  let [draining, refusing] = [false, false];
   const service: Service = {
     guard,
     actions: byName(actions),
@@ -75,6 +77,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
     settlementSecret: settlementSecretOf(options),
     answerWithinMs: durationMs(options.answerWithin ?? "50s", "answerWithin"),
     isDraining: () => draining,
+    isRefusing: () => refusing,
     mayStill: async (request, principal) => {
       if (setup.principal === null) return true;
       const now = await setup.principal(request);
@@ -90,11 +93,14 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
     drain: () => {
       draining = true;
     },
+    refuse: () => {
+      [draining, refusing] = [true, true];
+    },
     get running() {
       return turnstile.running;
     },
     close: () => {
-      draining = true;
+      [draining, refusing] = [true, true];
       for (const end of [...service.streams]) end();
       service.changes.close();
     },

@@ -35,6 +35,23 @@ describe("the turnstile", () => {
     expect(two).toHaveProperty("leave");
   });
 
+  it("does not remember everybody who ever came, but whoever still owes it something", () => {
+    let now = 0;
+    const turnstile = new Turnstile({ ...DEFAULT_HTTP_LIMITS, ratePerSecond: 1 }, () => now);
+    const come = (key: string): void => {
+      const place = turnstile.enter(key, false);
+      if ("leave" in place) place.leave();
+    };
+    turnstile.enter("stays", false);
+    for (let i = 0; i < 9_999; i++) come(`user-${i}`);
+    come("too soon");
+    expect(turnstile.remembered).toBe(10_001);
+    now = 10_000;
+    come("late");
+    expect(turnstile.remembered).toBe(2);
+    expect(turnstile.running).toBe(1);
+  });
+
   it("streams have a limit of their own, and take no place from requests", () => {
     const limits = { ...DEFAULT_HTTP_LIMITS, maxStreamsPerKey: 1, maxConcurrent: 1 };
     const turnstile = new Turnstile(limits);

@@ -56,7 +56,10 @@ interface Use {
   at: number;
 }
 
-/** Counts what runs and what came, by key; there are as many as the list of keys has. */
+/** Beyond this many, those that have done nothing for long enough are forgotten: callers may be anybody's users. */
+const MOST_KEYS = 10_000;
+
+/** Counts what runs and what came, by key. */
 export class Turnstile {
   readonly #limits: HttpLimits;
   readonly #now: () => number;
@@ -77,6 +80,7 @@ export class Turnstile {
     const { ratePerSecond, maxConcurrent, maxConcurrentPerKey, maxStreamsPerKey } = this.#limits;
     const burst = Math.max(1, ratePerSecond * 2);
     const now = this.#now();
+    if (this.#uses.size >= MOST_KEYS && !this.#uses.has(key)) this.#forgetIdle(now, burst);
     const use = this.#uses.get(key) ?? { running: 0, streams: 0, tokens: burst, at: now };
     this.#uses.set(key, use);
     if (ratePerSecond > 0) {
@@ -106,5 +110,18 @@ export class Turnstile {
       }
     };
     return { leave };
+  }
+
+  /** Nothing of theirs is under way, and they could send as much as they ever may: nothing is lost with them. */
+  #forgetIdle(now: number, burst: number): void {
+    const { ratePerSecond } = this.#limits;
+    for (const [key, { running, streams, tokens, at }] of this.#uses) {
+      const isFull = tokens + ((now - at) / 1_000) * ratePerSecond >= burst;
+      if (running === 0 && streams === 0 && (ratePerSecond === 0 || isFull)) this.#uses.delete(key);
+    }
+  }
+
+  get remembered(): number {
+    return this.#uses.size;
   }
 }

@@ -1,6 +1,8 @@
 /** Seconds, as Prometheus wants them. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
 
+const MOST_TENANTS = 10_000;
+
 interface Histogram {
   readonly counts: number[];
   sum: number;
@@ -70,6 +72,11 @@ export class Metrics {
   }
 
   #add(tenant: string, series: string): void {
+    // Counters may begin again: whoever reads them expects that of a process anyway.
+    if (this.#counters.size >= MOST_TENANTS && !this.#counters.has(tenant)) {
+      this.#counters.clear();
+      this.#histograms.clear();
+    }
     const ofTenant = this.#counters.get(tenant) ?? new Map<string, number>();
     this.#counters.set(tenant, ofTenant);
     ofTenant.set(series, (ofTenant.get(series) ?? 0) + 1);

@@ -56,8 +56,10 @@ export interface Service {
   readonly settlementSecret: string | null;
   /** Longest time until a call is answered; what it does goes on. */
   readonly answerWithinMs: number;
-  /** Whether this process takes new work. */
+  /** Whether this process is about to stop. */
   isDraining(): boolean;
+  /** Whether it takes no new work any more. */
+  isRefusing(): boolean;
   /** Whether the caller may still read: a stream lasts longer than the look at its key. */
   mayStill(request: Request, principal: Principal): Promise<boolean>;
 }

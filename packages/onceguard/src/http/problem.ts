@@ -19,7 +19,8 @@ export type ProblemCode =
   | "draining"
   | "internal";
 
-const TITLES: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
+/** Titles and statuses; a test holds the codes and their explanation in docs/http.md together. */
+export const TITLES: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
   invalid_request: [400, "The request does not fit the API"],
   invalid_idempotency_key: [400, "The Idempotency-Key cannot be used"],
   missing_idempotency_key: [400, "An Idempotency-Key is needed"],

@@ -47,7 +47,7 @@ export async function importSafeAgent(
     }
     const held = { fencingToken: claim.fencingToken, tenant };
     if (row.status === "COMMITTED") {
-      await claims.complete(claim.requestId, { ...held, result: valueOf(row.result) });
+      await claims.complete(claim.requestId, { ...held, result: storedValue(row.result) });
       committed += 1;
     } else {
       const message = "Taken over from SafeAgent, where it was PENDING: it may have been done.";
@@ -61,7 +61,7 @@ export async function importSafeAgent(
   return { committed, inDoubt, known };
 }
 
-function valueOf(result: unknown): JsonValue {
+function storedValue(result: unknown): JsonValue {
   if (typeof result !== "string") return (result ?? null) as JsonValue;
   try {
     return JSON.parse(result) as JsonValue;

@@ -48,17 +48,19 @@ export function afterRestore({ epoch }: Extract<ClaimAnswer, { kind: "new_epoch"
 async function ask(runtime: Runtime, action: Action, start: Start, readFirst: boolean): Promise<ClaimAnswer> {
   // With the fingerprint: another payload under the same id is no repetition of the claim that got no answer.
   const key = `${flightKey(action.tenant, action.requestId)}\u0000${action.fingerprint}`;
-  const unanswered = runtime.unansweredClaims.get(key);
+  // Not for the outbox: what is to be sent later does not take over a claim to send it now.
+  const takesOver = start.state !== "retry_wait";
+  const unanswered = takesOver ? runtime.unansweredClaims.get(key) : undefined;
   const request = claimRequest(runtime, action, start, unanswered ?? runtime.randomness.token());
   try {
     const answer = await persist(runtime, runtime.storeTimeoutMs, () =>
       runtime.store.claim(request, readFirst && unanswered === undefined),
     );
-    runtime.unansweredClaims.delete(key);
+    if (takesOver) runtime.unansweredClaims.delete(key);
     return answer;
   } catch (error) {
     // It may have been committed. Nothing was sent under it, and with its token the next call here still knows that.
-    if (isUnavailable(error) && runtime.unansweredClaims.size < MOST_UNANSWERED) {
+    if (takesOver && isUnavailable(error) && runtime.unansweredClaims.size < MOST_UNANSWERED) {
       runtime.unansweredClaims.set(key, request.ownerToken);
     }
     throw error;

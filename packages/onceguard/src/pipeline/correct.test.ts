@@ -340,6 +340,28 @@ test("a preview reads every record and writes nothing", async () => {
   expect(undone).toEqual([]);
 });
 
+test("a preview of several effects on one record, and of one that cannot be read", async () => {
+  let isAway = false;
+  const made = world({
+    after: ({ id }) => {
+      if (isAway) throw new Error("the reader is away");
+      return made.shipments[id];
+    },
+  });
+  await made.guard.execute("flag", { id: "s1", priority: "high" }, { runId: "run-1" });
+  await made.guard.execute("flag", { id: "s1", priority: "urgent" }, { runId: "run-1" });
+  const { plan } = await made.guard.blastRadius({ runId: "run-1" });
+  expect((await made.guard.previewCorrection(plan)).rows).toMatchObject([
+    { would: "correct", reason: "after_a_later_one", changes: [{ from: "high", to: "normal" }] },
+    { would: "correct", reason: null, changes: [{ from: "urgent", to: "high" }] },
+  ]);
+  isAway = true;
+  expect((await made.guard.previewCorrection(plan)).rows[1]).toMatchObject({
+    would: "review",
+    reason: "cannot_be_read",
+  });
+});
+
 test("a correction that is stopped goes on with the same plan", async () => {
   const made = world();
   await flagged(made, "s1", "s2", "s3");

@@ -264,30 +264,41 @@ export async function previewCorrection(
   unchecked: boolean,
 ): Promise<CorrectionPreview> {
   requirePlan(plan, plan.token);
-  const rows = await atOnce(AT_ONCE, plan.rows, async ({ place: _place, version, ...row }) => {
+  const last = new Map(byRecord(plan.rows).map(([latest]) => [latest, true]));
+  const rows = await atOnce(AT_ONCE, plan.rows, async (planned) => {
+    const { place: _place, version, ...row } = planned;
     const situation = await look(runtime, { ...row, version, place: 0 }, unchecked);
     const none = { ...row, changes: [] };
     if (situation.skip !== null) return { ...none, would: "skip", reason: situation.skip } as const;
     const { receipt, states } = situation;
     if (receipt.state === "compensated") return { ...none, would: "skip", reason: "already_undone" } as const;
     if (receipt.state === "compensating") return { ...none, would: "continue", reason: null } as const;
-    return { ...row, ...(await wouldDo(runtime, receipt, states.before, states.after)) };
+    const { before, after } = states;
+    // How the record will be when the later effects on it are undone cannot be looked at yet.
+    if (!last.has(planned))
+      return { ...row, would: "correct", reason: "after_a_later_one", changes: changesOf(after, before) } as const;
+    return { ...row, ...(await wouldDo(runtime, receipt, before, after)) };
   });
   return { token: plan.token, rows };
 }
 
-/** By a look at the record as it is now. Of several effects on one record only the last finds it as it left it. */
+/** By a look at the record as it is now. */
 async function wouldDo(runtime: Runtime, receipt: Receipt, before: string | null, after: string | null) {
   const reader = runtime.actions.get(receipt.action)?.after;
-  const was = before === null ? undefined : (JSON.parse(before) as JsonValue);
-  if (!reader || after === null) {
-    const left = after === null ? undefined : (JSON.parse(after) as JsonValue);
-    return { would: "correct", reason: null, changes: was === undefined ? [] : diff(left, was) } as const;
-  }
+  if (!reader || after === null) return { would: "correct", reason: null, changes: changesOf(after, before) } as const;
   const context = { ...effectContext(receipt, new AbortController().signal), result: resultOf(receipt) };
-  const state = stateText(await reader(payloadOf(receipt), context), Number.POSITIVE_INFINITY);
-  const now = "json" in state ? state.json : null;
-  const changes = was === undefined || now === null ? [] : diff(JSON.parse(now) as JsonValue, was);
+  let now: string | null = null;
+  try {
+    const state = stateText(await reader(payloadOf(receipt), context), Number.POSITIVE_INFINITY);
+    now = "json" in state ? state.json : null;
+  } catch {
+    return { would: "review", reason: "cannot_be_read", changes: [] } as const;
+  }
+  const changes = changesOf(now, before);
   if (now === after) return { would: "correct", reason: null, changes } as const;
   return { would: "review", reason: "changed_since", changes } as const;
+}
+
+function changesOf(from: string | null, to: string | null): readonly Difference[] {
+  return from === null || to === null ? [] : diff(JSON.parse(from) as JsonValue, JSON.parse(to) as JsonValue);
 }

@@ -69,7 +69,9 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
     const { receipt } = known;
     if (isTerminal(receipt.state)) {
       // Not when somebody else's later attempt made the effect: of all callers, one hears that it executed.
-      const executed = receipt.state === "succeeded" && known.attempted === receipt.fencingToken;
+      // Nor on a person's word alone: the attempt may have been given up before it was sent.
+      const isOurs = known.attempted === receipt.fencingToken && receipt.evidence !== "person";
+      const executed = receipt.state === "succeeded" && isOurs;
       if (executed) return outcomeOf(receipt, "executed");
       if (known.attempted === null) logReplay(runtime, receipt, action);
       return replay(runtime, receipt, action);

@@ -70,6 +70,7 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
     for (const text of texts) tree.add(hashOfLeaf(text));
     for (const { seq } of fresh) sealed.set(seq, now);
     from = lookBackTo(sealed, from, now);
+    for (const seq of sealed.keys()) if (seq <= from) sealed.delete(seq); // nobody asks for them any more
     if (tree.size === sizeSigned) return { sealed: 0, size: tree.size, checkpoint: null };
     const note = signCheckpoint({ origin, size: tree.size, root: tree.root(), at: now }, currentKey(keys, now));
     appendLines(folder, "checkpoints", [JSON.stringify(note)]);

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { realServer } from "../mcp/gateway/real-servers.ts";
-import type { HostSession, RealHost, ServerEntry } from "./drivers/host.ts";
+import type { HostSession, RealHost, ServerEntry, SessionOptions } from "./drivers/host.ts";
 import { call } from "./model/script.ts";
 import { type ScriptedModel, startModel } from "./model/scripted-model.ts";
 import { directly, gateway, newWorld, ONCEGUARD, type World } from "./world.ts";
@@ -16,10 +16,11 @@ export function gatewayStoriesOf(host: RealHost): void {
   async function opened(
     world: World,
     servers: Record<string, ServerEntry>,
+    person?: SessionOptions["person"],
   ): Promise<{ model: ScriptedModel; session: HostSession }> {
     const model = await startModel();
     onTestFinished(() => model.close());
-    const session = await host.open({ model, home: join(world.folder, "home"), servers });
+    const session = await host.open({ model, home: join(world.folder, "home"), servers, ...(person && { person }) });
     onTestFinished(() => session.close());
     return { model, session };
   }
@@ -77,5 +78,38 @@ export function gatewayStoriesOf(host: RealHost): void {
       expect(graph?.text).toContain("likes engines");
       expect(readFileSync(env.MEMORY_FILE_PATH, "utf8").trim().split("\n")).toHaveLength(1);
     });
+
+    it("server-everything: what the model is told is the same as without the gateway", async () => {
+      const calls = Object.entries(EVERYTHING).map(([tool, args]) => call("every", tool, args));
+      const told: Record<"directly" | "guarded", readonly string[]> = { directly: [], guarded: [] };
+      for (const how of ["directly", "guarded"] as const) {
+        const world = newWorld();
+        const server = realServer("@modelcontextprotocol/server-everything");
+        const store = `sqlite:${join(world.folder, "receipts.db")}`;
+        const before = [process.execPath, ONCEGUARD, "gateway", "--name", "every", "--trust", "--store", store, "--"];
+        const [command = "", ...args] = how === "directly" ? server : [...before, ...server];
+        const { model, session } = await opened(world, { every: { command, args } }, () => ({
+          action: "accept",
+          content: { name: "Ada", check: true },
+        }));
+        model.follow({ calls }, DONE);
+        await session.say("try them all");
+        told[how] = model.results.map(({ tool, text }) => `${tool}: ${text.replace(/Wall time: [\d.]+/, "")}`).sort();
+      }
+      expect(told.directly).toHaveLength(calls.length);
+      expect(told.directly.filter((line) => /unsupported call|No such tool/.test(line))).toEqual([]);
+      expect(told.guarded).toEqual(told.directly);
+    });
   });
 }
+
+/** What that server has for every host: text, progress, structured content, errors, links, and a question to the person. */
+const EVERYTHING: Readonly<Record<string, Record<string, unknown>>> = {
+  echo: { message: "hello" },
+  "get-sum": { a: 1, b: 2 },
+  "trigger-long-running-operation": { duration: 1, steps: 3 },
+  "get-structured-content": { location: "New York" },
+  "get-annotated-message": { messageType: "error", includeImage: false },
+  "get-resource-links": { count: 2 },
+  "trigger-elicitation-request": {},
+};

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { INSPECTOR_ERAS, inspect, inspectorFound } from "./drivers/inspector.ts";
-import { directly, newWorld, throughGateway, throughServer, throughTrustingGateway } from "./world.ts";
+import { directly, newWorld, overHttp, throughGateway, throughServer, throughTrustingGateway } from "./world.ts";
 
 console.log(
   "version" in inspectorFound
@@ -42,3 +42,27 @@ describe.skipIf("missing" in inspectorFound).each(WAYS)("MCP Inspector, $name", 
     });
   });
 });
+
+describe.skipIf("missing" in inspectorFound).each([throughServer, throughTrustingGateway])(
+  "MCP Inspector, $name over HTTP",
+  (way) => {
+    it.each(INSPECTOR_ERAS)(
+      "--protocol-era %s: lists, calls, repeats, and 200 times at once: 1 of 202",
+      async (era) => {
+        const world = newWorld();
+        const server = await overHttp(way.server(world));
+        const { tool, args } = way.order({ ref: "I1" });
+        const { tools } = await inspect(world.folder, era, server, "--method", "tools/list");
+        expect(tools.map(({ name }: { name: string }) => name)).toContain(tool);
+        const asked = ["--method", "tools/call", "--tool-name", tool, "--tool-args-json", JSON.stringify(args)];
+        for (const _ of [1, 2]) {
+          expect(JSON.stringify(await inspect(world.folder, era, server, ...asked))).toContain("order 1 placed for I1");
+        }
+        const load = ["--load", "--load-requests", "200", "--load-concurrency", "50"];
+        const summary = await inspect(world.folder, era, server, ...asked, ...load);
+        expect(summary).toMatchObject({ requests: 200, ok: 200, errors: 0, toolErrors: 0 });
+        expect(world.ledger()).toHaveLength(1);
+      },
+    );
+  },
+);

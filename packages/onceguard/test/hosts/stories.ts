@@ -121,7 +121,9 @@ export function storiesOf(host: RealHost): void {
         expect(world.ledger()).toHaveLength(effects);
       });
 
-      it.runIf(way.guarded)("the person at the host is asked, once, and a yes is one effect", async () => {
+      if (!way.guarded) return; // nobody asks
+
+      it("the person at the host is asked, once, and a yes is one effect", async () => {
         const { world, model, open } = await stage(host, way, { approval: true });
         const asked: string[] = [];
         const session = await open({
@@ -139,7 +141,7 @@ export function storiesOf(host: RealHost): void {
         for (const { text } of model.results) expect(text).toContain("order 1 placed for A1");
       });
 
-      it.runIf(way.guarded).each([
+      it.each([
         // Hosts without a person say "decline" by themselves: only the form has a no in it.
         {
           what: "a no of the person",
@@ -161,7 +163,7 @@ export function storiesOf(host: RealHost): void {
 
   // Side by side: each waits for a lease to run out, which takes 30 s.
   describe.skipIf("missing" in found).concurrent(`${name}, host and guard killed mid-effect, resumed`, () => {
-    it.each([throughServer, throughGateway, throughTrustingGateway])(
+    it.for([throughServer, throughGateway, throughTrustingGateway])(
       "and the call again through $name: 1 of 2",
       async (way, { onTestFinished }) => {
         const { world, model, open } = await stage(host, way, {}, onTestFinished);

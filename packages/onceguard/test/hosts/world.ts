@@ -1,6 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { ServerEntry } from "./drivers/host.ts";
@@ -136,4 +139,27 @@ export function gateway({ folder, desk }: World, rule: object | null, ...options
     command: process.execPath,
     args: [ONCEGUARD, "gateway", "--name", "desk", "--store", store, ...how, "--", desk.command, ...desk.args],
   };
+}
+
+/** The same server for hosts that call an address. */
+export async function overHttp({ command, args }: ServerEntry): Promise<{ readonly url: string }> {
+  const [program = "", subcommand = "", ...rest] = args;
+  const child = spawn(command, [program, subcommand, "--http", "127.0.0.1:0", ...rest], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  onTestFinished(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill("SIGTERM");
+    await gone;
+  });
+  let said = "";
+  for await (const line of createInterface({ input: child.stderr })) {
+    said += `${line}\n`;
+    const url = /http:\/\/127\.0\.0\.1:\d+\/mcp/.exec(line)?.[0];
+    if (url === undefined) continue;
+    child.stderr.resume();
+    return { url };
+  }
+  throw new Error(`${subcommand} --http did not say where it listens\n${said}`);
 }

@@ -1,8 +1,11 @@
+import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { OnceguardError } from "../../src/core/errors.ts";
+import { httpApi } from "../../src/http/http-api.ts";
 import { type JsonSchema, problemWith } from "../../src/http/json-schema.ts";
 import { OPERATIONS } from "../../src/http/operations/index.ts";
 import { DOCUMENTS } from "../../src/http/schemas.ts";
+import { createGuard } from "../../src/pipeline/create-guard.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { type Answer, startService, until } from "./service.ts";
 
@@ -55,7 +58,10 @@ describe("what a caller sees (semantics.md section 5), as HTTP", () => {
   it("a call that takes longer than it may be answered goes on without its caller: 409, then the result", async () => {
     const { call, effects, release } = await startService({ http: { answerWithin: "300ms" } });
     const body = { action: "order", payload: { ref: fresh(), mode: "hold" } };
-    expectProblem(await call("POST", "/v1/execute", body), 409, "in_progress");
+    // On a very busy machine its time may be over before it begins: then nothing was done, and it is sent again.
+    let answer = await call("POST", "/v1/execute", body);
+    while (answer.body.code === "too_busy") answer = await call("POST", "/v1/execute", body);
+    expectProblem(answer, 409, "in_progress");
     release();
     await until(async () => (await call("POST", "/v1/execute", body)).body.status === "replayed", "its end");
     expect(effects).toHaveLength(1);
@@ -181,7 +187,8 @@ describe("what a caller sees (semantics.md section 5), as HTTP", () => {
       result: { late: 1 },
     });
     expect(settled.body).toMatchObject({ status: "replayed", receipt: { evidence: "late" } });
-    await guard.expire({ olderThan: 0 } as never);
+    // What changed in this very millisecond is not older than it.
+    await until(async () => (await guard.expire({ olderThan: 0 } as never)).expired > 0, "its retention");
     expectProblem(await call("POST", "/v1/execute", { action: "order", payload }), 410, "expired");
   });
 
@@ -505,6 +512,57 @@ const PROMISED = [
   "get /metrics",
 ];
 
+describe("a process that stops", () => {
+  it("says so first, and takes requests; then takes nothing new, and still reads", async () => {
+    const { call, serving, effects } = await startService();
+    const go = (ref: string) => call("POST", "/v1/execute", { action: "order", payload: { ref } });
+    serving.api.drain();
+    expect(await call("GET", "/readyz")).toMatchObject({ status: 503, body: { reason: "draining" } });
+    expect((await go("a")).body.status).toBe("executed");
+    serving.api.refuse();
+    const refused = await go("b");
+    expectProblem(refused, 503, "draining");
+    expect([refused.headers.get("retry-after"), refused.headers.get("connection")]).toEqual(["1", "close"]);
+    expect((await call("GET", "/v1/receipts")).body.receipts).toHaveLength(1);
+    expect((await call("GET", "/healthz")).status).toBe(200);
+    expect(effects).toEqual(["a"]);
+  });
+});
+
+describe("mounted", () => {
+  it.each(["", "/guard"])("in another app, with base path %j", async (basePath) => {
+    const guard = createGuard({ store: memoryStore(), sweepEvery: false });
+    const principal = (request: Request) =>
+      request.headers.has("x-user")
+        ? { tenant: "acme", name: request.headers.get("x-user") as string, roles: ["caller" as const], keyId: null }
+        : null;
+    const api = await httpApi({ guard, actions: [], principal, basePath });
+    const app = new Hono();
+    if (basePath === "") app.mount("/guard", api.fetch);
+    else app.all("/guard/*", (context) => api.fetch(context.req.raw));
+    app.get("/", (context) => context.text("mine"));
+    expect(await (await app.request("/")).text()).toBe("mine");
+    expect((await app.request("/guard/healthz")).status).toBe(200);
+    expect((await app.request("/guard/v1/actions")).status).toBe(401);
+    expect((await app.request("/guard/v1/actions", { headers: { "x-user": "ann" } })).status).toBe(200);
+    expect((await app.request("/guard/v1/reviews", { headers: { "x-user": "ann" } })).status).toBe(403);
+    expect((await app.request("/guard/openapi.json")).status).toBe(200);
+    api.close();
+    await guard.close();
+  });
+
+  it.each([
+    {},
+    { open: true, principal: () => null },
+    { open: true, basePath: "guard" },
+    { open: true, limits: { maxDepth: 0 } },
+  ])("options that cannot be meant: %j", async (options) => {
+    const guard = createGuard({ store: memoryStore(), sweepEvery: false });
+    await expect(httpApi({ guard, actions: [], ...options })).rejects.toMatchObject({ code: "invalid_option" });
+    await guard.close();
+  });
+});
+
 describe("OpenAPI", () => {
   it("describes every operation, by schemas that are all there", async () => {
     const { call } = await startService();
@@ -555,6 +613,17 @@ describe("events", () => {
     const missed = reading(again);
     await until(() => missed.some(({ data }) => data.status === "replayed"), "what was missed");
     expectProblem(await call("GET", "/v1/events", undefined, { "last-event-id": "x" }), 400, "invalid_request");
+  });
+
+  it("a reader that leaves gives its place back", async () => {
+    const { call, url } = await startService({ http: { limits: { maxStreamsPerKey: 1 } } });
+    const leave = new AbortController();
+    await fetch(`${url}/v1/events`, { signal: leave.signal });
+    expectProblem(await call("GET", "/v1/events"), 503, "too_busy");
+    leave.abort();
+    const second = new AbortController();
+    await until(async () => (await fetch(`${url}/v1/events`, { signal: second.signal })).status === 200, "its place");
+    second.abort();
   });
 
   it("streams are limited by key, and end with the server", async () => {

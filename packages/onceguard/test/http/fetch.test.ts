@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { Agent, fetch as undiciFetch, request as undiciRequest } from "undici";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { unusable } from "../../src/core/provider.ts";
 import { PROVIDERS } from "../../src/core/provider-contracts.ts";
 import { type FetchRule, type GuardedFetchOptions, guardedDispatch, guardedFetch } from "../../src/fetch/index.ts";
@@ -231,6 +231,41 @@ describe("guardedFetch", () => {
     expect(shop.orders(other).map(({ authorization }) => authorization)).toEqual(["Bearer of-the-rule"]);
   });
 
+  it("credentials and bodies go with their own request only, also where a sweeper sends in the middle of another call", async () => {
+    const seen: { ref: string; authorization: string | undefined }[] = [];
+    let release: () => void = () => undefined;
+    const server = await listening(async (request, respond) => {
+      let text = "";
+      for await (const chunk of request) text += chunk;
+      const { ref } = JSON.parse(text) as { ref: string };
+      seen.push({ ref, authorization: request.headers.authorization });
+      if (ref === "slow") await new Promise<void>((resolve) => (release = resolve));
+      respond(200, { ref });
+    });
+    const { fetch, guard } = open([
+      { name: "pay", url: `${server}/pay`, keyFields: ["body.ref"], headers: () => ({ "x-rule": "1" }) },
+    ]);
+    const slow = fetch(`${server}/pay`, post({ ref: "slow" }, { authorization: "Bearer ann" }));
+    await vi.waitFor(() => expect(seen).toHaveLength(1));
+    const payload = {
+      method: "POST",
+      url: `${server}/pay`,
+      headers: { "content-type": "application/json" },
+      body: { ref: "swept" },
+    };
+    await guard.enqueue("pay" as never, payload as never);
+    await guard.reconcile();
+    const bob = fetch(`${server}/pay`, post({ ref: "bob's" }, { authorization: "Bearer bob" }));
+    expect((await bob).status).toBe(200);
+    release();
+    expect((await slow).status).toBe(200);
+    expect(seen).toEqual([
+      { ref: "slow", authorization: "Bearer ann" },
+      { ref: "swept", authorization: undefined },
+      { ref: "bob's", authorization: "Bearer bob" },
+    ]);
+  });
+
   it("prose in a body is not its identity; other content under the same key is refused", async () => {
     const { fetch } = open([order({ volatile: ["body.note"] })]);
     const ref = fresh();
@@ -242,6 +277,35 @@ describe("guardedFetch", () => {
       status: "mismatch",
     });
     expect(shop.orders(ref)).toHaveLength(1);
+  });
+
+  it("bytes are sent as they were written; and what was recorded first, where a later call has other prose", async () => {
+    const bodies: string[] = [];
+    const server = await listening(async (request, respond) => {
+      let text = "";
+      for await (const chunk of request) text += chunk;
+      bodies.push(text);
+      respond(bodies.length === 2 ? 429 : 200, {});
+    });
+    const { fetch } = open([
+      {
+        name: "x",
+        url: `${server}/x`,
+        keyFields: ["body.ref"],
+        volatile: ["body.note"],
+        retry: { base: "1ms", cap: "1ms" },
+      },
+      { name: "empty", url: `${server}/empty`, key: () => ["x"] },
+    ]);
+    const send = (body: string) =>
+      fetch(`${server}/x`, { method: "POST", headers: { "content-type": "application/json" }, body });
+    await send('{ "ref" : 1.0,\n"note":"first" }');
+    expect(bodies).toEqual(['{ "ref" : 1.0,\n"note":"first" }']);
+    // Refused for now; the retry, whoever makes it, sends the first words.
+    await send('{"ref":2,"note":"first"}');
+    expect(bodies[1]).toBe(bodies[2]);
+    await fetch(`${server}/empty`, { method: "POST", headers: { "content-type": "application/json" } });
+    expect(bodies.at(-1)).toBe("");
   });
 
   it("forms have a boundary of their own each time and are the same request; binary bodies arrive byte for byte", async () => {

@@ -130,8 +130,17 @@ async function listening(
         principal: (request) => (request.headers["x-user"] as string | undefined) ?? null,
       });
       const parsers = [express.json(), express.raw({ type: "*/*" })];
+      // What others do at the last moment before the head goes out, as sessions and timers do.
+      const late: express.RequestHandler = (_request, response, next) => {
+        const writeHead = response.writeHead.bind(response) as (...given: unknown[]) => express.Response;
+        response.writeHead = ((...given: unknown[]) => {
+          if (!response.hasHeader("x-late")) response.setHeader("x-late", "1");
+          return writeHead(...given);
+        }) as typeof response.writeHead;
+        next();
+      };
       const order_ = host === "express" ? [guarded, ...parsers] : [...parsers, guarded];
-      app.use(...(order_ as [never]));
+      app.use(...(order_ as [never]), late);
       app.get("/orders", (_request, response) => void response.json({ orders: 0 }));
       app.post("/*all", async (request, response) => {
         const { body } = request as { body: unknown };

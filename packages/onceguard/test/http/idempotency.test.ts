@@ -1,4 +1,10 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createGuard } from "../../src/pipeline/create-guard.ts";
 import type { Guard } from "../../src/pipeline/guard.ts";
@@ -69,6 +75,7 @@ describe.each(HOSTS)("Idempotency-Key in %s, over a real socket", (host) => {
     expect([first.status, first.json]).toEqual([201, { number: 1, ref: "a" }]);
     expect(first.headers.get("idempotent-replayed")).toBeNull();
     expect(first.headers.get("set-cookie")).toContain("session=secret");
+    if (host.startsWith("express")) expect(first.headers.get("x-late")).toBe("1");
     const second = await post(shop, { ref: "a" }, key); // without quotes it is the same key
     expect([second.status, second.text]).toEqual([201, first.text]);
     expect(second.headers.get("idempotent-replayed")).toBe("true");
@@ -347,4 +354,40 @@ describe.each(HOSTS)("Idempotency-Key in %s, over a real socket", (host) => {
     expect(answer.status).toBe(503);
     expect(shop.effects).toEqual([]);
   });
+});
+
+it("a process that is killed in the middle of the handler: the next one says that nobody knows, and does not do it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "onceguard-idempotency-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const [store, ledger] = [join(folder, "onceguard.db"), join(folder, "ledger")];
+  const start = async (hold: string): Promise<{ url: string; kill: () => Promise<unknown> }> => {
+    const program = fileURLToPath(new URL("./idempotency-process.ts", import.meta.url));
+    const child = fork(program, [store, ledger, hold], { execArgv: [] });
+    const gone = once(child, "exit");
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const [port] = (await once(child, "message")) as [number];
+    return {
+      url: `http://127.0.0.1:${port}/pay`,
+      kill: () => {
+        child.kill("SIGKILL");
+        return gone;
+      },
+    };
+  };
+  const pay = (url: string) => fetch(url, { method: "POST", headers: { "idempotency-key": "order-7" } });
+  const first = await start("hold");
+  const lost = pay(first.url).catch((error: Error) => error);
+  await until(() => existsSync(ledger), "the payment");
+  await first.kill();
+  expect(await lost).toBeInstanceOf(Error);
+  const second = await start("");
+  let codes: string[] = [];
+  await until(async () => {
+    const response = await pay(second.url);
+    expect(response.status).toBe(409);
+    codes = [...codes, ((await response.json()) as { code: string }).code];
+    return codes.at(-1) !== "in_progress";
+  }, "the end of its lease");
+  expect(["in_doubt", "review"]).toContain(codes.at(-1));
+  expect(readFileSync(ledger, "utf8")).toBe("paid\n");
 });

@@ -1,11 +1,9 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Store } from "../../src/core/ports.ts";
-import { keyFile } from "../../src/http/keys/key-file.ts";
 import { OPERATIONS } from "../../src/http/operations/index.ts";
 import { ROLES, type Role } from "../../src/http/principal.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
-import { Folder } from "../e2e/cli.ts";
-import { send, someKeys, startService } from "./service.ts";
+import { someKeys, startService } from "./service.ts";
 
 const ALL = someKeys({
   caller: { tenant: "acme", role: "caller" },
@@ -300,31 +298,6 @@ describe("limits by key", () => {
     await first;
     expect((await go("2", ALL.bearer.caller)).status).toBe(200);
     expect(effects).toEqual(["1", "3", "2"]);
-  });
-});
-
-describe("onceguard keys", () => {
-  it("add, list, revoke: the key is shown once, only its hash is kept, and it stops working at once", async () => {
-    const folder = new Folder();
-    const added = await folder.onceguard("keys", "add", "--name", "agent-7", "--tenant", "acme", "--expires", "90d");
-    expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/^og_[0-9a-f]{12}_[\w-]{43}\n$/) });
-    const key = added.stdout.trim();
-    const listed = await folder.onceguard("keys", "list", "--json");
-    expect(listed.json().keys).toMatchObject([{ name: "agent-7", role: "caller", tenant: "acme" }]);
-    expect(listed.stdout).not.toContain("sha256");
-    const { url } = await startService({ http: { keys: keyFile(folder.file("onceguard.keys.json")) } });
-    const ask = () => send(`${url}/v1/actions`, "GET", undefined, { authorization: `Bearer ${key}` });
-    expect((await ask()).status).toBe(200);
-    const { id } = listed.json().keys[0];
-    expect(await folder.onceguard("keys", "revoke", id)).toMatchObject({
-      code: 0,
-      stdout: `Revoked: key ${id} of agent-7.\n`,
-    });
-    expect((await ask()).status).toBe(401);
-    expect((await folder.onceguard("keys", "revoke", id)).code).toBe(1);
-    expect((await folder.onceguard("keys", "add", "--name", "x", "--role", "admin")).code).toBe(2);
-    expect((await folder.onceguard("keys", "add")).code).toBe(2);
-    expect((await folder.onceguard("keys", "list", "--json")).json()).toEqual({ keys: [] });
   });
 });
 

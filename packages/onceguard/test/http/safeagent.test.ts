@@ -7,10 +7,18 @@ import { createGuard } from "../../src/pipeline/create-guard.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { someKeys, startService } from "./service.ts";
 
-/** The project's own published vectors: ids, results and words of its lifecycle. */
-const vectors = JSON.parse(
-  readFileSync(fileURLToPath(new URL("../conformance/vectors/safeagent__vectors.json", import.meta.url)), "utf8"),
-) as unknown;
+/** The project's own published vector of a request's life: PENDING, COMMITTED, SKIP. */
+const { vectors } = JSON.parse(
+  readFileSync(
+    fileURLToPath(new URL("../conformance/vectors/safeagent/exactly-once-v1.json", import.meta.url)),
+    "utf8",
+  ),
+) as {
+  vectors: Record<
+    "1_pending" | "2_committed" | "3_skip",
+    { request_id: string; result: object; cached_result: object; status: string }
+  >;
+};
 
 const ID = "order:TQQQ:buy:6:2026-05-19T13:31:00-04:00";
 const KEYS = someKeys({
@@ -21,7 +29,6 @@ const KEYS = someKeys({
 
 describe("SafeAgent's routes", () => {
   it("PROCEED once, PENDING while it is open, SKIP with the result when it is settled", async () => {
-    expect(vectors).toBeDefined();
     const { call } = await startService();
     const claim = { request_id: ID, action: "order" };
     const first = await call("POST", "/claim", { ...claim, action: "trade" });
@@ -52,6 +59,21 @@ describe("SafeAgent's routes", () => {
     const unknown = await call("POST", "/settle/nobody", { result });
     expect([unknown.status, unknown.body.detail]).toEqual([404, "request_id not found"]);
     expect((await call("GET", "/health")).body).toEqual({ status: "ok" });
+  });
+
+  it("the published life of a request: PENDING, COMMITTED, SKIP with the same result", async () => {
+    const { call } = await startService();
+    const { "1_pending": pending, "2_committed": committed, "3_skip": skip } = vectors;
+    const claim = { request_id: pending.request_id, action: "payment.send" };
+    expect((await call("POST", "/claim", claim)).body.status).toBe("PROCEED");
+    const status = async (): Promise<string> => (await call("GET", "/audit")).body.rows[0].status;
+    expect(await status()).toBe(pending.status);
+    await call("POST", `/settle/${pending.request_id}`, { result: committed.result });
+    expect(await status()).toBe(committed.status);
+    expect((await call("POST", "/claim", claim)).body).toMatchObject({
+      status: skip.status,
+      existing: skip.cached_result,
+    });
   });
 
   it("one of many at the same time proceeds", async () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { EffectContext } from "../../src/core/action.ts";
 import type { Outcome } from "../../src/core/outcome.ts";
 import type { ApplyAnswer, ClaimAnswer, LogEntry, Renewal, Store } from "../../src/core/ports.ts";
@@ -12,6 +13,14 @@ import type { StoreCall, StoreWatch } from "./wire.ts";
 import type { Account, Effect, SentPayload, World, WorldWatch } from "./world.ts";
 
 const TENANT = "default";
+
+/** Lines that carry the version of their record, and have not made it. */
+const BESIDE: ReadonlySet<string> = new Set(["before", "replayed", "drift", "late_failure", "proposed", "mismatch"]);
+
+/** What retention leaves of a line. */
+function withoutStates(entry: LogEntry): LogEntry {
+  return { ...entry, before: null, after: null };
+}
 
 /**
  * Knows the store and the world from behind the scenes, and holds every step against semantics.md. The rules that look
@@ -257,10 +266,13 @@ export class Oracle implements StoreWatch, WorldWatch {
     const before = this.seen.get(requestId) ?? null;
     const violate = (rule: string, what: string): void => this.#chronicle.violate(rule, `${requestId}: ${what}`);
     const kept = before?.log ?? [];
-    if (log.length < kept.length || kept.some((entry, n) => log[n] !== entry))
-      violate("the log is append-only", "it changed");
+    const isKept = (entry: LogEntry, n: number) =>
+      log[n] === entry || (receipt.state === "expired" && isDeepStrictEqual(log[n], withoutStates(entry)));
+    if (log.length < kept.length || !kept.every(isKept)) violate("the log is append-only", "it changed");
     const changed = before?.receipt.version !== receipt.version;
-    const entry = changed ? log.findLast((line) => line.version === receipt.version && line.state !== null) : undefined;
+    const isChange = ({ version, state, event }: LogEntry) =>
+      version === receipt.version && state !== null && !BESIDE.has(event);
+    const entry = changed ? log.findLast(isChange) : undefined;
     if (changed && this.#chronicle.lines) {
       const { state, version, fencingToken, attemptNumber, dueAt, readAt, mayHaveApplied } = receipt;
       const due = dueAt === null ? "" : `, due in ${dueAt - readAt} ms`;

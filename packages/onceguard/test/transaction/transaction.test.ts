@@ -88,7 +88,34 @@ describe.each(Object.entries(WORLDS))("an effect in the store's own database, on
       const first = await guard.execute("post", { id: "1" });
       expect(first).toMatchObject({ status: "executed", result: "posted 1", receipt: { capability: "transaction" } });
       expect(await guard.execute("post", { id: "1" })).toMatchObject({ status: "replayed", result: "posted 1" });
-      expect((await guard.log(first.requestId)).map(({ event }) => event)).toEqual(["claim", "success"]);
+      expect((await guard.log(first.requestId)).map(({ event }) => event)).toEqual(["claim", "success", "replayed"]);
+      expect(await world.effects()).toEqual(["1"]);
+      await guard.close();
+    }));
+
+  test("the record before and after is read in the transaction, and kept in its commit; an unexpected one is a conflict", () =>
+    within(async (world) => {
+      let priority = "normal";
+      const states = {
+        before: (_: unknown, { tx }: { tx?: unknown }) => ({ priority, inside: tx !== undefined }),
+        after: (_: unknown, { tx }: { tx?: unknown }) => ({ priority, inside: tx !== undefined }),
+        expect: (_: unknown, before: unknown) => (before as { priority: string }).priority === "normal",
+      };
+      const post = posting(world, () => {
+        priority = "urgent";
+      });
+      const guard = createGuard({ store: world.store, actions: [{ ...post, ...states }], sweepEvery: false });
+      const { requestId } = await guard.execute("post", { id: "1" });
+      expect((await guard.log(requestId)).map(({ event, before, after }) => [event, before, after])).toEqual([
+        ["claim", null, null],
+        ["success", '{"inside":true,"priority":"normal"}', '{"inside":true,"priority":"urgent"}'],
+      ]);
+      const refused = await guard.execute("post", { id: "2" });
+      expect(refused).toMatchObject({
+        status: "review",
+        route: "domain_expert",
+        failure: { code: "unexpected_state" },
+      });
       expect(await world.effects()).toEqual(["1"]);
       await guard.close();
     }));

@@ -16,15 +16,17 @@ export function holdBack(response: ServerResponse, rules: Rules, run: Run): void
     end: response.end.bind(response),
     flushHeaders: response.flushHeaders.bind(response),
   } as { write: (chunk: Uint8Array) => boolean; end: (done?: Callback) => void; flushHeaders: () => void };
-  const own = { writeHead: response.writeHead };
+  const writeHead = response.writeHead.bind(response) as (...given: unknown[]) => ServerResponse;
   let chunks: Uint8Array[] = [];
   let size = 0;
   let mode: "held" | "through" | "ended" = "held";
+  /** Whether what is written now goes out. Others may have wrapped our functions since, so they stay where they are. */
+  let isSending = false;
 
   const goThrough = (): void => {
     if (mode !== "held") return;
     mode = "through";
-    response.writeHead = own.writeHead;
+    isSending = true;
     for (const chunk of chunks) send.write(chunk);
     chunks = [];
   };
@@ -43,6 +45,7 @@ export function holdBack(response: ServerResponse, rules: Rules, run: Run): void
 
   // Kept in the response instead of sent: status and headers may still be looked at, and are sent with the body.
   response.writeHead = ((status: number, ...more: [string | HeadersArgument, HeadersArgument?]) => {
+    if (isSending) return writeHead(status, ...more);
     const [reason, headers] = typeof more[0] === "string" ? [more[0], more[1]] : [undefined, more[0]];
     response.statusCode = status;
     if (reason !== undefined) response.statusMessage = reason;
@@ -68,7 +71,7 @@ export function holdBack(response: ServerResponse, rules: Rules, run: Run): void
     const body = wasHeld ? Buffer.concat(chunks, size) : isEventStream(headersOf(response)) ? "stream" : "too_large";
     const answered = run.answered(storedAnswer(response.statusCode, headersOf(response), body));
     void answered.finally(() => {
-      Object.assign(response, { writeHead: own.writeHead });
+      isSending = true;
       if (typeof body !== "string" && body.length > 0 && !response.destroyed) {
         if (!response.headersSent && !response.hasHeader("content-length")) {
           response.setHeader("content-length", body.length);

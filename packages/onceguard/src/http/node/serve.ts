@@ -23,8 +23,8 @@ export interface HttpServing {
   readonly url: string;
   readonly api: HttpApi;
   /**
-   * The graceful end: `readyz` says no for `notice` (so that a balancer looks elsewhere), then no connection is taken and what
-   * runs may finish within `grace`. What is not finished by then goes on until the guard is closed, and is then in doubt.
+   * The graceful end: for `notice`, `/readyz` says no and requests are still taken (a balancer needs that time to look
+   * elsewhere); then nothing new is taken, and what runs may finish within `grace`. What is not finished by then goes on until the guard is closed, and is then in doubt.
    */
   close(how?: { readonly notice?: Duration; readonly grace?: Duration }): Promise<void>;
 }
@@ -74,6 +74,7 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServing>
       made.drain();
       const noticeMs = durationMs(notice, "notice");
       if (noticeMs > 0) await sleep(noticeMs);
+      made.refuse();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       made.close();
       // A connection that is kept alive becomes idle only when its answer is out.

@@ -60,13 +60,18 @@ const operation: Operation<ExecuteBody> = {
     if (context instanceof Response) return context;
     if (service.external.has(body.action)) return performedOutside(body.action);
     await checkRecord(service.actions.get(body.action), body);
+    const due = AbortSignal.timeout(service.answerWithinMs);
     const outcome = await service.guard.execute(body.action as never, payloadOf(body) as never, {
       ...context,
       ...(body.wait_ms === undefined ? {} : { wait: body.wait_ms }),
       ...(body.expected === undefined ? {} : { expected: body.expected }),
       // Not the caller's leaving: what was sent completely is meant, and a broken connection must not take it back.
-      signal: AbortSignal.timeout(service.answerWithinMs),
+      signal: due,
     });
+    // Its time was over before it could begin; the guard takes that for a caller who has left.
+    if (outcome.status === "denied" && outcome.receipt === null && due.aborted) {
+      return problem("too_busy", "It did not begin in time. Nothing was done.", {}, { "retry-after": "1" });
+    }
     service.metrics.outcome(call.principal.tenant, body.action, outcome.status);
     return outcomeResponse(outcome);
   },

@@ -473,9 +473,13 @@ class MemoryStore implements Store {
 
   #forgetStates({ tenant, requestId }: Receipt): void {
     const key = keyOf(tenant, requestId);
-    const forgotten = (this.#histories.get(key) ?? []).map((entry) => ({ ...entry, before: null, after: null }));
-    this.#histories.set(key, forgotten);
-    for (const entry of forgotten) this.#log[entry.seq - 1] = entry;
+    const history = this.#histories.get(key) ?? [];
+    for (const [n, entry] of history.entries()) {
+      if (entry.before === null && entry.after === null) continue;
+      const forgotten = { ...entry, before: null, after: null };
+      history[n] = forgotten;
+      this.#log[entry.seq - 1] = forgotten;
+    }
   }
 
   #append(line: NewLogEntry, at: number): void {

@@ -16,6 +16,19 @@ export const CLAUDE: string = hostModule(
 /** Claude Code's own program, driven by the Agent SDK that it comes with. */
 export const claudeCode: RealHost = { name: "Claude Code", found: versionOf(CLAUDE), open };
 
+export function claudeEnvironment(home: string, modelUrl: string): NodeJS.ProcessEnv {
+  return {
+    PATH: process.env.PATH,
+    HOME: home,
+    ANTHROPIC_BASE_URL: modelUrl,
+    ANTHROPIC_API_KEY: "none-is-needed",
+    ENABLE_TOOL_SEARCH: "false", // MCP tools stand in the request, as with any API address of one's own
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    DISABLE_AUTOUPDATER: "1",
+    MCP_TIMEOUT: "60000",
+  };
+}
+
 /** As much of the SDK as is used here; its own types are not in the workspace. */
 interface Sdk {
   query(given: { prompt: AsyncIterable<unknown>; options: Record<string, unknown> }): AsyncIterable<Message> & {
@@ -45,16 +58,7 @@ async function open({ model, home, servers, person, resume }: SessionOptions): P
     prompt: prompts,
     options: {
       cwd,
-      env: {
-        PATH: process.env.PATH,
-        HOME: home,
-        ANTHROPIC_BASE_URL: model.url,
-        ANTHROPIC_API_KEY: "none-is-needed",
-        ENABLE_TOOL_SEARCH: "false", // MCP tools stand in the request, as with any API address of one's own
-        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-        DISABLE_AUTOUPDATER: "1",
-        MCP_TIMEOUT: "60000",
-      },
+      env: claudeEnvironment(home, model.url),
       pathToClaudeCodeExecutable: CLAUDE,
       spawnClaudeCodeProcess: ({ command, args, cwd, env }: SpawnGiven) => {
         child = spawn(command, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"] });

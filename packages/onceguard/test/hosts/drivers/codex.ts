@@ -44,6 +44,7 @@ export function writeCodexConfig(home: string, modelUrl: string, servers: Readon
       `[mcp_servers.${name}]`,
       `command = ${toml(command)}`,
       `args = ${toml(args)}`,
+      "required = true", // or a turn that begins before the server is there goes without its tools
       "startup_timeout_sec = 60",
       "tool_timeout_sec = 60",
       'default_tools_approval_mode = "approve"', // Codex's own question, before every call that a server does not call harmless
@@ -77,8 +78,6 @@ async function open({ model, home, servers, person, resume }: SessionOptions): P
   const { thread } = resume
     ? await wire.request("thread/resume", { threadId: resume })
     : await wire.request("thread/start", { cwd });
-  // A turn that begins before a server is there goes without its tools.
-  await wire.serversAreThere(Object.keys(servers));
   let turnId = "";
   return {
     id: thread.id,
@@ -113,8 +112,6 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 class Wire {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, PromiseWithResolvers<Fields>>();
-  readonly #servers = new Map<string, { readonly status: string; readonly error: string | null }>();
-  #serverChanged: () => void = () => undefined;
   #turnEnd: PromiseWithResolvers<Fields> | undefined;
   #lastId = 0;
 
@@ -122,10 +119,7 @@ class Wire {
     this.#child = child;
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
       const message = JSON.parse(line) as Fields;
-      if (message.method === "mcpServer/startupStatus/updated") {
-        this.#servers.set(message.params.name, message.params);
-        this.#serverChanged();
-      } else if (message.method === "turn/completed") this.#turnEnd?.resolve(message.params.turn);
+      if (message.method === "turn/completed") this.#turnEnd?.resolve(message.params.turn);
       else if (message.method !== undefined && message.id !== undefined) this.#answer(message, person);
       else if (message.id !== undefined) {
         const waiting = this.#pending.get(message.id);
@@ -162,20 +156,6 @@ class Wire {
 
   notify(method: string): void {
     this.#send({ method });
-  }
-
-  async serversAreThere(names: readonly string[]): Promise<void> {
-    for (;;) {
-      const pending = names.filter((name) => this.#servers.get(name)?.status !== "ready");
-      if (pending.length === 0) return;
-      for (const name of pending) {
-        const { status, error } = this.#servers.get(name) ?? { status: "unknown" };
-        if (status === "failed") throw new Error(`Codex could not start ${name}: ${error}`);
-      }
-      await new Promise<void>((resolve) => {
-        this.#serverChanged = resolve;
-      });
-    }
   }
 
   nextTurnEnd(): Promise<Fields> {

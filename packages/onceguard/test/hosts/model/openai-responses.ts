@@ -32,7 +32,7 @@ export const openaiResponses: Dialect = {
         id: `fc_${id}`,
         call_id: id,
         namespace: `mcp__${server}`,
-        name: tool,
+        name: tool.replaceAll("-", "_"), // as Codex lists it
         arguments: JSON.stringify(args),
       })),
     ];

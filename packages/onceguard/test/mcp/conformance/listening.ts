@@ -1,9 +1,11 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { MCP } from "../host.ts";
+import { configFolder, MCP } from "../host.ts";
 
 /** `onceguard …` with `--http`, and the address that it says on stderr. */
 export async function onceguardOverHttp(folder: string, ...args: string[]): Promise<string> {
@@ -20,9 +22,21 @@ export async function onceguardOverHttp(folder: string, ...args: string[]): Prom
   throw new Error(`onceguard ${args[0]} did not say where it listens\n${said}`);
 }
 
+export const EVERYTHING: string = fileURLToPath(new URL("./everything-server.ts", import.meta.url));
+
+/** A gateway before the test server of the suite, with one rule for all its tools. */
+export async function gatewayBefore(upstream: readonly string[], rule: object, ...args: string[]): Promise<string> {
+  const folder = configFolder({ store: "sqlite:receipts.db" });
+  // The one tool whose work is to answer with an error, which otherwise leaves the question open.
+  const failing = { ...rule, noEffectOnError: true };
+  writeFileSync(join(folder, "rules.json"), JSON.stringify({ tools: { test_error_handling: failing, "*": rule } }));
+  const given = ["--http", "127.0.0.1:0", "--name", "everything", "--rules", "rules.json", ...args, ...upstream];
+  return onceguardOverHttp(folder, "gateway", ...given);
+}
+
 /** The suite's own kind of server, which has all that it asks for. */
 export async function everythingServer(): Promise<string> {
-  const child = fork(fileURLToPath(new URL("./everything-server.ts", import.meta.url)), { execArgv: [] });
+  const child = fork(EVERYTHING, { execArgv: [] });
   onTestFinished(() => stopped(child));
   const [port] = (await once(child, "message")) as [number];
   return `http://127.0.0.1:${port}/mcp`;

@@ -1,6 +1,5 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
-import { makeBundle } from "../../../seal/bundle.ts";
 import { readSealedLog } from "../../../seal/sealed-log.ts";
 import { NotSo } from "../../exit.ts";
 import { print } from "../../output.ts";
@@ -44,6 +43,7 @@ async function exportReceipt(id: string, options: Options): Promise<void> {
     if (!found) throw new NotSo(`there is no receipt for request id "${id}" in ${store.name}`);
     return found;
   });
+  const { makeBundle } = await import("../../../seal/bundle.ts"); // jose takes longer to load than all the rest
   const bundle = await makeBundle(receipt, readSealedLog(options.sealed), anchoredIn(options.anchored ?? []), keys);
   const text = JSON.stringify(bundle, null, 2);
   if (options.out === undefined) print(text);

@@ -49,7 +49,10 @@ function keys(file: string, options: Options): void {
     renameSync(`${file}.new`, file);
   }
   if (options.public !== undefined) writeFileSync(options.public, keyText(all, false));
-  if (options.json) return printJson({ keys: JSON.parse(keyText(all, false)).keys });
+  if (options.json) {
+    printJson({ keys: JSON.parse(keyText(all, false)).keys });
+    return;
+  }
   for (const { kid, notAfter } of all)
     print(`${kid}${notAfter === null ? "  in use" : `  until ${new Date(notAfter).toISOString()}`}`);
 }

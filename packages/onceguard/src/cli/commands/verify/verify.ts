@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import type { LogEntry, Store } from "../../../core/ports.ts";
-import { verifyBundle } from "../../../seal/bundle.ts";
 import { readSealedLog } from "../../../seal/sealed-log.ts";
 import { type LogVerdict, verifyLog } from "../../../seal/verify-log.ts";
 import { EXIT, UsageError } from "../../exit.ts";
@@ -56,6 +55,7 @@ async function verifyOne(path: string, options: Options): Promise<number> {
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError(`${path} is no bundle: ${(error as Error).message}`);
   }
+  const { verifyBundle } = await import("../../../seal/bundle.ts"); // jose takes longer to load than all the rest
   const verdict = await verifyBundle(parsed, keys);
   if (verdict === null) throw new UsageError(`${path} is no bundle`);
   const { problems, claims, isAnchored } = verdict;
