@@ -12,6 +12,7 @@ import { learn } from "./learn.ts";
 import type { GatewayCommandOptions } from "./options.ts";
 import { rulesFor } from "./rules.ts";
 import { serverName } from "./server-name.ts";
+import { type EarlyServer, startEarly } from "./start-server.ts";
 
 export function gatewayCommand(): Command {
   return command(
@@ -74,6 +75,9 @@ async function gateway(argv: readonly string[], options: GatewayCommandOptions):
   if (options.name !== undefined && !/^[\w.-]{1,60}$/.test(options.name)) {
     throw new UsageError("--name takes up to 60 letters, digits, _ - or .");
   }
+  if (options.url !== undefined && !URL.canParse(options.url)) {
+    throw new UsageError(`--url is an address, and not "${options.url}"`);
+  }
   await requireMcpSdk("onceguard gateway");
   const server = options.name ?? serverName(options.url ?? argv);
   if (options.learn) return learn(argv, server);
@@ -92,8 +96,9 @@ async function gateway(argv: readonly string[], options: GatewayCommandOptions):
     // Results are shown again whole, and may carry images.
     maxResultBytes: options.maxMessage,
   } as const;
+  const early = options.url === undefined && options.http === undefined ? startEarly(argv) : null;
   const { Gateway } = await import("../../../mcp/gateway/gateway.ts");
-  return withGuard(options, { create: true, config: "whole", guard: guard as never }, async ({ guard }) => {
+  const running = withGuard(options, { create: true, config: "whole", guard: guard as never }, async ({ guard }) => {
     await guard.receipts({ limit: 1 }); // a store that cannot be used is said now, not at the first call
     const made = new Gateway({
       guard: guard as Guard,
@@ -107,8 +112,9 @@ async function gateway(argv: readonly string[], options: GatewayCommandOptions):
       ...(process.env.ONCEGUARD_MCP_STATE_KEY ? { stateKey: process.env.ONCEGUARD_MCP_STATE_KEY } : {}),
       ...(options.quiet ? {} : { log: note }),
     });
-    return run(made, argv, options);
+    return run(made, early, argv, options);
   });
+  return running.finally(() => early?.abandon());
 }
 
 /** What somebody sees who starts without rules: nearly every call will be refused, and how to change that. */
@@ -117,14 +123,18 @@ function unruled(server: string): string {
   return `without rules every tool is taken for irreversible, and callers must name each intent; ${ready}--learn makes a first rules file, --trust believes the server's annotations`;
 }
 
-async function run(gateway: GatewayType, argv: readonly string[], options: GatewayCommandOptions): Promise<number> {
-  const { http, url } = options;
-  if (url !== undefined && !URL.canParse(url)) throw new UsageError(`--url is an address, and not "${url}"`);
-  const from = url === undefined ? argv : new URL(url);
+async function run(
+  gateway: GatewayType,
+  early: EarlyServer | null,
+  argv: readonly string[],
+  options: GatewayCommandOptions,
+): Promise<number> {
+  const { http } = options;
+  const url = options.url === undefined ? null : new URL(options.url);
   if (http === undefined) {
     const { relayStdio } = await import("./relay-stdio.ts");
-    return relayStdio(gateway, from, options);
+    return relayStdio(gateway, url ?? (early as EarlyServer), options);
   }
   const { relayHttp } = await import("./relay-http.ts");
-  return relayHttp(gateway, from, { ...options, http });
+  return relayHttp(gateway, url ?? argv, { ...options, http });
 }

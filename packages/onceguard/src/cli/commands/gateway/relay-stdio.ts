@@ -6,13 +6,13 @@ import { EXIT } from "../../exit.ts";
 import { note } from "../../output.ts";
 import { stopSignal } from "../../stop-signal.ts";
 import type { GatewayCommandOptions } from "./options.ts";
-import { startServer } from "./start-server.ts";
+import type { EarlyServer } from "./start-server.ts";
 import { upstreamHeaders } from "./upstream-headers.ts";
 
 /** A host over stdio, until it or its server ends or we are told to. The server is a process of ours, or a remote one. */
 export async function relayStdio(
   gateway: Gateway,
-  from: readonly string[] | URL,
+  from: EarlyServer | URL,
   options: GatewayCommandOptions,
 ): Promise<number> {
   const relay = new StdioRelay({
@@ -22,7 +22,7 @@ export async function relayStdio(
     output: process.stdout,
     maxMessageBytes: options.maxMessage,
   });
-  const server = from instanceof URL ? connected(from, gateway, relay, options) : await startServer(from, relay);
+  const server = from instanceof URL ? connected(from, gateway, relay, options) : await from.attach(relay);
   relay.join(server);
   gateway.stand(() => relay.standing());
   const told = stopSignal();
@@ -36,7 +36,7 @@ export async function relayStdio(
     return EXIT.ok;
   }
   const how = left.signal === null ? `with ${left.code}` : `by ${left.signal}`;
-  note(`the server has ended ${how}: ${String(from)}`);
+  note(`the server has ended ${how}`);
   return left.code === 0 ? EXIT.ok : EXIT.not;
 }
 
