@@ -27,6 +27,7 @@ import type { Asking, OpenRound } from "./open-rounds.ts";
 import type { GatewayState } from "./request-state.ts";
 import type { Route } from "./route.ts";
 import { MENDABLE } from "./upstream-answer.ts";
+import { within } from "./within.ts";
 
 /** A question to the host's person, before 2026-07-28: hosts give up on the call soon after. */
 const PERSON_TIMEOUT_MS = 45_000;
@@ -253,7 +254,8 @@ export class GuardedCall {
       says = saysOf(String(answer.action), objectAt(answer, "content"));
     } else if (this.route.elicit !== null) {
       const params = { mode: "form", message, requestedSchema: FORM };
-      const answer = await within(PERSON_TIMEOUT_MS, this.route.elicit(params));
+      // A host that has left, or that cannot ask, says nothing.
+      const answer = (await within(PERSON_TIMEOUT_MS, this.route.elicit(params)).catch(() => null))?.value;
       const result = answer && "result" in answer ? answer.result : {};
       says = saysOf(String(result.action), objectAt(result, "content"));
     } else return held;
@@ -358,19 +360,5 @@ function recordOf({ record }: AnyAction, given: JsonObject): string | null {
     return record === null ? null : record(given);
   } catch {
     return null;
-  }
-}
-
-async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } catch {
-    return null; // the host has left, or cannot ask: nobody has said anything
-  } finally {
-    clearTimeout(timer);
   }
 }

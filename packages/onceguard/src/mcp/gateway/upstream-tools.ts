@@ -1,6 +1,7 @@
 import type { JsonObject } from "./json-rpc.ts";
 import type { Route } from "./route.ts";
 import { toolsIn, type UpstreamTool } from "./upstream-tool.ts";
+import { within } from "./within.ts";
 
 /** A server that does not list its tools must not keep a call waiting for ever. */
 const LONGEST_MS = 30_000;
@@ -57,7 +58,7 @@ export class UpstreamTools {
    * @throws an effect error: the upstream did not list its tools, and nothing was sent to any of them
    */
   async list(route: Route): Promise<ToolsByName> {
-    this.#listing ??= within(LONGEST_MS, this.#ask(route)).finally(() => {
+    this.#listing ??= inTime(this.#ask(route)).finally(() => {
       this.#listing = null;
     });
     try {
@@ -97,16 +98,10 @@ export class UpstreamTools {
   }
 }
 
-async function within<Value>(ms: number, work: Promise<Value>): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`they were not listed within ${ms / 1_000} s`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+async function inTime(asked: Promise<ToolsByName>): Promise<ToolsByName> {
+  const listed = await within(LONGEST_MS, asked);
+  if (listed !== null) return listed.value;
+  throw new Error(`they were not listed within ${LONGEST_MS / 1_000} s`);
 }
 
 function named(tool: UpstreamTool): readonly [string, UpstreamTool] {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { LineReader } from "../../server/stdio/line-reader.ts";
+import { within } from "../within.ts";
 import type { Ending, Upstream } from "./upstream.ts";
 
 /** How long the server gets at each step of its end: input closed, TERM, KILL. */
@@ -66,7 +67,7 @@ function connected(child: ChildProcess, { onMessage, onDrain }: ProcessOptions):
     close: async () => {
       stdin.end();
       for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-        if (await endsWithin(ended, PATIENCE_MS)) return;
+        if ((await within(PATIENCE_MS, ended)) !== null) return;
         end(child, signal);
       }
       await ended;
@@ -89,14 +90,4 @@ function end(child: ChildProcess, signal: NodeJS.Signals): void {
   } catch {
     // it has ended meanwhile
   }
-}
-
-async function endsWithin(ended: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  const answer = await Promise.race([ended.then(() => true), late]);
-  clearTimeout(timer);
-  return answer;
 }
