@@ -7,6 +7,8 @@ const METHOD = /^(?:POST|PUT|PATCH|DELETE)$/;
 export function asksOf(sink: Sink): string[] {
   const clients = sink.client.map((one) => one.replace(/^new /, "").replace(/\(\.\.\.\)$/, ""));
   return [...new Set([...clients, ...sink.write, ...sink.read, ...sink.natural])].filter((one) =>
-    parsePattern(one).segments.some((segment) => segment !== "()" && segment !== "*" && segment !== "default" && !METHOD.test(segment)),
+    parsePattern(one).segments.some(
+      (segment) => segment !== "()" && segment !== "*" && segment !== "default" && !METHOD.test(segment),
+    ),
   );
 }

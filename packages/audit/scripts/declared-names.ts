@@ -107,7 +107,8 @@ function walk(node: Node, owner: string, into: Declared): void {
       const name = nameOf(node.id) ?? owner;
       member(into, owner, name).add(name);
       const type = typeOf(into, name);
-      for (const base of [node.superClass, node.extends, node.implements]) for (const ref of refsIn(base)) type.from.add(ref);
+      for (const base of [node.superClass, node.extends, node.implements])
+        for (const ref of refsIn(base)) type.from.add(ref);
       for (const child of childrenOf(node.body)) walk(child, name, into);
       return;
     }

@@ -4,11 +4,22 @@
  *   node scripts/refresh-surfaces.ts [--folder FOLDER] [PACKAGE ...]
  *
  * A package that is installed here is read where it is, any other one from FOLDER (`@scope+name.tgz`, in the temporary
- * folder unless told). Only a package that is named is fetched, with `npm pack`. What nobody has fetched stands as unread.
+ * folder unless told). Only a package that is named is fetched, with `npm pack`. What nobody has fetched stands as unread,
+ * what an earlier run has read stays.
  * Nothing of a package is executed.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,7 +47,11 @@ const EXCUSED: { sink: string; pattern: RegExp; reason: string }[] = [
   { sink: "square", pattern: /^Client$/, reason: OLDER },
   { sink: "slack-web", pattern: /^files\.upload$/, reason: OLDER },
   { sink: "octokit-rest", pattern: /^octokit\./, reason: VARIABLE },
-  { sink: "octokit-rest", pattern: /projectsClassic/, reason: "one name of the list, projectsClassic: older majors only" },
+  {
+    sink: "octokit-rest",
+    pattern: /projectsClassic/,
+    reason: "one name of the list, projectsClassic: older majors only",
+  },
   { sink: "langchain-tool-invoke", pattern: /\.invoke$/, reason: VARIABLE },
 ];
 
@@ -50,14 +65,23 @@ const folder = values.folder ?? join(tmpdir(), "onceguard-surfaces");
 mkdirSync(folder, { recursive: true });
 for (const name of positionals) fetchPackage(name);
 
-const packages: Record<string, string> = {};
+interface Recorded {
+  packages: Record<string, string>;
+  sinks: Record<string, Record<string, string>>;
+}
+
+/** What an earlier run has read and this one cannot, stays. */
+const before: Partial<Recorded> = existsSync(FILE) ? JSON.parse(readFileSync(FILE, "utf8")) : {};
+const packages: Recorded["packages"] = {};
 const unread: Record<string, string> = {};
 const read = new Map<string, Read>();
 const named = [...SINKS.flatMap((one) => one.packages), ...[...RETRIES.values()].flatMap((one) => one.packages)];
 for (const name of [...new Set(named)].sort()) {
   const found = readPackage(name);
   if (typeof found === "string") {
-    unread[name] = found;
+    const version = before.packages?.[name];
+    if (version === undefined) unread[name] = found;
+    else packages[name] = version;
     continue;
   }
   packages[name] = found.version;
@@ -65,7 +89,7 @@ for (const name of [...new Set(named)].sort()) {
 }
 
 const excused: Record<string, Record<string, string>> = {};
-const sinks: Record<string, Record<string, string>> = {};
+const sinks: Recorded["sinks"] = {};
 for (const sink of SINKS) {
   const answers: Record<string, string> = {};
   const open = sink.packages.some((one) => unread[one] !== undefined);
@@ -76,6 +100,11 @@ for (const sink of SINKS) {
       const answer = one ? answerOf(pattern, one.declared) : null;
       if (answer === "chain" || (answer === "names" && !best)) best = { answer, name };
       if (answer === "chain") break;
+    }
+    const earlier = before.sinks?.[sink.id]?.[pattern];
+    if (best?.answer !== "chain" && earlier !== undefined && kept(sink.packages, earlier)) {
+      answers[pattern] = earlier;
+      continue;
     }
     const excuse = EXCUSED.find((one) => one.sink === sink.id && one.pattern.test(pattern));
     if (excuse && best?.answer !== "chain") {
@@ -89,12 +118,21 @@ for (const sink of SINKS) {
   if (Object.keys(answers).length > 0) sinks[sink.id] = answers;
 }
 
-writeFileSync(FILE, `${JSON.stringify({ packages, unread, excused, sinks }, null, 1)}\n`);
-const all = Object.entries(sinks).flatMap(([id, answers]) => Object.entries(answers).map((one) => [id, ...one] as const));
+writeFileSync(FILE, `${JSON.stringify({ packages, unread, excused, sinks }, null, 2)}\n`);
+const all = Object.entries(sinks).flatMap(([id, answers]) =>
+  Object.entries(answers).map((one) => [id, ...one] as const),
+);
 for (const [id, pattern, answer] of all)
   if (answer === "missing" || answer.startsWith("~")) console.log(`${id}: ${pattern}: ${answer}`);
 console.log(`${Object.keys(packages).length} packages read, ${Object.keys(unread).length} not; ${all.length} patterns`);
-console.log(`${all.filter((one) => one[2] === "missing").length} missing, ${all.filter((one) => one[2] === "unread").length} open`);
+console.log(
+  `${all.filter((one) => one[2] === "missing").length} missing, ${all.filter((one) => one[2] === "unread").length} open`,
+);
+
+/** Is an answer of an earlier run from a package that this one has not read? */
+function kept(names: readonly string[], answer: string): boolean {
+  return names.some((one) => !read.has(one) && answer.replace(/^~/, "") === `${one}@${packages[one]}`);
+}
 
 function archiveOf(name: string): string {
   return join(folder, `${name.replace("/", "+")}.tgz`);
@@ -109,7 +147,8 @@ function fetchPackage(name: string): void {
 
 /** What was read, or why not. */
 function readPackage(name: string): Read | string {
-  if (/[\s()*]/.test(name) || name.startsWith("cloudflare:")) return "no package: a platform, a type of code or a family";
+  if (/[\s()*]/.test(name) || name.startsWith("cloudflare:"))
+    return "no package: a platform, a type of code or a family";
   if (name === "$fetch") return "no package: a global of a framework";
   const real = /^(?:node:)?(?:fs|child_process|sqlite)(?:\/|$)/.test(name) ? "@types/node" : bare(name);
   const parts = DECLARED_IN[real] ?? [real];
@@ -142,5 +181,8 @@ function readAll(folders: readonly string[], versioned: string): Read {
 
 /** `@trigger.dev/sdk/v3` is a part of `@trigger.dev/sdk`. */
 function bare(name: string): string {
-  return name.split("/").slice(0, name.startsWith("@") ? 2 : 1).join("/");
+  return name
+    .split("/")
+    .slice(0, name.startsWith("@") ? 2 : 1)
+    .join("/");
 }

@@ -28,6 +28,24 @@ describe("ways from a retry to an effect", () => {
     expect(found["lib/mail.ts"]).toEqual(["entry:http-route", "job:trigger.dev"]);
   });
 
+  it("leads from the schedule of vercel.json to the route it calls, which it calls with GET", () => {
+    const route = (method: string) =>
+      `import { send } from "../../../lib/mail";\nexport async function ${method}() {\n  await send("a");\n}\n`;
+    const found = (path: string, file: string, method: string) =>
+      families({
+        "vercel.json": JSON.stringify({ crons: [{ path, schedule: "0 5 * * *" }] }),
+        "lib/mail.ts": MAIL,
+        [file]: route(method),
+      })["lib/mail.ts"];
+    const both = ["cron:vercel", "entry:http-route"];
+    expect(found("/api/remind", "app/api/remind/route.ts", "GET")).toEqual(both);
+    expect(found("/api/remind?kind=daily", "app/api/remind/route.ts", "GET")).toEqual(both);
+    expect(found("/api/remind/", "app/api/remind/route.ts", "GET")).toEqual(both);
+    expect(found("/api/daily", "app/api/[job]/route.ts", "GET")).toEqual(both);
+    expect(found("/api/other", "app/api/remind/route.ts", "GET")).toEqual(["entry:http-route"]);
+    expect(found("/api/remind", "app/api/remind/route.ts", "POST")).toEqual(["entry:http-route"]);
+  });
+
   it("knows receivers by a helper that verifies, and handlers that are passed to one", () => {
     const verify =
       'import { Receiver } from "@upstash/qstash";\nconst receiver = new Receiver({});\nexport async function verify(body: string) {\n  await receiver.verify({ body, signature: "" });\n}\n';

@@ -58,6 +58,14 @@ describe("the catalogue, against the declarations of real packages", () => {
       patterns: answers.length,
       excused: count((one) => one.excuse !== undefined),
       open: count((one) => one.answer === "unread"),
-    }).toMatchInlineSnapshot();
+    }).toMatchInlineSnapshot(`
+      {
+        "excused": 19,
+        "open": 865,
+        "packages": 60,
+        "patterns": 1345,
+        "unread": 247,
+      }
+    `);
   });
 });

@@ -22,21 +22,21 @@ export async function onceguardOverHttp(folder: string, ...args: string[]): Prom
   throw new Error(`onceguard ${args[0]} did not say where it listens\n${said}`);
 }
 
-export const EVERYTHING: string = fileURLToPath(new URL("./everything-server.ts", import.meta.url));
+export const UPSTREAM: string = fileURLToPath(new URL("./upstream-server.ts", import.meta.url));
 
-/** A gateway before the test server of the suite, with one rule for all its tools. */
+/** A gateway before a server, with one rule for all its tools. */
 export async function gatewayBefore(upstream: readonly string[], rule: object, ...args: string[]): Promise<string> {
   const folder = configFolder({ store: "sqlite:receipts.db" });
   // The one tool whose work is to answer with an error, which otherwise leaves the question open.
   const failing = { ...rule, noEffectOnError: true };
   writeFileSync(join(folder, "rules.json"), JSON.stringify({ tools: { test_error_handling: failing, "*": rule } }));
-  const given = ["--http", "127.0.0.1:0", "--name", "everything", "--rules", "rules.json", ...args, ...upstream];
+  const given = ["--http", "127.0.0.1:0", "--name", "upstream", "--rules", "rules.json", ...args, ...upstream];
   return onceguardOverHttp(folder, "gateway", ...given);
 }
 
-/** The suite's own kind of server, which has all that it asks for. */
-export async function everythingServer(): Promise<string> {
-  const child = fork(EVERYTHING, { execArgv: [] });
+/** A server with much of what the suite asks for. */
+export async function upstreamServer(): Promise<string> {
+  const child = fork(UPSTREAM, { execArgv: [] });
   onTestFinished(() => stopped(child));
   const [port] = (await once(child, "message")) as [number];
   return `http://127.0.0.1:${port}/mcp`;
