@@ -8,13 +8,32 @@ const METHODS = new Set(["POST", "PUT", "PATCH", "DELETE", "GET", "ALL"]);
 
 /** Files that a framework turns into routes by their path, and functions that it calls by their directive. */
 export function addRoutes(evaluator: Evaluator, contexts: Contexts, project: Project): void {
-  const crons = new Set(project.cronPaths.map(normalizeRoute));
+  const crons = cronRoutes(project);
   for (const file of project.files.values()) {
     const route = routeOf(file.path);
     if (route !== null) addRouteFile(evaluator, contexts, file, route, crons);
     addServerActions(evaluator, contexts, file);
     addWorkerExports(evaluator, contexts, file);
   }
+}
+
+/** The routes that the schedules of vercel.json call: the one of that path, or else those with a parameter in its place. */
+function cronRoutes(project: Project): ReadonlySet<string> {
+  if (project.cronPaths.length === 0) return new Set();
+  const routes = [...project.files.values()].flatMap((file) => {
+    const route = routeOf(file.path);
+    return route === null ? [] : [normalizeRoute(route)];
+  });
+  return new Set(
+    project.cronPaths.map(normalizeRoute).flatMap((path) => {
+      if (routes.includes(path)) return [path];
+      const called = path.split("/");
+      return routes.filter((route) => {
+        const parts = route.split("/");
+        return parts.length === called.length && parts.every((one, index) => one === "*" || one === called[index]);
+      });
+    }),
+  );
 }
 
 /** The URL path of a route file of Next, Nuxt, SvelteKit or Remix; null for every other file. */
@@ -54,7 +73,9 @@ function addRouteFile(
     for (const fn of entryFunctions(evaluator, file, name)) {
       const label = `${method || "route"} ${route}`;
       const at = { fn, pos: fn.pos };
-      if (isCron) contexts.add({ family: "cron:vercel", fn, at, label: `cron ${route}` });
+      // Vercel calls with GET.
+      if (isCron && (method === "GET" || method === "ALL" || name === "default" || name === "loader"))
+        contexts.add({ family: "cron:vercel", fn, at, label: `cron ${route}` });
       contexts.add({
         family: "entry:http-route",
         fn,
