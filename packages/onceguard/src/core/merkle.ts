@@ -60,7 +60,13 @@ export function treeRoot(hash: HashBytes, leaves: readonly Uint8Array[]): Uint8A
   return tree.root();
 }
 
-/** Every subtree of a tree over these leaf hashes, computed once: for many proofs of one tree. */
+/** Subtrees up to here are computed anew: to keep them all costs more memory than the leaves. */
+const SMALL = 8;
+
+/**
+ * Every large subtree of a tree over these leaf hashes, computed once: for many proofs of one tree, and of the trees over its
+ * first `to` leaves. The list may grow at its end.
+ */
 export class FinishedTree {
   readonly #hash: HashBytes;
   readonly #leaves: readonly Uint8Array[];
@@ -80,7 +86,7 @@ export class FinishedTree {
     if (known) return known;
     const middle = from + split(size);
     const node = nodeHash(this.#hash, this.root(from, middle), this.root(middle, to));
-    this.#known.set(key, node);
+    if (size > SMALL) this.#known.set(key, node);
     return node;
   }
 
@@ -94,8 +100,8 @@ export class FinishedTree {
   }
 
   /** RFC 6962, section 2.1.2: that the tree of the first `size` leaves is the beginning of this one. */
-  consistencyProof(size: number): Uint8Array[] {
-    return size === 0 ? [] : this.#subProof(size, 0, this.#leaves.length, true);
+  consistencyProof(size: number, to: number = this.#leaves.length): Uint8Array[] {
+    return size === 0 ? [] : this.#subProof(size, 0, to, true);
   }
 
   #subProof(size: number, from: number, to: number, isWhole: boolean): Uint8Array[] {

@@ -9,6 +9,7 @@ import { checkedLimits, type HttpLimits } from "./limits.ts";
 import { Metrics } from "./metrics.ts";
 import type { Service } from "./operation.ts";
 import { type Principal, ROLES } from "./principal.ts";
+import type { SealedSource } from "./sealed.ts";
 import type { ApiSetup } from "./setup.ts";
 
 export interface HttpApiOptions extends Door {
@@ -33,6 +34,8 @@ export interface HttpApiOptions extends Door {
   readonly heartbeat?: Duration;
   /** At least 32 characters, the same in every process: settling over SafeAgent's routes then needs the claim's token. */
   readonly settlementSecret?: string;
+  /** The sealed log, for checkpoints and exports: `sealedReceipts` of `onceguard/seal`. Default: none, and both answer 501. */
+  readonly sealed?: SealedSource;
   /** Where it is mounted: `/guard`. Default: at the root. */
   readonly basePath?: string;
   readonly version?: string;
@@ -75,6 +78,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
     heartbeatMs: durationMs(options.heartbeat ?? "15s", "heartbeat"),
     metrics: new Metrics(),
     settlementSecret: settlementSecretOf(options),
+    sealed: options.sealed ?? null,
     answerWithinMs: durationMs(options.answerWithin ?? "50s", "answerWithin"),
     isDraining: () => draining,
     isRefusing: () => refusing,

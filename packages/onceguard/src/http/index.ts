@@ -10,3 +10,4 @@ export type { HttpLimits } from "./limits.ts";
 export { type HttpServing, type ServeHttpOptions, serveHttp } from "./node/serve.ts";
 export { type Principal, ROLES, type Role } from "./principal.ts";
 export { importSafeAgent, type SafeAgentImport, type SafeAgentRow } from "./safeagent-import.ts";
+export type { CheckpointNote, SealedSource } from "./sealed.ts";

@@ -20,6 +20,8 @@ export interface JsonSchema {
   readonly required?: readonly string[];
   /** False for what we take; answers may gain fields. */
   readonly additionalProperties?: boolean | JsonSchema;
+  /** For answers only: nothing that is taken has it. */
+  readonly anyOf?: readonly JsonSchema[];
   readonly $ref?: string;
 }
 

@@ -1,7 +1,7 @@
 import type { JsonSchema } from "./json-schema.ts";
 import type { AnyOperation } from "./operation.ts";
 import { OPERATIONS } from "./operations/index.ts";
-import { DOCUMENTS, ref } from "./schemas.ts";
+import { DOCUMENTS, ref, TEXT } from "./schemas.ts";
 
 type Json = Record<string, unknown>;
 
@@ -64,7 +64,7 @@ function described(operation: AnyOperation): Json {
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
     responses: {
-      ...Object.fromEntries(Object.entries(answers).map(([status, schema]) => [status, answer(schema, path)])),
+      ...Object.fromEntries(Object.entries(answers).map(([status, schema]) => [status, answer(schema, operation)])),
       default: {
         description: "A problem (RFC 9457). From an outcome, `code` is its status: 403, 409, 410, 422, 423 or 503.",
         content: { "application/problem+json": { schema: ref("Problem") } },
@@ -73,9 +73,12 @@ function described(operation: AnyOperation): Json {
   };
 }
 
-function answer(schema: JsonSchema, path: string): Json {
+function answer(schema: JsonSchema, { path, alsoAsText }: AnyOperation): Json {
   const type = path === "/metrics" ? "text/plain" : path === "/v1/events" ? "text/event-stream" : "application/json";
-  return { description: "As its `status` says.", content: { [type]: { schema } } };
+  return {
+    description: "As its `status` says.",
+    content: { [type]: { schema }, ...(alsoAsText && { "text/plain": { schema: TEXT } }) },
+  };
 }
 
 function parameter(name: string, place: "query" | "header", schema: JsonSchema): Json {

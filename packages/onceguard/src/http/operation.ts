@@ -5,6 +5,7 @@ import type { ChangeFeed } from "./change-feed.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Principal, Role } from "./principal.ts";
+import type { SealedSource } from "./sealed.ts";
 
 /** One thing the API does. What is said of it here checks requests, decides who may, and is the OpenAPI document. */
 export interface Operation<Body = never> {
@@ -22,6 +23,8 @@ export interface Operation<Body = never> {
   readonly headers?: Readonly<Record<string, JsonSchema>>;
   /** What it answers with when all is well, by status. Problems are described once for all. */
   readonly answers: Readonly<Record<number, JsonSchema>>;
+  /** With `Accept: text/plain` it answers so. */
+  readonly alsoAsText?: boolean;
   /** Changes nothing, so a process that is stopping may still do it. */
   readonly readOnly?: boolean;
   run(call: Call<Body>): Promise<Response>;
@@ -54,6 +57,8 @@ export interface Service {
   readonly metrics: Metrics;
   /** Signs the settlement tokens of SafeAgent's routes; null: they are not asked for. */
   readonly settlementSecret: string | null;
+  /** Null: there is none, and nothing can be exported. */
+  readonly sealed: SealedSource | null;
   /** Longest time until a call is answered; what it does goes on. */
   readonly answerWithinMs: number;
   /** Whether this process is about to stop. */

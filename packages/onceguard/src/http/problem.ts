@@ -9,7 +9,9 @@ export type ProblemCode =
   | "unauthenticated"
   | "forbidden"
   | "not_found"
+  | "no_checkpoint"
   | "method_not_allowed"
+  | "not_sealed"
   | "unsupported_media_type"
   | "request_too_large"
   | "wrong_host"
@@ -17,7 +19,8 @@ export type ProblemCode =
   | "rate_limited"
   | "too_busy"
   | "draining"
-  | "internal";
+  | "internal"
+  | "no_sealed_log";
 
 /** Titles and statuses; a test holds the codes and their explanation in docs/http.md together. */
 export const TITLES: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
@@ -28,12 +31,15 @@ export const TITLES: Readonly<Record<ProblemCode, readonly [status: number, titl
   forbidden: [403, "This key may not do that"],
   wrong_origin: [403, "Not from a web page"],
   not_found: [404, "There is nothing here"],
+  no_checkpoint: [404, "There is no such checkpoint"],
   method_not_allowed: [405, "Not with this method"],
+  not_sealed: [409, "It is not sealed yet"],
   request_too_large: [413, "The body is too large"],
   unsupported_media_type: [415, "The body must be JSON"],
   wrong_host: [421, "Not under this name"],
   rate_limited: [429, "Too many requests"],
   internal: [500, "Something went wrong here"],
+  no_sealed_log: [501, "There is no sealed log here"],
   too_busy: [503, "Too many requests at the same time"],
   draining: [503, "This process is stopping"],
 };

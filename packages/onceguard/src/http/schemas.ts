@@ -151,6 +151,7 @@ export type DocumentName =
   | "Claim"
   | "Proposal"
   | "Action"
+  | "Bundle"
   | "Problem";
 
 /** The documents that answers are made of, as OpenAPI names them. */
@@ -192,6 +193,16 @@ export const DOCUMENTS: Readonly<Record<DocumentName, JsonSchema>> = {
       promise: { ...TEXT, description: "What is promised about doubles, and no more." },
     },
     ["name", "risk_tier", "needs_request_id", "performed_by", "promise"],
+  ),
+  Bundle: answered(
+    {
+      v: { type: "integer" },
+      receipt: { ...TEXT, description: "The receipt, as a JWS (EdDSA)." },
+      leaves: { type: "array", items: { type: "object" } },
+      checkpoint: TEXT,
+      anchor: { type: ["object", "null"] },
+    },
+    ["v", "receipt", "leaves", "checkpoint", "anchor"],
   ),
   Problem: answered(
     {

@@ -2,7 +2,7 @@ import { OnceguardError } from "../core/errors.ts";
 import { FinishedTree, isConsistent, isEqual, rootOfInclusion } from "../core/merkle.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { fromBase64, sha256Bytes, toBase64 } from "./bytes.ts";
-import { readCheckpoint } from "./checkpoint.ts";
+import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 import { currentKey, type SigningKey, type VerifyingKey } from "./keys.ts";
 import { hashOfLeaf, type Leaf } from "./leaf.ts";
 import { receiptClaims, signReceipt, verifyReceipt } from "./receipt-jws.ts";
@@ -33,29 +33,62 @@ export async function makeBundle(
   const newest = log.checkpoints.at(-1);
   const known = newest === undefined ? null : readCheckpoint(newest, keys);
   if (newest === undefined || known === null) throw notSealed(receipt);
-  const { size, origin } = known.checkpoint;
-  const leaves = log.leaves.slice(0, size);
+  const { checkpoint } = known;
+  const leaves = log.leaves.slice(0, checkpoint.size);
   const own = leaves
     .map((leaf, index) => ({ leaf, index, is: JSON.parse(leaf) as Leaf }))
     .filter(({ is }) => is.tenant === receipt.tenant && is.request_id === receipt.requestId);
+  const tree = new FinishedTree(sha256Bytes, leaves.map(hashOfLeaf));
+  const bundle = await bundleFrom(receipt, { note: newest, checkpoint, own, tree }, anchors, keys);
+  if (bundle === null) throw notSealed(receipt);
+  return bundle;
+}
+
+/** What a bundle is made from: a checkpoint, the leaves of the request below it, and a tree that reaches at least so far. */
+export interface BundleParts {
+  readonly note: string;
+  readonly checkpoint: Checkpoint;
+  readonly own: readonly { readonly index: number; readonly leaf: string; readonly is: Leaf }[];
+  readonly tree: FinishedTree;
+}
+
+/** Null while the sealer has not come to the receipt's last change. */
+export async function bundleFrom(
+  receipt: Receipt,
+  { note, checkpoint: { size, origin }, own, tree }: BundleParts,
+  anchors: readonly string[],
+  keys: readonly SigningKey[],
+): Promise<Bundle | null> {
   const made = (version: number) =>
     own.find(({ is }) => is.version === version && is.state !== null && !BESIDE.has(is.event));
   const current = made(receipt.version);
-  if (!current) throw notSealed(receipt);
+  if (!current) return null;
   const digest = (leaf: string) => toBase64(hashOfLeaf(leaf));
   const previous = made(receipt.version - 1);
   const claims = receiptClaims(receipt, origin, digest(current.leaf), previous ? digest(previous.leaf) : null);
-  const tree = new FinishedTree(sha256Bytes, leaves.map(hashOfLeaf));
-  const anchor = anchors
-    .map((text) => ({ text, size: readCheckpoint(text, keys)?.checkpoint.size ?? Number.POSITIVE_INFINITY }))
-    .findLast((one) => one.size <= size);
+  const anchor = newestAnchor(anchors, size, keys);
   return {
     v: 1,
     receipt: await signReceipt(claims, currentKey(keys, receipt.readAt)),
-    leaves: own.map(({ leaf, index }) => ({ index, leaf, proof: tree.inclusionProof(index).map(toBase64) })),
-    checkpoint: newest,
-    anchor: anchor ? { checkpoint: anchor.text, proof: tree.consistencyProof(anchor.size).map(toBase64) } : null,
+    leaves: own.map(({ leaf, index }) => ({ index, leaf, proof: tree.inclusionProof(index, 0, size).map(toBase64) })),
+    checkpoint: note,
+    anchor: anchor && {
+      checkpoint: anchor.text,
+      proof: tree.consistencyProof(anchor.size, size).map(toBase64),
+    },
   };
+}
+
+function newestAnchor(
+  anchors: readonly string[],
+  most: number,
+  keys: readonly VerifyingKey[],
+): { readonly text: string; readonly size: number } | null {
+  for (const text of anchors.toReversed()) {
+    const size = readCheckpoint(text, keys)?.checkpoint.size;
+    if (size !== undefined && size <= most) return { text, size };
+  }
+  return null;
 }
 
 /** They carry the version of the record, and have not made it. */

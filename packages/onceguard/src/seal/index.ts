@@ -7,6 +7,8 @@ export type { SigningKey, VerifyingKey } from "./keys.ts";
 export { keyText, newKey, readKeys, rotated } from "./keys.ts";
 export type { SealedLog } from "./sealed-log.ts";
 export { readSealedLog } from "./sealed-log.ts";
+export type { SealedReceipts, SealedReceiptsOptions, SignedCheckpoint } from "./sealed-receipts.ts";
+export { sealedReceipts } from "./sealed-receipts.ts";
 export type { Sealed, Sealer, SealerOptions } from "./sealer.ts";
 export { openSealer } from "./sealer.ts";
 export type { LogProblem, LogToVerify, LogVerdict } from "./verify-log.ts";

@@ -24,7 +24,9 @@ export function readSealedLog(folder: string): SealedLog {
     const path = join(folder, name);
     return existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : [];
   };
-  return { leaves: lines("leaves"), checkpoints: lines("checkpoints").map((line) => JSON.parse(line) as string) };
+  // These first: a sealer may be at work, and the leaves of every checkpoint are there before it.
+  const checkpoints = lines("checkpoints").map((line) => JSON.parse(line) as string);
+  return { leaves: lines("leaves"), checkpoints };
 }
 
 /** What a process that died had begun to write is taken away: the next line must not become part of it. */

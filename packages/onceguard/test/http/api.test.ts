@@ -497,6 +497,7 @@ const PROMISED = [
   "post /v1/claims/{id}/complete",
   "post /v1/claims/{id}/fail",
   "get /v1/receipts/{id}",
+  "get /v1/checkpoints",
   "get /v1/reviews",
   "post /v1/reviews/{id}/resolve",
   "post /v1/evidence/{id}",

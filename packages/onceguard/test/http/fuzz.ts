@@ -28,6 +28,8 @@ const PATHS = [
   "/v1/claims/ID/fail",
   "/v1/receipts/ID",
   "/v1/receipts",
+  "/v1/receipts/ID?export",
+  "/v1/checkpoints?size=1",
   "/v1/reviews",
   "/v1/reviews/ID/resolve",
   "/v1/evidence/ID",

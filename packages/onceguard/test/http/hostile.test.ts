@@ -1,5 +1,10 @@
 import { connect, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
+import { newKey } from "../../src/seal/keys.ts";
+import { type SealedReceipts, sealedReceipts } from "../../src/seal/sealed-receipts.ts";
+import { openSealer } from "../../src/seal/sealer.ts";
+import { memoryStore } from "../../src/stores/memory/memory-store.ts";
+import { Folder } from "../e2e/cli.ts";
 import { fuzz } from "./fuzz.ts";
 import { startService, until } from "./service.ts";
 
@@ -124,8 +129,19 @@ it("an address that others can reach is not served without keys", async () => {
   }
 });
 
+/** Of another store: every export is of what is not sealed. */
+async function someSealedLog(): Promise<SealedReceipts> {
+  const keys = [newKey(0)];
+  const folder = new Folder().file("sealed");
+  const sealer = await openSealer({ store: memoryStore(), folder, origin: "example.com/test", keys });
+  await sealer.seal();
+  sealer.close();
+  return sealedReceipts({ folder, keys: () => keys });
+}
+
 it("3,000 fuzzed requests: no 500, nothing executed twice, and it still serves", { timeout: 120_000 }, async () => {
-  const { url, call, effects } = await startService({ http: { requestTimeout: "2s", headersTimeout: "1s" } });
+  const sealed = await someSealedLog();
+  const { url, call, effects } = await startService({ http: { sealed, requestTimeout: "2s", headersTimeout: "1s" } });
   const report = await fuzz(url, { inputs: 3_000, seed: 20_261_121 });
   expect(report.bad).toEqual([]);
   expect(report.sent).toBe(3_000);

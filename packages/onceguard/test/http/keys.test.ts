@@ -45,6 +45,7 @@ const MATRIX: Readonly<Record<string, readonly Role[]>> = {
   log: ["reviewer", "operator", "auditor"],
   blast_radius: ["reviewer", "operator", "auditor"],
   correct: ["operator"],
+  checkpoint: ["reviewer", "operator", "auditor"],
   metrics: ["operator", "auditor"],
   safeagent_claim: ["caller"],
   safeagent_claim_test: ["caller"],

@@ -155,6 +155,23 @@ describe("onceguard serve", () => {
     expect(shop.orders(payload.ref)).toHaveLength(1);
   });
 
+  it("--sealed: what a sealer seals beside it is exported, and verifies; also after the keys were rotated", async () => {
+    const folder = configured();
+    await folder.onceguard("signing-keys", "keys.json");
+    const { url } = await serve(folder, "--sealed", "sealed", "--signing-keys", "keys.json", "--anchored", "keys.json");
+    const seal = () => folder.onceguard("seal", "--keys", "keys.json", "--into", "sealed", "--origin", "example.com/a");
+    for (const rotate of [false, true]) {
+      if (rotate) await folder.onceguard("signing-keys", "keys.json", "--rotate");
+      const { body } = await order(url, { ref: fresh() });
+      const ask = () => send(`${url}/v1/receipts/${encodeURIComponent(body.request_id)}?export`, "GET");
+      expect([(await ask()).status, (await seal()).code]).toEqual([409, 0]);
+      writeFileSync(folder.file("bundle.json"), (await ask()).text);
+      await folder.onceguard("signing-keys", "keys.json", "--public", "public.json");
+      const verified = await folder.onceguard("verify", "bundle.json", "--keys", "public.json", "--json");
+      expect([verified.code, verified.json()]).toMatchObject([0, { claims: { request_id: body.request_id } }]);
+    }
+  });
+
   it("approved work runs by itself", async () => {
     const folder = configured();
     const { url } = await serve(folder);
@@ -199,6 +216,9 @@ describe("onceguard serve", () => {
     [["--listen", "nonsense:1:2"], 2, "--listen takes host:port"],
     [["--keys", "missing.json"], 2, "there are no keys at missing.json"],
     [["--rate", "-1"], 2, "whole number"],
+    [["--sealed", "sealed"], 2, "--sealed needs --signing-keys"],
+    [["--signing-keys", "keys.json"], 2, "name the folder of the sealed log"],
+    [["--sealed", "sealed", "--signing-keys", "missing.json"], 2, "missing.json cannot be read"],
   ])("%j: exit %i, %s", async (args, code, words) => {
     const ended = await configured().onceguard("serve", ...args);
     expect([ended.code, ended.stderr.split("\n").filter((line) => line.includes(words)).length]).toEqual([code, 1]);

@@ -1,6 +1,7 @@
 import type { AnyOperation } from "../operation.ts";
 import { logging } from "./action-log.ts";
 import { cases } from "./cases.ts";
+import { sealing } from "./checkpoints.ts";
 import { claims } from "./claims.ts";
 import { streaming } from "./events.ts";
 import { execute } from "./execute.ts";
@@ -13,7 +14,7 @@ import { safeagent } from "./safeagent.ts";
 
 /**
  * All that the API does. An operation that is added here is served, checked, documented in /openapi.json and part of the
- * test of which role may what. Checkpoints and signed receipts belong here once the guard has them.
+ * test of which role may what.
  */
 export const OPERATIONS: readonly AnyOperation[] = [
   execute,
@@ -24,6 +25,7 @@ export const OPERATIONS: readonly AnyOperation[] = [
   ...cases,
   ...halting,
   ...logging,
+  ...sealing,
   ...streaming,
   ...measuring,
   ...safeagent,

@@ -8,6 +8,7 @@ import { jsonResponse, outcomeDocument } from "../outcome-response.ts";
 import type { Principal } from "../principal.ts";
 import { problem, problemResponse } from "../problem.ts";
 import { answered, NAME, OUTCOME, ref, TEXT } from "../schemas.ts";
+import { exported } from "./checkpoints.ts";
 
 const receipt: Operation = {
   name: "receipt",
@@ -16,10 +17,14 @@ const receipt: Operation = {
   tag: "Receipts",
   summary: "What is known of a request. Never executes anything.",
   roles: ["caller", "reviewer", "operator", "auditor"],
-  answers: { 200: OUTCOME },
+  description:
+    "With `export` it answers with a signed bundle, which an outsider can verify offline: without payload and result, for every role the same.",
+  query: { export: { enum: ["", "true"], description: "A signed bundle, as `onceguard verify` takes it." } },
+  answers: { 200: { anyOf: [OUTCOME, ref("Bundle")] } },
   readOnly: true,
-  run: async ({ id, principal, service }) => {
+  run: async ({ id, principal, query, service }) => {
     const { tenant } = principal;
+    if (query.export !== undefined) return exported(service, () => service.guard.receipt(id, { tenant }), notFound);
     const found = await service.guard.receipt(id, { tenant });
     if (!found) return notFound();
     const log = isOnlyCaller(principal) ? [] : await service.guard.log(found.requestId, { tenant });

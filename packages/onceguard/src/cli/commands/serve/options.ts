@@ -4,6 +4,9 @@ import type { CommonOptions } from "../../session.ts";
 export interface ServeOptions extends CommonOptions {
   readonly listen?: string;
   readonly keys?: string;
+  readonly sealed?: string;
+  readonly signingKeys?: string;
+  readonly anchored?: readonly string[];
   readonly allowHost?: readonly string[];
   readonly allowOrigin?: readonly string[];
   readonly answerWithin: string | number;

@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { AnyAction } from "../../../core/action.ts";
 import type { Guard } from "../../../pipeline/guard.ts";
+import type { SealedReceipts } from "../../../seal/sealed-receipts.ts";
 import { UsageError } from "../../exit.ts";
 import { bytesOption, durationOption, numberOption } from "../../option-parsers.ts";
 import { note } from "../../output.ts";
+import { anchoredIn, several, signingKeys } from "../../seal-files.ts";
 import { command, conclude, locate, withGuard } from "../../session.ts";
 import { keysOption, keysToServe } from "../keys/options.ts";
 import type { ServeOptions } from "./options.ts";
@@ -18,6 +20,7 @@ export function serveCommand(): Command {
       "onceguard serve                                 # http://127.0.0.1:8788, this machine only",
       "onceguard keys add --name agent-7               # a key makes it safe to listen elsewhere",
       "onceguard serve --listen 0.0.0.0:8788 --keys onceguard.keys.json",
+      "onceguard serve --sealed sealed --signing-keys keys.json   # checkpoints and signed receipts over HTTP",
       'curl -sd \'{"action":"refund","payload":{"order":"A1"}}\' -H \'content-type: application/json\' localhost:8788/v1/execute',
     ],
     exits: [
@@ -28,6 +31,12 @@ export function serveCommand(): Command {
   })
     .option("--listen <address>", `host:port, or a port of 127.0.0.1 (default: 127.0.0.1:${DEFAULT_PORT})`)
     .addOption(keysOption())
+    .option(
+      "--sealed <folder>",
+      "the sealed log (onceguard seal): for GET /v1/checkpoints and /v1/receipts/{id}?export",
+    )
+    .option("--signing-keys <file>", "with --sealed: the signing keys")
+    .option("--anchored <file>", "with --sealed: checkpoints that were anchored outside; may be repeated", several)
     .option("--allow-host <names...>", "without keys: further names in the Host header")
     .option("--allow-origin <origins...>", "web origins that may call, such as https://ops.example")
     .option(
@@ -86,6 +95,7 @@ async function serveUntilTold(guard: Guard, configured: ConfiguredActions, optio
   };
   const { host, port } = addressOf(options.listen);
   const keys = await keysToServe(options);
+  const sealed = await sealedTo(options);
   if (keys === null && !isLoopback(host)) {
     throw new UsageError(
       `${host} can be reached from outside: say who may call (onceguard keys add), or leave --listen out`,
@@ -105,6 +115,7 @@ async function serveUntilTold(guard: Guard, configured: ConfiguredActions, optio
     version: versionOfPackage(),
     report: (error) => note(error instanceof Error ? error.message : String(error)),
     ...(keys !== null && { keys: keyFile(keys, note) }),
+    ...(sealed !== null && { sealed }),
     ...(process.env.ONCEGUARD_SETTLEMENT_SECRET && { settlementSecret: process.env.ONCEGUARD_SETTLEMENT_SECRET }),
     ...(options.connections !== undefined && { maxConnections: options.connections }),
     ...(options.allowHost && { allowedHosts: options.allowHost }),
@@ -115,6 +126,20 @@ async function serveUntilTold(guard: Guard, configured: ConfiguredActions, optio
   await told;
   note("stopping: no new work is taken");
   await serving.close({ notice: options.notice as never, grace: options.grace as never });
+}
+
+/** @throws UsageError */
+async function sealedTo({ sealed, signingKeys: path, anchored = [] }: ServeOptions): Promise<SealedReceipts | null> {
+  if (sealed === undefined) {
+    if (path === undefined && anchored.length === 0) return null;
+    throw new UsageError("--signing-keys and --anchored are for --sealed: name the folder of the sealed log");
+  }
+  if (path === undefined)
+    throw new UsageError("--sealed needs --signing-keys: receipts are signed when they are asked for");
+  signingKeys(path);
+  anchoredIn(anchored); // both now, and not at the first request
+  const { sealedReceipts } = await import("../../../seal/sealed-receipts.ts"); // jose takes longer to load than all the rest
+  return sealedReceipts({ folder: sealed, keys: () => signingKeys(path), anchored });
 }
 
 function limitsOf({ maxBody, maxDepth, rate, concurrency, keyConcurrency }: ServeOptions) {
