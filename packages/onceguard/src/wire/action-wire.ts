@@ -1,7 +1,7 @@
 import { type AnyAction, capabilityOf, promiseOf } from "../core/action.ts";
 
 /** An action as its callers see it: what it takes, and what is promised about doubles. */
-export function actionOnWire(action: AnyAction, performedBy: "guard" | "caller"): Record<string, unknown> {
+export function actionOnWire(action: AnyAction, performedBy: "guard" | "caller" | "host"): Record<string, unknown> {
   const { name, riskTier, keyFields, key } = action;
   const capability = capabilityOf(action);
   return {

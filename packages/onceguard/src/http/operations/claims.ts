@@ -1,4 +1,5 @@
 import type { Outcome } from "../../core/outcome.ts";
+import { checkRecord } from "../../pipeline/check-record.ts";
 import type { ExternalClaim } from "../../pipeline/external-claim.ts";
 import { shortReceiptOnWire } from "../../wire/outcome-wire.ts";
 import { timeOnWire } from "../../wire/wire.ts";
@@ -6,7 +7,6 @@ import type { JsonSchema } from "../json-schema.ts";
 import type { AnyOperation, Call, Operation } from "../operation.ts";
 import { jsonResponse, outcomeDocument, outcomeResponse } from "../outcome-response.ts";
 import { OUTCOMES_URL, problemResponse } from "../problem.ts";
-import { checkRecord } from "../record-check.ts";
 import { CALL_PROPERTIES, OUTCOME, ref, TEXT, taken } from "../schemas.ts";
 import { type CallBody, contextOf, IDEMPOTENCY_HEADER, payloadOf } from "./execute.ts";
 

@@ -1,10 +1,10 @@
 import type { CallContext } from "../../core/action.ts";
 import { OnceguardError } from "../../core/errors.ts";
+import { checkRecord } from "../../pipeline/check-record.ts";
 import { readIdempotencyKey } from "../idempotency-key-header.ts";
 import type { AnyOperation, Call, Operation } from "../operation.ts";
 import { outcomeResponse } from "../outcome-response.ts";
 import { problem } from "../problem.ts";
-import { checkRecord } from "../record-check.ts";
 import { CALL_PROPERTIES, OUTCOME, taken } from "../schemas.ts";
 
 /** What `execute`, `proposals` and `claims` take. */

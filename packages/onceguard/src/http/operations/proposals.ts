@@ -1,12 +1,12 @@
 import { OnceguardError } from "../../core/errors.ts";
 import { type Outcome, outcomeOf } from "../../core/outcome.ts";
 import type { Receipt } from "../../core/receipt.ts";
+import { checkRecord } from "../../pipeline/check-record.ts";
 import type { Proposed } from "../../pipeline/intake.ts";
 import { shortReceiptOnWire } from "../../wire/outcome-wire.ts";
 import type { AnyOperation, Operation } from "../operation.ts";
 import { jsonResponse, nextWords, outcomeDocument } from "../outcome-response.ts";
 import { OUTCOMES_URL, problemResponse } from "../problem.ts";
-import { checkRecord } from "../record-check.ts";
 import { CALL_PROPERTIES, OUTCOME, REASON, ref, taken, VERSION } from "../schemas.ts";
 import { type CallBody, contextOf, IDEMPOTENCY_HEADER, payloadOf } from "./execute.ts";
 

@@ -2,8 +2,8 @@ import type { CallToolResult } from "@modelcontextprotocol/server";
 import { OnceguardError } from "../../core/errors.ts";
 import { messageOf } from "../../core/failure.ts";
 import type { Outcome, Status } from "../../core/outcome.ts";
-import type { Receipt } from "../../core/receipt.ts";
-import { deepSnake, failureOnWire, haltOnWire, receiptSummary } from "../../wire/wire.ts";
+import { outcomeOnWire } from "../../wire/outcome-wire.ts";
+import { deepSnake } from "../../wire/wire.ts";
 import type { ToolRuntime } from "./options.ts";
 import { nextWords } from "./words.ts";
 
@@ -22,64 +22,25 @@ export function answerOf(
   extra: Structured = {},
   next: string = nextWords(outcome),
 ): CallToolResult {
-  const { status, requestId, receipt } = outcome;
-  const structured: Structured = {
-    status,
-    request_id: requestId,
-    ...(receipt && { receipt: shortReceipt(receipt) }),
-    ...particulars(runtime, outcome),
-    ...extra,
-    next,
-  };
-  return resultOf(structured, CLOSED.has(status));
+  return resultOf({ ...saidOf(runtime, outcome), ...extra, next }, CLOSED.has(outcome.status));
 }
 
-function particulars(runtime: Pick<ToolRuntime, "reviewUrl">, outcome: Outcome): Structured {
-  switch (outcome.status) {
-    case "executed":
-    case "replayed":
-      return {
-        ...(outcome.result === undefined ? {} : { result: outcome.result }),
-        ...(outcome.omitted === undefined ? {} : { result_omitted: outcome.omitted }),
-      };
-    case "in_doubt":
-      return {
-        retry_after_ms: outcome.retryAfterMs,
-        ...(outcome.failure && { failure: failureOnWire(outcome.failure) }),
-        ...(outcome.result === undefined ? {} : { result: outcome.result }),
-      };
-    case "in_progress":
-    case "retry_later":
-      return { retry_after_ms: outcome.retryAfterMs };
-    case "held":
-      return {
-        retry_after_ms: outcome.retryAfterMs,
-        review: { waits_for: outcome.waitsFor, reasons: outcome.reasons, ...reviewLink(runtime, outcome.requestId) },
-      };
-    case "review":
-      return {
-        review: { reason: outcome.reason, route: outcome.route, ...reviewLink(runtime, outcome.requestId) },
-        ...(outcome.failure && { failure: failureOnWire(outcome.failure) }),
-      };
-    case "failed":
-      return { failure: failureOnWire(outcome.failure) };
-    case "halted":
-      return { reason: outcome.reason, halt: haltOnWire(outcome.halt) };
-    case "unavailable":
-      return { reason: outcome.reason, retry_after_ms: outcome.retryAfterMs };
-    default:
-      return { reason: outcome.reason };
+/** What a person has to decide stands in one place, with where. */
+function saidOf(runtime: Pick<ToolRuntime, "reviewUrl">, outcome: Outcome): Structured {
+  const link = reviewLink(runtime, outcome.requestId);
+  if (outcome.status === "held") {
+    const { waits_for, reasons, case_id: _case, ...rest } = outcomeOnWire(outcome);
+    return { ...rest, review: { waits_for, reasons, ...link } };
   }
+  if (outcome.status === "review") {
+    const { reason, route, ...rest } = outcomeOnWire(outcome);
+    return { ...rest, review: { reason, route, ...link } };
+  }
+  return outcomeOnWire(outcome);
 }
 
 function reviewLink({ reviewUrl }: Pick<ToolRuntime, "reviewUrl">, requestId: string): Structured {
   return reviewUrl === null ? {} : { url: reviewUrl.replaceAll("{request_id}", encodeURIComponent(requestId)) };
-}
-
-/** Without what is empty, and without what the answer says anyway: a model pays for every field. */
-export function shortReceipt(receipt: Receipt): Structured {
-  const { failure: _failure, hold: _hold, tenant: _tenant, serialized: _serialized, ...rest } = receiptSummary(receipt);
-  return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null && value !== false));
 }
 
 /** The call does not fit: nothing was sent, and only another call can help. */

@@ -1,9 +1,11 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import type { Outcome } from "../../core/outcome.ts";
+import { checkRecord } from "../../pipeline/check-record.ts";
 import type { ExternalClaim, ExternalClaims } from "../../pipeline/external-claim.ts";
+import { shortReceiptOnWire } from "../../wire/outcome-wire.ts";
 import { timeOnWire } from "../../wire/wire.ts";
-import { answerOf, resultOf, shortReceipt } from "./answer.ts";
-import { type CallArguments, checkRecord, contextOf, payloadOf } from "./call.ts";
+import { answerOf, resultOf } from "./answer.ts";
+import { type CallArguments, contextOf, payloadOf } from "./call.ts";
 import type { ToolRuntime } from "./options.ts";
 import { answer, CALL_PROPERTIES, OUTCOME_PROPERTIES, object, REQUEST_ID } from "./schemas.ts";
 import type { GuardTool, ToolCall } from "./tool.ts";
@@ -155,7 +157,7 @@ function claimAnswer(runtime: ToolRuntime, answered: ExternalClaim | Outcome, ne
     fencing_token: fencingToken,
     idempotency_key: idempotencyKey,
     lease_expires_at: timeOnWire(receipt.dueAt),
-    receipt: shortReceipt(receipt),
+    receipt: shortReceiptOnWire(receipt),
     next,
   });
 }

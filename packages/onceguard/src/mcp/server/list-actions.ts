@@ -1,4 +1,4 @@
-import { type AnyAction, capabilityOf, promiseOf } from "../../core/action.ts";
+import { actionOnWire } from "../../wire/action-wire.ts";
 import { resultOf } from "./answer.ts";
 import { ACTIONS, object } from "./schemas.ts";
 import type { GuardTool, ToolCall } from "./tool.ts";
@@ -15,37 +15,9 @@ export const listActions: GuardTool = {
   },
   run: async ({ runtime }: ToolCall) => {
     const actions = [
-      ...[...runtime.actions.values()].map((action) => described(action, "guard")),
-      ...[...runtime.external.values()].map((action) => described(action, "host")),
+      ...[...runtime.actions.values()].map((action) => actionOnWire(action, "guard")),
+      ...[...runtime.external.values()].map((action) => actionOnWire(action, "host")),
     ];
     return resultOf({ actions });
   },
 };
-
-function described(action: AnyAction, performedBy: "guard" | "host"): Record<string, unknown> {
-  const { name, riskTier, keyFields, key } = action;
-  const capability = capabilityOf(action);
-  return {
-    name,
-    risk_tier: riskTier,
-    input_schema: inputSchemaOf(action),
-    ...(keyFields && { key_fields: keyFields }),
-    needs_request_id: riskTier === "irreversible" && keyFields === null && key === null,
-    performed_by: performedBy,
-    capability,
-    promise: promiseOf(riskTier, capability),
-  };
-}
-
-/** The JSON Schema that a Standard Schema can give of itself (zod 4.2 and others); null where it cannot. */
-function inputSchemaOf({ input }: AnyAction): Record<string, unknown> | null {
-  try {
-    const standard = input?.["~standard"] as
-      | { jsonSchema?: { input(options: { target: string }): unknown } }
-      | undefined;
-    const schema = standard?.jsonSchema?.input({ target: "draft-2020-12" });
-    return typeof schema === "object" && schema !== null ? (schema as Record<string, unknown>) : null;
-  } catch {
-    return null; // a schema that JSON Schema cannot express
-  }
-}

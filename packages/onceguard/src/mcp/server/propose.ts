@@ -1,8 +1,10 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { type Outcome, outcomeOf } from "../../core/outcome.ts";
+import { checkRecord } from "../../pipeline/check-record.ts";
 import type { Proposed } from "../../pipeline/intake.ts";
-import { invalid, resultOf, shortReceipt } from "./answer.ts";
-import { type CallArguments, checkRecord, contextOf, payloadOf } from "./call.ts";
+import { shortReceiptOnWire } from "../../wire/outcome-wire.ts";
+import { invalid, resultOf } from "./answer.ts";
+import { type CallArguments, contextOf, payloadOf } from "./call.ts";
 import { CALL_PROPERTIES, object, PROPOSAL } from "./schemas.ts";
 import type { GuardTool, ToolCall } from "./tool.ts";
 import { nextWords } from "./words.ts";
@@ -36,7 +38,7 @@ async function run(call: ToolCall<CallArguments>): Promise<CallToolResult> {
     request_id: requestId,
     verdict,
     reasons,
-    ...(receipt && { receipt: shortReceipt(receipt) }),
+    ...(receipt && { receipt: shortReceiptOnWire(receipt) }),
     next: wordsOf(status, known),
   });
 }

@@ -2,8 +2,9 @@ import { type CallToolResult, type InputRequiredResult, isInputRequiredResult } 
 import type { CallContext } from "../../core/action.ts";
 import { OnceguardError } from "../../core/errors.ts";
 import type { Held, Outcome } from "../../core/outcome.ts";
+import { checkRecord } from "../../pipeline/check-record.ts";
 import { answerOf, invalid } from "./answer.ts";
-import { type CallArguments, checkRecord, contextOf, payloadOf } from "./call.ts";
+import { type CallArguments, contextOf, payloadOf } from "./call.ts";
 import { question } from "./question.ts";
 import { CALL_PROPERTIES, OUTCOME, object } from "./schemas.ts";
 import type { GuardTool, PersonSays, ToolCall } from "./tool.ts";
