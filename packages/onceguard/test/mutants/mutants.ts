@@ -238,7 +238,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "http: a receipt by its id alone",
     harm: "one tenant reads another's results",
     file: "src/http/operations/receipts.ts",
-    replace: [["service.guard.receipt(id, { tenant })", 'service.guard.receipt(id, { tenant: tenant && "acme" })']],
+    replace: [
+      [
+        "const found = await service.guard.receipt(id, { tenant })",
+        'const found = await service.guard.receipt(id, { tenant: tenant && "acme" })',
+      ],
+    ],
     tests: ["test/http/keys.test.ts"],
   },
   {
