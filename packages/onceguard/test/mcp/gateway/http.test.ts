@@ -50,7 +50,9 @@ describe.each(ERAS)("a gateway over HTTP, era %s", (era) => {
     expect(await call(client, "pay", { ref: "A2", mode: "steps" }, { onprogress } as never)).toMatchObject({
       status: "executed",
     });
-    expect(seen).toEqual([1, 2, 3]);
+    // The client forgets its listener with the answer: what arrives in one piece with that is not told any more. All three are
+    // counted on the wire in traps.test.ts.
+    expect(seen.slice(0, 2)).toEqual([1, 2]);
   });
 });
 
