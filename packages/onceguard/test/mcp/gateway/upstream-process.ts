@@ -42,7 +42,7 @@ function desk(): McpServer {
       if (mode === "break") throw new ProtocolError(-32603, "the printer is on fire");
       if (mode === "error") return { content: [{ type: "text", text: "it went wrong" }], isError: true };
       if (mode === "hold") while (!existsSync(`${ledger}.${ref}`)) await sleep(10);
-      if (mode === "steps") {
+      if (mode === "steps" || mode === "steps_hold") {
         for (const progress of [1, 2, 3]) {
           await context.mcpReq.notify({
             method: "notifications/progress",
@@ -50,6 +50,7 @@ function desk(): McpServer {
           });
         }
       }
+      if (mode === "steps_hold") while (!existsSync(`${ledger}.${ref}`)) await sleep(10);
       return done(id, ref);
     },
   );
