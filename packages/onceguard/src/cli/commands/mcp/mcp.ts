@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import type { AnyAction } from "../../../core/action.ts";
 import type { McpServerOptions } from "../../../mcp/server/options.ts";
-import type { Guard } from "../../../pipeline/guard.ts";
 import { UsageError } from "../../exit.ts";
 import { durationOption } from "../../option-parsers.ts";
 import { note } from "../../output.ts";
 import { requireMcpSdk } from "../../require-mcp-sdk.ts";
-import { command, conclude, locate, withGuard } from "../../session.ts";
+import { type ServedActions, withServedActions } from "../../served-actions.ts";
+import { command, conclude } from "../../session.ts";
 import { stopSignal } from "../../stop-signal.ts";
 import type { McpOptions } from "./options.ts";
 
@@ -49,36 +48,16 @@ async function mcp(options: McpOptions): Promise<void> {
     throw new UsageError("--approvals is host or elsewhere");
   }
   await requireMcpSdk("onceguard mcp");
-  const { config } = await locate(options, true);
-  const configured = { actions: (await config?.actions()) ?? [], external: config?.external() ?? [] };
-  if (configured.actions.length + configured.external.length === 0) {
-    note(
-      `there is nothing to execute: ${config === null ? "no config was found here" : `${config.path} has no actions`}`,
-    );
-  }
-  try {
-    // Stored work goes on here without its callers, so this process sweeps.
-    const guard = { actions: configured.actions, sweepEvery: "5s", grace: options.grace } as const;
-    await withGuard(options, { create: true, config: "whole", guard: guard as never }, ({ guard }) =>
-      serve(guard, configured, options),
-    );
-  } finally {
-    await config?.close();
-  }
+  await withServedActions(options, (served) => serve(served, options));
 }
 
-interface ConfiguredActions {
-  readonly actions: readonly AnyAction[];
-  readonly external: readonly AnyAction[];
-}
-
-async function serve(guard: Guard, configured: ConfiguredActions, options: McpOptions): Promise<void> {
+async function serve({ guard, actions, external }: ServedActions, options: McpOptions): Promise<void> {
   const log = options.quiet ? () => undefined : (line: string) => note(line);
   const { mcpServer } = await import("../../../mcp/server/create-server.ts");
   const factory = mcpServer({
     guard,
-    actions: configured.actions,
-    external: configured.external,
+    actions,
+    external,
     principal: { tenant: options.tenant, name: options.actor ?? "mcp", operator: options.operator === true },
     operator: options.operator === true,
     approvals: options.approvals as NonNullable<McpServerOptions["approvals"]>,

@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import type { AnyAction } from "../../../core/action.ts";
-import type { Guard } from "../../../pipeline/guard.ts";
 import type { SealedReceipts } from "../../../seal/sealed-receipts.ts";
 import { UsageError } from "../../exit.ts";
 import { bytesOption, durationOption, numberOption } from "../../option-parsers.ts";
 import { note } from "../../output.ts";
 import { anchoredIn, several, signingKeys } from "../../seal-files.ts";
-import { command, conclude, locate, withGuard } from "../../session.ts";
+import { type ServedActions, withServedActions } from "../../served-actions.ts";
+import { command, conclude } from "../../session.ts";
 import { keysOption, keysToServe } from "../keys/options.ts";
 import type { ServeOptions } from "./options.ts";
 
@@ -65,30 +64,10 @@ export function serveCommand(): Command {
 
 async function serve(options: ServeOptions): Promise<void> {
   await requireHono();
-  const { config } = await locate(options, true);
-  const configured = { actions: (await config?.actions()) ?? [], external: config?.external() ?? [] };
-  if (configured.actions.length + configured.external.length === 0) {
-    note(
-      `there is nothing to execute: ${config === null ? "no config was found here" : `${config.path} has no actions`}`,
-    );
-  }
-  try {
-    // Stored work goes on here without its callers, so this process sweeps.
-    const guard = { actions: configured.actions, sweepEvery: "5s", grace: options.grace } as const;
-    await withGuard(options, { create: true, config: "whole", guard: guard as never }, ({ guard }) =>
-      serveUntilTold(guard, configured, options),
-    );
-  } finally {
-    await config?.close();
-  }
+  await withServedActions(options, (served) => serveUntilTold(served, options));
 }
 
-interface ConfiguredActions {
-  readonly actions: readonly AnyAction[];
-  readonly external: readonly AnyAction[];
-}
-
-async function serveUntilTold(guard: Guard, configured: ConfiguredActions, options: ServeOptions): Promise<void> {
+async function serveUntilTold({ guard, actions, external }: ServedActions, options: ServeOptions): Promise<void> {
   const { serveHttp, keyFile, isLoopback } = {
     ...(await import("../../../http/node/serve.ts")),
     ...(await import("../../../http/keys/key-file.ts")),
@@ -105,8 +84,8 @@ async function serveUntilTold(guard: Guard, configured: ConfiguredActions, optio
   const told = stopSignal();
   const serving = await serveHttp({
     guard,
-    actions: configured.actions,
-    external: configured.external,
+    actions,
+    external,
     host,
     port,
     limits: limitsOf(options),
