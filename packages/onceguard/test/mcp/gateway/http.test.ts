@@ -29,6 +29,10 @@ function pay(id: number, given: object): object {
   return { jsonrpc: "2.0", id, method: "tools/call", params: { name: "pay", arguments: given, _meta: MODERN } };
 }
 
+/** A token as anybody can write one. */
+const token = (sub: string, n: number): string =>
+  `Bearer x.${Buffer.from(JSON.stringify({ iss: "https://login", sub, n })).toString("base64url")}.y`;
+
 describe.each(ERAS)("a gateway over HTTP, era %s", (era) => {
   it("does a repeated call once, and lets all else pass", async () => {
     const desk = new Desk();
@@ -91,6 +95,22 @@ describe("over HTTP", () => {
     expect((await post(url, { jsonrpc: "2.0", id: 1, method: "ping" })).status).toBe(502);
   });
 
+  it("a token that nobody could look at counts for nothing", async () => {
+    const desk = new Desk();
+    const upstream = await openDesk(desk);
+    const { url, child } = await openGateway(desk, upstream, ["--trust", "--token-subject"]);
+    const { error } = (await (
+      await post(url, pay(1, { ref: "B4", mode: "crash" }), { authorization: token("ann", 1) })
+    ).json()) as { error?: { message: string } };
+    expect(error).toBeUndefined(); // asked while the server was there, and it died in the middle
+    const forged = await post(url, pay(2, { ref: "B4", mode: "crash" }), { authorization: token("ann", 2) });
+    const answer = await forged.text();
+    expect(answer).toContain("could not be asked whether you may call it");
+    expect(answer).not.toContain("request_id");
+    expect(desk.did("B4")).toHaveLength(1);
+    child.kill();
+  });
+
   it("a foreign origin, a foreign host, and other paths get nothing", async () => {
     const desk = new Desk();
     const { url } = await openGateway(desk, await openDesk(desk));
@@ -138,8 +158,6 @@ describe("over HTTP", () => {
     expect(desk.did("D1")).toHaveLength(1);
   });
 
-  const token = (sub: string, n: number) =>
-    `Bearer x.${Buffer.from(JSON.stringify({ iss: "https://login", sub, n })).toString("base64url")}.y`;
   const statusFor = async (url: string, ref: string, headers: Record<string, string>) =>
     toolAnswer(((await (await post(url, pay(1, { ref }), headers)).json()) as { result: unknown }).result).status;
 

@@ -22,8 +22,8 @@ export class AcceptedCredentials {
     if (this.#until.size > MOST && oldest !== undefined) this.#until.delete(oldest);
   }
 
-  refuse(authorization: string): void {
-    this.#until.delete(digest(authorization));
+  refuse(authorization: string | undefined): void {
+    if (authorization !== undefined) this.#until.delete(digest(authorization));
   }
 }
 

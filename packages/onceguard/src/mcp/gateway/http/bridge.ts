@@ -84,6 +84,7 @@ class Bridge {
       if (!response.writableFinished) left.abort();
     });
     const stream = new CallerStream(response, incoming.headers.accept);
+    stream.keepWaiting();
     session.ask(message, stream, modern ? statusOf : () => 200, left.signal);
   }
 

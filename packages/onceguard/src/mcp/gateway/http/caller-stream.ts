@@ -13,14 +13,18 @@ const COMMENT_EVERY_MS = 15_000;
 export class CallerStream {
   readonly #response: ServerResponse;
   readonly #takesEvents: boolean;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #comments: NodeJS.Timeout | undefined;
 
   constructor(response: ServerResponse, accept: string | undefined) {
     this.#response = response;
     this.#takesEvents = /text\/event-stream|\*\/\*/i.test(accept ?? "");
-    this.#timer = setTimeout(() => this.#open(), SILENCE_MS);
     response.once("close", () => this.#stop());
+  }
+
+  /** From now on the answer is certain to come through here, and may take long. */
+  keepWaiting(): void {
+    this.#timer ??= setTimeout(() => this.#open(), SILENCE_MS);
   }
 
   get isOpen(): boolean {

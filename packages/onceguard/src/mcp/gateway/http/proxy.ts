@@ -94,12 +94,17 @@ class GuardingProxy {
       leaves: left.signal,
       refused: (given) => {
         refusal = given;
+        if (given.status === 401 || given.status === 403) this.#accepted.refuse(incoming.headers.authorization);
       },
     });
     this.#toHosts.add(toHost);
     try {
       // Before anything stored in somebody's name is looked at.
-      if (!(await this.#isAccepted(admitted, route)) && refusal !== null) return refuseAs(stream, refusal, request.id);
+      if (!(await this.#isAccepted(admitted, route))) {
+        if (refusal !== null) return refuseAs(stream, refusal, request.id);
+        const message = "The server could not be asked whether you may call it, so nothing was sent.";
+        return stream.finish(request.id, { error: { code: -32603, message } });
+      }
       refusal = null;
       const answer = await this.#options.gateway.call(request, route);
       if (answer === null) {
@@ -140,8 +145,10 @@ class GuardingProxy {
     const session = incoming.headers["mcp-session-id"];
     const says = hostSays(request, typeof session === "string" ? this.#sessions.get(session) : undefined);
     const headers = this.#headersFor(admitted);
-    const ask = (method: string, params: JsonObject, progress?: (params: JsonObject) => void) =>
-      callUpstream({
+    const ask = (method: string, params: JsonObject, progress?: (params: JsonObject) => void) => {
+      const isCall = method === "tools/call";
+      if (isCall) stream.keepWaiting();
+      return callUpstream({
         url: this.#options.upstream,
         headers,
         era: says.era,
@@ -149,9 +156,11 @@ class GuardingProxy {
         params: withEnvelope(params, says.envelope),
         tool: typeof params.name === "string" ? this.#options.gateway.tools.known?.get(params.name) : undefined,
         progress,
-        meanwhile: (text) => void stream.tell(text),
+        // What is said while the gateway asks for itself is nobody's.
+        meanwhile: (text) => void (isCall && stream.tell(text)),
         refused,
       });
+    };
     return {
       principal: this.#principalOf(admitted),
       era: says.era,
