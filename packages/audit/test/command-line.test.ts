@@ -230,7 +230,7 @@ describe("the command line", () => {
     symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
     const loaded = spawnSync(process.execPath, [join(folder, "all.ts")], { encoding: "utf8" });
     expect({ status: loaded.status, err: loaded.stderr }).toEqual({ status: 0, err: "" });
-  }, 120_000);
+  }, 300_000);
 
   it.each([
     [["--only", "DUP001"], "--only chooses for"],

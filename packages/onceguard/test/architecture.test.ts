@@ -30,7 +30,7 @@ const ROOMS: Record<string, { rooms: string[]; node?: boolean; packages?: RegExp
   mcp: { rooms: ["core", "pipeline", "wire", "kinds"], node: true, packages: /^@modelcontextprotocol\/server(\/|$)/ },
   kinds: { rooms: ["core"], node: true, packages: /^@modelcontextprotocol\/client(\/|$)/ }, // actions described by JSON
   wire: { rooms: ["core"] }, // snake_case, for every surface that speaks JSON
-  adapters: { rooms: ["core", "pipeline"], node: true, packages: /./ },
+  adapters: { rooms: ["core", "pipeline", "wire"], node: true, packages: /./ },
   "index.ts": { rooms: ["core", "pipeline", "config.ts"] },
   "config.ts": { rooms: ["core", "pipeline", "kinds"] }, // the shape of onceguard.config.*
   "failures.ts": { rooms: ["core"] }, // what a classifier of one's own is built from

@@ -38,6 +38,8 @@ export const ERROR_CODES = [
   "transaction_unsupported",
   "effect_failed",
   "notification_failed",
+  // adapters
+  "no_effect_running",
   // `unwrap` for those who want exceptions
   "outcome_not_success",
 ] as const;

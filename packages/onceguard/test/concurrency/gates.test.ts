@@ -152,7 +152,7 @@ describe.each(STORE_KINDS)("on %s", (kind) => {
   });
 
   it("without places, too: of many that come and go on a serialised record one runs at a time", {
-    timeout: 180_000,
+    timeout: 300_000,
   }, async () => {
     const recordId = "order:crowded";
     const more = { recordId, serialized: true, gate: gateOf({ turn: { recordId, placeMs: 1 } }), leaseMs: LONG_MS };

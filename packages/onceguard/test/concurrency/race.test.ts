@@ -20,7 +20,7 @@ afterAll(() => world.stop());
 
 it.for(STORE_KINDS)(
   `on %s, ${PROCESSES} processes with ${GUARDS} guards and ${CALLERS} callers each race for one id, ${ROUNDS} times: one executes, all get its result`,
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async (kind) => {
     const store = await createStore(kind);
     const options = { store: store.address, world: world.port, guards: GUARDS };

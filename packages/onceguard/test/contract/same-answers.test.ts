@@ -46,7 +46,7 @@ afterAll(async () => {
 
 it.each(Array.from({ length: LIVES }, (_, n) => n + 1))(
   "all stores answer alike (life %i)",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async (seed) => {
     const clock = fakeClock();
     const stores: Record<string, Store> = {

@@ -58,7 +58,7 @@ export class Folder {
   }
 
   async until(condition: () => boolean, what: string): Promise<void> {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 60_000;
     while (!condition()) {
       if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -78,7 +78,7 @@ describe("onceguard demo --json", () => {
     const result = await demo.ended;
     ({ code, stderr } = result);
     document = JSON.parse(result.stdout);
-  }, 120_000);
+  }, 300_000);
 
   it("holds, says nothing else, and leaves nothing behind", () => {
     expect({ code, stderr, ok: document.ok }).toEqual({ code: 0, stderr: "", ok: true });
@@ -185,11 +185,11 @@ describe("onceguard demo", () => {
     expect(lines.filter((line) => line.startsWith("✔"))).toHaveLength(8);
     const guarded = readFileSync(join(files, "ledger.jsonl"), "utf8").match(/"account":"\w+-guarded"/g);
     expect(guarded).toHaveLength(8);
-  }, 120_000);
+  }, 300_000);
 
   it("cleans up when it is interrupted", async () => {
     const demo = startDemo("interrupted");
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 60_000;
     while (!ledgerOf(demo.temp).includes("-guarded") && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 import type { Folder } from "./cli.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export interface TerminalOptions {
   readonly columns?: number;

@@ -139,7 +139,7 @@ async function someSealedLog(): Promise<SealedReceipts> {
   return sealedReceipts({ folder, keys: () => keys });
 }
 
-it("3,000 fuzzed requests: no 500, nothing executed twice, and it still serves", { timeout: 120_000 }, async () => {
+it("3,000 fuzzed requests: no 500, nothing executed twice, and it still serves", { timeout: 300_000 }, async () => {
   const sealed = await someSealedLog();
   const { url, call, effects } = await startService({ http: { sealed, requestTimeout: "2s", headersTimeout: "1s" } });
   const report = await fuzz(url, { inputs: 3_000, seed: 20_261_121 });

@@ -222,7 +222,7 @@ describe("tenants", () => {
     const { text } = await call("GET", "/metrics", undefined, otherOperator);
     expect(text).toContain('onceguard_outcomes_total{action="order",status="executed"} 2');
     expect(text).not.toContain('status="halted"');
-    for (const deadline = Date.now() + 10_000; !heard.includes("order:theirs"); ) {
+    for (const deadline = Date.now() + 60_000; !heard.includes("order:theirs"); ) {
       if (Date.now() > deadline) throw new Error("no event came");
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

@@ -172,7 +172,7 @@ export function someKeys<Name extends string>(
 
 /** Waits for what is certain to come. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const deadline = Date.now() + 20_000; !(await condition()); ) {
+  for (const deadline = Date.now() + 60_000; !(await condition()); ) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

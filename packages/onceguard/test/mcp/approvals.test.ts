@@ -91,7 +91,7 @@ describe.each(ERAS)("approvals, protocol %s", (era) => {
     await guard.close();
     const answer = async () =>
       (await callTool(client, "get_receipt", { request_id: held.data.request_id })).data.status;
-    await expect.poll(answer, { timeout: 20_000, interval: 200 }).toBe("replayed");
+    await expect.poll(answer, { timeout: 60_000, interval: 200 }).toBe("replayed");
     expect(shop.orders(ref)).toHaveLength(1);
   });
 

@@ -45,7 +45,7 @@ describe("onceguard mcp, the command", () => {
     writeFileSync(join(folder, "tokens.json"), JSON.stringify([{ sha256, tenant: "acme", name: "agent-7" }]));
     const { child, stderr } = start(folder, ["--http", "127.0.0.1:0", "--tokens", "tokens.json"]);
     const url = () => /serving MCP at (\S+)/.exec(stderr())?.[1];
-    await expect.poll(url, { timeout: 20_000 }).toBeDefined();
+    await expect.poll(url, { timeout: 60_000 }).toBeDefined();
     const connect = async (token: string): Promise<Client> => {
       const client = new Client({ name: "test-host", version: "1" }, speaking(era));
       const requestInit = { headers: { authorization: `Bearer ${token}` } };
@@ -76,7 +76,7 @@ describe("onceguard mcp, the command", () => {
     child.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params: initialize })}\n`);
     const params = { name: "safe_execute", arguments: { action: "order", payload: { ref: "private-ref" } } };
     child.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", id: 2, method: "tools/call", params })}\n`);
-    await expect.poll(() => stdout().split("\n").length, { timeout: 20_000 }).toBe(3);
+    await expect.poll(() => stdout().split("\n").length, { timeout: 60_000 }).toBe(3);
     for (const line of stdout().trim().split("\n")) expect(JSON.parse(line).jsonrpc).toBe("2.0");
     expect(stderr()).toContain('"status":"executed"');
     expect(stderr()).not.toContain("private-ref");

@@ -41,7 +41,7 @@ export async function openShop(): Promise<Shop> {
       rmSync(folder, { recursive: true, force: true });
     },
     until: async (condition, what) => {
-      for (const deadline = Date.now() + 20_000; !condition(); ) {
+      for (const deadline = Date.now() + 60_000; !condition(); ) {
         if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
         await new Promise((resolve) => setTimeout(resolve, 10));
       }

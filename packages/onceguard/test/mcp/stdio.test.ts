@@ -131,7 +131,7 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
     expect(slow.isError).toBe(false);
     expect(slow.text).toContain("Ask get_receipt");
     const answer = async () => (await callTool(client, "get_receipt", { request_id: slow.data.request_id })).data;
-    await expect.poll(async () => (await answer()).status, { timeout: 10_000 }).toBe("replayed");
+    await expect.poll(async () => (await answer()).status, { timeout: 60_000 }).toBe("replayed");
     expect((await answer()).result.body.ref).toBe(ref);
     expect(shop.orders(ref)).toHaveLength(1);
   });

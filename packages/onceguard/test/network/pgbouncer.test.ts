@@ -219,7 +219,7 @@ describe("faults", () => {
 
   it.for(["before", "behind"] as const)(
     "faults %s PgBouncer: no effect twice, none lost",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (where, context) => {
       pooled(context);
       const cleanUp: (() => Promise<unknown>)[] = [];

@@ -270,7 +270,8 @@ describe("no answer at all", () => {
         return order;
       },
     });
-    const guard = createGuard({ store, actions: [action], sweepEvery: false });
+    // However often a claim is lost, and however busy the machine: it is asked for until it is answered.
+    const guard = createGuard({ store, actions: [action], storeTimeout: "60s", sweepEvery: false });
     const orders = Array.from({ length: 100 }, (_, n) => `order-${n}`);
     const outcomes = await Promise.all([...orders, ...orders].map((order) => guard.execute("refund", { order })));
     for (const [n, outcome] of outcomes.entries()) {

@@ -91,7 +91,7 @@ async function startIn(dir: string): Promise<PostgresServer> {
 
 /** Resolves when a server (or a pooler before it) answers at this URL; gives up after 30 seconds. */
 export async function accepting(url: string): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     try {
       return await withClient(url, async () => {});

@@ -1,11 +1,11 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import type { Outcome } from "../../core/outcome.ts";
+import { outcomeWords, type Ways } from "../../wire/outcome-words.ts";
 import { answerForError, answerOf, invalid } from "../server/answer.ts";
 import { isObject, type JsonObject, type RpcAnswer } from "./json-rpc.ts";
 import { fitsSchema } from "./output-schema.ts";
 import type { Era } from "./route.ts";
 import type { UpstreamTool } from "./upstream-tool.ts";
-import { gatewayWords, type Ways } from "./words.ts";
 
 /** Where our answers say which request they are about, for whoever reads more than text. */
 export const REQUEST_META = "dev.onceguard/request";
@@ -33,7 +33,7 @@ export async function answerOfGuard(outcome: Outcome, upstream: RpcAnswer | null
   }
   const isSuccess = outcome.status === "replayed" || outcome.status === "executed";
   if (isSuccess && isObject(outcome.result)) return asRecorded(outcome, outcome.result, asked);
-  const said = answerOf(asked, outcome, {}, gatewayWords(outcome, asked));
+  const said = answerOf(asked, outcome, {}, outcomeWords(outcome, asked));
   const ofUpstream = upstream && "result" in upstream ? contentOf(upstream.result) : [];
   return { result: inEra(withMeta(asResult(said, ofUpstream, asked.tool), outcome), asked.era) };
 }
@@ -41,7 +41,7 @@ export async function answerOfGuard(outcome: Outcome, upstream: RpcAnswer | null
 /** The recorded result as it was; where it is an earlier call's, with a line that says so. */
 async function asRecorded(outcome: Outcome, stored: JsonObject, asked: Asked): Promise<RpcAnswer> {
   const { era, tool } = asked;
-  const notes = outcome.status === "replayed" ? [{ type: "text", text: gatewayWords(outcome, asked) }] : [];
+  const notes = outcome.status === "replayed" ? [{ type: "text", text: outcomeWords(outcome, asked) }] : [];
   const { structuredContent, ...rest } = stored;
   const result = { ...rest, content: [...contentOf(stored), ...notes] };
   if (structuredContent === undefined || (await fitsSchema(tool?.outputSchema, structuredContent))) {

@@ -308,8 +308,9 @@ export class GuardedCall {
     const { reviewUrl } = this.#setup;
     const { isFromProtocol } = this.#keyed;
     const { era, goesOnAlone } = this.route;
-    const takesKey = !this.#tool.rule?.keyFields;
-    return { era, goesOnAlone, takesKey, tool: this.#tool.listed, reviewUrl, isFromProtocol };
+    const keyArgument = this.#tool.rule?.keyFields ? null : KEY_ARGUMENT;
+    const tool = this.#tool.listed;
+    return { era, goesOnAlone, sameCallAsks: true, keyArgument, tool, reviewUrl, isFromProtocol };
   }
 
   async #refused(message: string, code: string): Promise<{ answer: RpcAnswer }> {

@@ -6,7 +6,7 @@ import { REVISIONS, runSuite, scoredFailures } from "./suite.ts";
 it.each(REVISIONS)(
   "the conformance report of a bridged server, %s: nothing fails that does not fail over its own HTTP",
   {
-    timeout: 180_000, // before 2026-07-28 every session has a server process of its own
+    timeout: 300_000, // before 2026-07-28 every session has a server process of its own
   },
   async (revision) => {
     const alone = new Set(scoredFailures(await runSuite(await upstreamServer(), revision)).map(({ id }) => id));

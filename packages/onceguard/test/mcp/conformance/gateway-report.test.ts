@@ -14,7 +14,7 @@ const OTHERWISE = [
   /^input-required-result-ignore-extra-params \/ sep-2322-ignore-unexpected-params/,
 ];
 
-describe.each(REVISIONS)("the conformance report, %s", { timeout: 180_000 }, (revision) => {
+describe.each(REVISIONS)("the conformance report, %s", { timeout: 300_000 }, (revision) => {
   it("through the gateway is the same as without it", async () => {
     const upstream = await upstreamServer();
     const directly = await runSuite(upstream, revision);

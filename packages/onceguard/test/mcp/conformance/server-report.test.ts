@@ -33,7 +33,7 @@ const HAS_NO_SUCH_THING = [
 /** These two only say that the round before, with the test server's tool, did not work. */
 const FOLLOWS_FROM_IT = new Set(["sep-2322-multi-round-r1", "sep-2322-reject-tampered-state"]);
 
-it.each(REVISIONS)("onceguard mcp, %s: nothing that it has fails", { timeout: 180_000 }, async (revision) => {
+it.each(REVISIONS)("onceguard mcp, %s: nothing that it has fails", { timeout: 300_000 }, async (revision) => {
   const folder = configFolder({ store: "sqlite:receipts.db", actions: [] });
   const report = await runSuite(await onceguardOverHttp(folder, "mcp", "--http", "127.0.0.1:0"), revision);
   const failures = scoredFailures(report);

@@ -43,7 +43,7 @@ export class Desk {
   }
 
   async until(condition: () => boolean, what: string): Promise<void> {
-    for (const deadline = Date.now() + 30_000; !condition(); ) {
+    for (const deadline = Date.now() + 60_000; !condition(); ) {
       if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

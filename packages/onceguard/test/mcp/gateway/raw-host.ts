@@ -82,7 +82,7 @@ export class RawHost {
   }
 
   async until<Value>(what: string, seen: () => Value | undefined | false): Promise<Value> {
-    const late = Date.now() + 45_000;
+    const late = Date.now() + 120_000;
     for (;;) {
       const value = seen();
       if (value !== undefined && value !== false) return value;
