@@ -2,11 +2,13 @@ import type { AnyAction, DedupOptions } from "./core/action.ts";
 import type { Budgets } from "./core/budget.ts";
 import type { Duration } from "./core/duration.ts";
 import type { Route } from "./core/failure.ts";
+import type { KeyRing } from "./core/key-ring.ts";
 import type { Notifier } from "./core/notification.ts";
 import type { Policy, PolicyRule, RiskTier } from "./core/policy.ts";
 import type { Store } from "./core/ports.ts";
 import type { ExternalEntry, HttpEntry, McpEntry, ServerEntry } from "./kinds/entries.ts";
 import type { GatewayConfig } from "./kinds/gateway-entries.ts";
+import type { RetentionRule } from "./pipeline/retention.ts";
 
 /** `onceguard.config.{ts,js,json}`: what the command line and the servers guard, and where the receipts are kept. */
 export interface OnceguardConfig {
@@ -28,6 +30,10 @@ export interface OnceguardConfig {
   readonly budgets?: Budgets;
   /** Who is told of what, by route. */
   readonly notify?: NotifyConfig;
+  /** Where the keys of private fields are: a folder, or, from code, any key ring of `onceguard/privacy`. */
+  readonly keys?: KeyFolderEntry | KeyRing;
+  /** What `onceguard retention` forgets, and `serve --retention-every`: the first rule that fits a request counts. Default: nothing. */
+  readonly retention?: readonly RetentionRule[];
   /** How long a request waits for approval before it is denied. Default 7 days. */
   readonly holdFor?: Duration;
   /** How long an approval lasts, unless it says so itself. Default 1 hour. */
@@ -41,6 +47,14 @@ export interface OnceguardConfig {
   readonly wait?: Duration;
   /** How long a claim lasts without renewal. Default 30 s. */
   readonly lease?: Duration;
+}
+
+/** Keys as files; see docs/privacy.md. */
+export interface KeyFolderEntry {
+  /** Relative to the config file. */
+  readonly folder: string;
+  /** 32 bytes as hex or base64, from the environment: `"${ONCEGUARD_MASTER_KEY}"`. */
+  readonly masterKey: string;
 }
 
 /** Notifiers of `onceguard/notify`, or entries that describe one; several of one route are all told. */

@@ -54,6 +54,7 @@ export type { Clock, LogEntry, LogQuery, Randomness, ReceiptQuery, Store, StoreI
 export type { Capability, Evidence, Receipt, State, StoredResult } from "./core/receipt.ts";
 export type { KeySource } from "./core/request-id.ts";
 export type { JsonLimits } from "./core/strict-json.ts";
+export type { Telemetry } from "./core/telemetry.ts";
 export type {
   CorrectedRow,
   Correction,

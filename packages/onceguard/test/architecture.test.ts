@@ -19,6 +19,7 @@ const ROOMS: Record<string, { rooms: string[]; node?: boolean; packages?: RegExp
   telemetry: { rooms: ["core"], node: true, packages: /^@opentelemetry\/api$/ },
   notify: { rooms: ["core"], node: true },
   seal: { rooms: ["core"], node: true, packages: /^jose$/ }, // receipts that an outsider can verify
+  privacy: { rooms: ["core"], node: true }, // where the keys of private fields are
   testing: { rooms: ["core"], node: true },
   http: { rooms: ["core", "pipeline", "wire"], node: true, packages: /./ },
   webhooks: {

@@ -10,6 +10,10 @@ export function asEffect<Result>(effect: EffectContext, run: () => Result): Resu
   return current.run(effect, run);
 }
 
+export function isEffectRunning(): boolean {
+  return current.getStore() !== undefined;
+}
+
 /**
  * What the guard says of the attempt that is running: above all `idempotencyKey`, to be sent downstream wherever the
  * other side takes one, and `signal`. For the code of a guarded tool, step or job.

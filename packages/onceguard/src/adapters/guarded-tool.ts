@@ -3,6 +3,7 @@ import { type ActionOptions, type CallContext, defineAction, type Schema } from 
 import { OnceguardError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Guard } from "../pipeline/guard.ts";
+import type { Proposed } from "../pipeline/intake.ts";
 import type { Ways } from "../wire/outcome-words.ts";
 import { asEffect } from "./effect-context.ts";
 import { type ModelAnswer, modelAnswer, type NotDone } from "./model-answer.ts";
@@ -30,6 +31,8 @@ export interface GuardedTool<Input, Result, Call> {
   run(input: Input, call: Call, context: CallContext): Promise<Outcome<Result>>;
   /** The same, in what a model is told. */
   answer(input: Input, call: Call, context: CallContext): Promise<ModelAnswer<Result>>;
+  /** What rules and policy say to this call; nothing is executed. What needs approval is recorded as held. */
+  propose(input: Input, context: CallContext): Promise<Proposed>;
   /** What a model is told of an outcome of this tool. */
   tell(outcome: Outcome<Result>): ModelAnswer<Result>;
 }
@@ -71,6 +74,7 @@ export function guardedTool<Input, Result, Call>(
     hostCall.run(call, () => execute(input, context));
   return {
     run,
+    propose: (input, context) => guard.propose(definition, input, context),
     tell,
     answer: async (input, call, context) => {
       try {
@@ -90,5 +94,10 @@ export function refusal(error: unknown): NotDone {
   const isCalls = error instanceof OnceguardError && /^(?:payload_|missing_key_field$)/.test(error.code);
   if (!isCalls) throw error;
   const { code } = error;
-  return { status: "invalid", request_id: null, code, message: `Nothing was sent. ${error.message} Correct the input.` };
+  return {
+    status: "invalid",
+    request_id: null,
+    code,
+    message: `Nothing was sent. ${error.message} Correct the input.`,
+  };
 }

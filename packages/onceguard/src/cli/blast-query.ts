@@ -38,7 +38,10 @@ export function withBlastOptions(command: Command): Command {
 /** @throws UsageError without any filter: everything there ever was is no question. */
 export function blastQuery(options: BlastOptions): BlastQuery {
   const { run, action, record, actor, hostScope, trace, tenant, since, until } = options;
-  const where = Object.fromEntries((options.where ?? []).map(condition));
+  const conditions = (options.where ?? []).map(condition);
+  const where = Object.fromEntries(conditions);
+  const twice = conditions.find(([path], n) => conditions.findIndex(([other]) => other === path) !== n);
+  if (twice) throw new UsageError(`--where names ${twice[0]} twice: all conditions have to fit, so nothing could`);
   const given = {
     ...{ runId: run, action, recordId: record, actor, hostScope, traceId: trace, tenant, since, until },
     where: Object.keys(where).length > 0 ? where : undefined,
@@ -48,14 +51,15 @@ export function blastQuery(options: BlastOptions): BlastQuery {
   throw new UsageError("say what went wrong: --run, --action, --record, --actor, --since, --where, ...");
 }
 
-/** `amount=5` is the number, `note="5"` the text. */
+/** `amount=5` is the number, `note="5"` the text. Digits that no number keeps are an id. */
 function condition(text: string): [path: string, value: string | number | boolean | null] {
   const at = text.indexOf("=");
   if (at < 1) throw new UsageError(`--where takes FIELD=VALUE, and not "${text}"`);
   const value = text.slice(at + 1);
   try {
     const parsed: unknown = JSON.parse(value);
-    if (parsed === null || typeof parsed !== "object") return [text.slice(0, at), parsed as string];
+    const isExact = typeof parsed !== "number" || Math.abs(parsed) <= Number.MAX_SAFE_INTEGER;
+    if (isExact && (parsed === null || typeof parsed !== "object")) return [text.slice(0, at), parsed as string];
   } catch {
     // a text without quotes
   }

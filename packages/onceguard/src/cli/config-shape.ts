@@ -1,4 +1,5 @@
 import type { OnceguardConfig } from "../config.ts";
+import { durationMs } from "../core/duration.ts";
 import { RISK_TIERS } from "../core/policy.ts";
 import { invalidConfig } from "./config-source.ts";
 
@@ -13,6 +14,8 @@ const KEYS: Readonly<Record<keyof OnceguardConfig, true>> = {
   policyVersion: true,
   budgets: true,
   notify: true,
+  keys: true,
+  retention: true,
   holdFor: true,
   approvalFor: true,
   spill: true,
@@ -36,6 +39,22 @@ const RULE: Readonly<Record<string, Check>> = {
   reason: [isText, "a text, for the person who is asked or refused"],
 };
 
+const RETENTION: Readonly<Record<string, Check>> = {
+  action: [isText, "the name of an action"],
+  tenant: [isText, "a tenant"],
+  after: [isSpan, 'a number with ms, s, m, h or d, such as "90d", or "never"'],
+};
+
+/** With its unit: 90 milliseconds where somebody meant 90 days would forget everything. */
+function isSpan(value: unknown): boolean {
+  if (value === "never") return true;
+  try {
+    return typeof value === "string" && durationMs(value, "after") >= 0;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * What would be passed over in silence where it is used: misspelt keys, and rules that are none.
  *
@@ -46,8 +65,9 @@ export function checkShape(config: object, path: string): OnceguardConfig {
   if (unknown !== undefined) {
     throw invalidConfig(path, `"${unknown}" is no key of a config; there are ${Object.keys(KEYS).join(", ")}`);
   }
-  const { rules, policy, policyVersion, spill } = config as Readonly<Record<string, unknown>>;
-  if (rules !== undefined) checkRules(rules, path);
+  const { rules, retention, policy, policyVersion, spill } = config as Readonly<Record<string, unknown>>;
+  if (rules !== undefined) checkRules(rules, path, "rules", RULE, ["verdict", "reason"]);
+  if (retention !== undefined) checkRules(retention, path, "retention", RETENTION, ["after"]);
   if (policy !== undefined && typeof policy !== "function") {
     throw invalidConfig(path, "`policy` must be a function; without code, use `rules`");
   }
@@ -60,18 +80,24 @@ export function checkShape(config: object, path: string): OnceguardConfig {
   return config as OnceguardConfig;
 }
 
-function checkRules(rules: unknown, path: string): void {
-  if (!Array.isArray(rules)) throw invalidConfig(path, "`rules` must be a list");
+function checkRules(
+  rules: unknown,
+  path: string,
+  key: string,
+  shape: Readonly<Record<string, Check>>,
+  needs: readonly string[],
+): void {
+  if (!Array.isArray(rules)) throw invalidConfig(path, `\`${key}\` must be a list`);
   for (const [n, rule] of rules.entries()) {
-    const where = `rules[${n}]`;
+    const where = `${key}[${n}]`;
     if (typeof rule !== "object" || rule === null) throw invalidConfig(path, `\`${where}\` must be an object`);
-    for (const needed of ["verdict", "reason"]) {
+    for (const needed of needs) {
       if (!(needed in rule)) throw invalidConfig(path, `\`${where}\` has no \`${needed}\``);
     }
-    for (const [key, value] of Object.entries(rule)) {
-      const check = Object.hasOwn(RULE, key) ? RULE[key] : undefined;
-      if (!check) throw invalidConfig(path, `\`${where}\` has "${key}"; a rule has ${Object.keys(RULE).join(", ")}`);
-      if (!check[0](value)) throw invalidConfig(path, `\`${where}.${key}\` must be ${check[1]}`);
+    for (const [name, value] of Object.entries(rule)) {
+      const check = Object.hasOwn(shape, name) ? shape[name] : undefined;
+      if (!check) throw invalidConfig(path, `\`${where}\` has "${name}"; a rule has ${Object.keys(shape).join(", ")}`);
+      if (!check[0](value)) throw invalidConfig(path, `\`${where}.${name}\` must be ${check[1]}`);
     }
   }
 }

@@ -5,6 +5,7 @@ import type { AnyAction } from "../core/action.ts";
 import { Upstreams } from "../kinds/upstreams.ts";
 import type { GuardOptions } from "../pipeline/guard.ts";
 import { configuredActions, externalActions } from "./config-actions.ts";
+import { configuredKeys } from "./config-keys.ts";
 import { configuredNotifiers } from "./config-notify.ts";
 import { checkShape } from "./config-shape.ts";
 import { fromEnvironment, importModule, invalidConfig } from "./config-source.ts";
@@ -59,12 +60,22 @@ export async function loadConfig(named: string | undefined): Promise<LoadedConfi
 }
 
 function guardOptions(config: OnceguardConfig, folder: string, path: string): ConfiguredOptions {
-  const { store: _store, actions: _actions, notify: _notify, spill, ...options } = config;
+  const {
+    store: _store,
+    actions: _actions,
+    notify: _notify,
+    keys: _keys,
+    retention: _retention,
+    spill,
+    ...options
+  } = config;
   const { servers: _servers, gateway: _gateway, $schema: _schema, ...rest } = options as Record<string, unknown>;
   const notify = configuredNotifiers(config, folder, path);
+  const keys = configuredKeys(config, folder, path);
   return {
     ...(rest as ConfiguredOptions),
     ...(notify && { notify }),
+    ...(keys && { keys }),
     ...(spill !== undefined && { spill: spill === false ? false : resolve(folder, spill) }),
   };
 }

@@ -7,11 +7,13 @@ import { checklistCommand } from "./commands/checklist/checklist.ts";
 import { correctCommand } from "./commands/correct/correct.ts";
 import { demoCommand } from "./commands/demo/demo.ts";
 import { doctorCommand } from "./commands/doctor/doctor.ts";
+import { eraseCommand } from "./commands/erase/erase.ts";
 import { gatewayCommand } from "./commands/gateway/gateway.ts";
 import { haltCommand } from "./commands/halt/halt.ts";
 import { resumeCommand } from "./commands/halt/resume.ts";
 import { importCommand } from "./commands/import/import.ts";
 import { initCommand } from "./commands/init/init.ts";
+import { isolateCommand } from "./commands/isolate/isolate.ts";
 import { keysCommand } from "./commands/keys/keys.ts";
 import { logCommand } from "./commands/log/log.ts";
 import { mcpCommand } from "./commands/mcp/mcp.ts";
@@ -59,8 +61,10 @@ const program = new Command("onceguard")
   .addCommand(auditCommand())
   .addCommand(doctorCommand())
   .addCommand(migrateCommand())
+  .addCommand(isolateCommand())
   .addCommand(importCommand())
   .addCommand(retentionCommand())
+  .addCommand(eraseCommand())
   .addCommand(restoreCommand())
   .addHelpText(
     "after",

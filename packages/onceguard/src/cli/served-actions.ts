@@ -1,6 +1,8 @@
 import type { AnyAction } from "../core/action.ts";
 import type { Guard } from "../pipeline/guard.ts";
+import type { LoadedConfig } from "./load-config.ts";
 import { note } from "./output.ts";
+import { registeredTelemetry } from "./registered-telemetry.ts";
 import { type CommonOptions, locate, withGuard } from "./session.ts";
 
 /** What a process serves to callers outside: the guard's actions, and those that the callers perform themselves. */
@@ -8,6 +10,7 @@ export interface ServedActions {
   readonly guard: Guard;
   readonly actions: readonly AnyAction[];
   readonly external: readonly AnyAction[];
+  readonly config: LoadedConfig | null;
 }
 
 /** Everything that the config has to execute, under a guard that also carries on what callers have left. */
@@ -25,9 +28,9 @@ export async function withServedActions(
   }
   try {
     // Stored work goes on here without its callers, so this process sweeps.
-    const guard = { actions, sweepEvery: "5s", grace: options.grace } as const;
+    const guard = { actions, sweepEvery: "5s", grace: options.grace, ...(await registeredTelemetry()) } as const;
     await withGuard(options, { create: true, config: "whole", guard: guard as never }, ({ guard }) =>
-      serve({ guard, actions, external }),
+      serve({ guard, actions, external, config }),
     );
   } finally {
     await config?.close();

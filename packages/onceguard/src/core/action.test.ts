@@ -30,6 +30,7 @@ describe("defineAction", () => {
       after: null,
       compensate: null,
       preciseDispatch: false,
+      privacy: null,
       transaction: false,
       keyFields: null,
       key: null,

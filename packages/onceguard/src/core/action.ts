@@ -6,6 +6,7 @@ import { OnceguardError } from "./errors.ts";
 import type { Classify } from "./failure.ts";
 import type { JsonValue } from "./json.ts";
 import { RISK_TIERS, type RiskTier, tierDemands } from "./policy.ts";
+import { checkPrivacy, type Privacy, type PrivacyOptions } from "./privacy.ts";
 import type { ProviderContract } from "./provider-contract.ts";
 import type { Capability, Expected } from "./receipt.ts";
 import type { KeySource } from "./request-id.ts";
@@ -120,6 +121,8 @@ export interface ActionOptions<Name extends string, Input, Payload, Result> {
   readonly after?: (payload: Payload, context: AfterContext<Result>) => unknown;
   /** Undoes one effect: run by `correct`, once per request, as a guarded request of its own. */
   readonly compensate?: Compensate<Payload, Result> | CompensationOptions<Payload, Result>;
+  /** Fields that are not to be written, or only encrypted. Default: everything is kept as it is. */
+  readonly privacy?: PrivacyOptions<Payload>;
   /** Makes the one effect. What it returns is the result, kept as JSON. */
   readonly execute: (payload: Payload, context: EffectContext) => Promise<Result> | Result;
 }
@@ -195,6 +198,7 @@ const OPTIONS: Readonly<Record<keyof ActionOptions<string, unknown, unknown, unk
   before: true,
   after: true,
   compensate: true,
+  privacy: true,
   execute: true,
 };
 
@@ -225,6 +229,7 @@ export interface ActionDefinition<Name extends string = string, Input = unknown,
     // biome-ignore lint/suspicious/noExplicitAny: see above
     readonly probe: CompensationOptions<Payload, any>["probe"] | null;
   } | null;
+  readonly privacy: Privacy | null;
   readonly preciseDispatch: boolean;
   readonly transaction: boolean;
   readonly keyFields: readonly string[] | null;
@@ -304,6 +309,7 @@ export function defineAction<const Name extends string, Result, Input = unknown,
     before: options.before ?? null,
     after: options.after ?? (options.compensate && options.before) ?? null,
     compensate: compensation(options.compensate, name),
+    privacy: checkPrivacy(options.privacy, name),
     preciseDispatch: options.preciseDispatch ?? false,
     transaction: options.transaction ?? false,
     keyFields: keyFields ?? null,
@@ -482,6 +488,10 @@ export interface Action {
   /** The validated payload, and its canonical text from which every attempt gets a copy of its own. */
   readonly payload: JsonValue;
   readonly canonical: string;
+  /** The text that is recorded: `canonical` without what the action redacts. */
+  readonly recorded: string;
+  /** The key of its private fields, where it encrypts some. */
+  readonly keyId: string | null;
   readonly runId: string | null;
   readonly actor: string | null;
   readonly hostScope: string | null;

@@ -1,5 +1,6 @@
 import type { JsonValue } from "./json.ts";
 import type { LogEntry, LogQuery } from "./ports.ts";
+import { REDACTED } from "./privacy.ts";
 import type { Receipt } from "./receipt.ts";
 import { recordStates } from "./record-states.ts";
 
@@ -29,6 +30,7 @@ export type UndoObstacle =
   | "not_settled"
   | "conflict"
   | "forgotten"
+  | "redacted"
   | "after_unknown"
   | "already_undone";
 
@@ -106,5 +108,8 @@ export function obstacleOf(receipt: Receipt, history: readonly LogEntry[]): Undo
   if (receipt.state === "expired" || receipt.payload === null) return "forgotten";
   if (receipt.conflict) return "conflict";
   if (receipt.state !== "succeeded") return "not_settled";
-  return recordStates(history).after === null ? "after_unknown" : null;
+  const { before, after } = recordStates(history);
+  // It would be written back as it was logged.
+  if (before?.includes(JSON.stringify(REDACTED))) return "redacted";
+  return after === null ? "after_unknown" : null;
 }

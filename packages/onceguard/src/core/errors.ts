@@ -33,6 +33,8 @@ export const ERROR_CODES = [
   // the guard and its store
   "store_unavailable",
   "store_unusable",
+  "key_unavailable",
+  "subject_in_use",
   "schema_too_new",
   "invalid_store_url",
   "transaction_unsupported",

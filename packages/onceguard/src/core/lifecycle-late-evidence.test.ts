@@ -30,6 +30,7 @@ const CLAIM = {
   serialized: false,
   caseId: null,
   expected: null,
+  keyId: null,
   ownerToken: "owner",
   start: { state: "running", leaseMs: 30_000 },
   tracked: false,

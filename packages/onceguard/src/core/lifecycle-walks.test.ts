@@ -106,6 +106,7 @@ const requests: fc.Arbitrary<ClaimRequest> = fc.record({
   serialized: fc.boolean(),
   caseId: fc.constant(null),
   expected: fc.constant(null),
+  keyId: fc.constant(null),
   ownerToken: fc.constant("owner"),
   start: fc.constantFrom(...STARTS),
   tracked: fc.boolean(),

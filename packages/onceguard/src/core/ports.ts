@@ -138,6 +138,8 @@ export interface ReceiptQuery {
   readonly runId?: string | undefined;
   /** Bound to this finality case. */
   readonly caseId?: string | undefined;
+  /** With private fields under this key. */
+  readonly keyId?: string | undefined;
   /** Only those with a conflict. */
   readonly conflict?: true | undefined;
   /** Last changed before this time of the store's clock, in ms since the epoch. */

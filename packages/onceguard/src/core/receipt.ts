@@ -76,6 +76,8 @@ export interface RequestIdentity {
   readonly caseId: string | null;
   /** What the caller expects the record to be like, at every attempt. */
   readonly expected: Expected | null;
+  /** The key that its private fields are encrypted under; null: it has none, or they are redacted. */
+  readonly keyId: string | null;
 }
 
 /** What fields of a record must be like. */

@@ -2,6 +2,7 @@ import type { DownstreamKey } from "../core/action.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { ExternalOptions } from "../core/external-action.ts";
 import type { JsonValue } from "../core/json.ts";
+import type { PrivacyOptions } from "../core/privacy.ts";
 import { provider } from "../core/provider.ts";
 import { readPath } from "../core/request-id.ts";
 import type { DescribedEntry } from "./entries.ts";
@@ -15,10 +16,11 @@ export function describedOptions(
   entry: DescribedEntry,
   needs: { readonly text: readonly string[]; readonly whole: readonly string[] },
 ): Omit<ExternalOptions, "probe"> {
-  const { name, record, amount, downstreamKey } = entry;
+  const { name, record, amount, downstreamKey, privacy } = entry;
   const amounts = amount === undefined ? [] : [fieldNamed(name, amount)];
   const ofRecord = record === undefined ? [] : fieldsInText(record);
-  const all: Needs = { text: [...needs.text, ...ofRecord], whole: needs.whole, amounts };
+  const ofSubject = typeof privacy?.subject === "string" ? fieldsInText(privacy.subject) : [];
+  const all: Needs = { text: [...needs.text, ...ofRecord, ...ofSubject], whole: needs.whole, amounts };
   return {
     name,
     input: payloadSchema(all),
@@ -26,6 +28,7 @@ export function describedOptions(
     ...(record === undefined ? {} : { record: (payload: JsonValue) => filledText(record, payload, NOTHING) }),
     ...(amount === undefined ? {} : { amount: (payload: JsonValue) => readPath(payload, amount) as number }),
     ...(downstreamKey === undefined ? {} : { downstreamKey: keyOf(downstreamKey) }),
+    ...(privacy === undefined ? {} : { privacy: privacyOf(privacy) }),
   };
 }
 
@@ -47,10 +50,14 @@ function given(entry: DescribedEntry): Pick<DescribedEntry, (typeof PLAIN)[numbe
 
 /** A misspelt `idempotencyHeader` would send no key, without a word. @throws OnceguardError `invalid_action` */
 export function checkKeys(entry: DescribedEntry, own: readonly string[]): void {
-  const known = ["kind", "name", "record", "amount", "downstreamKey", ...PLAIN, ...own];
+  const known = ["kind", "name", "record", "amount", "downstreamKey", "privacy", ...PLAIN, ...own];
   const unknown = Object.keys(entry).find((key) => !known.includes(key));
   if (unknown !== undefined)
     throw invalid(entry.name, `"${unknown}" is no option of it; there are ${known.join(", ")}`);
+}
+
+function privacyOf({ subject, ...rest }: NonNullable<DescribedEntry["privacy"]>): PrivacyOptions<JsonValue> {
+  return subject === undefined ? rest : { ...rest, subject: (payload) => filledText(subject, payload, NOTHING) };
 }
 
 /** As the entry has it, or as the provider's contract does. */

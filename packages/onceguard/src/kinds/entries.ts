@@ -21,6 +21,12 @@ export interface DescribedEntry {
   readonly downstreamKey?:
     | { readonly lifetime: Duration; readonly margin?: Duration }
     | { readonly provider: string; readonly lifetime?: Duration; readonly margin?: Duration };
+  /** Fields that are not to be written, or only encrypted; and whose they are, such as `customer:{customerId}`. */
+  readonly privacy?: {
+    readonly redact?: readonly string[];
+    readonly encrypt?: readonly string[] | "all";
+    readonly subject?: string;
+  };
   readonly settleDelay?: Duration;
   readonly timeout?: Duration;
   readonly retry?: {

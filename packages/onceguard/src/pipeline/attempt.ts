@@ -18,8 +18,8 @@ export async function attempt(
   action: Action,
   askedAt: number,
 ): Promise<Receipt | Outcome> {
-  if (action.definition.transaction) return attemptInTransaction(runtime, granted, action.definition, askedAt);
-  const { claim: ready, attempt: made } = await execute(runtime, granted, action.definition, askedAt);
+  if (action.definition.transaction) return attemptInTransaction(runtime, granted, action, askedAt);
+  const { claim: ready, attempt: made } = await execute(runtime, granted, action, askedAt);
   const recorded = recordReceipt(runtime, ready, action.definition, made);
   if (made.kind === "interrupted") goOn(runtime, runtime.late, keepLate(runtime, ready, action, made.late, recorded));
   try {
@@ -33,7 +33,7 @@ export async function attempt(
   } catch (error) {
     // Whatever is wrong with the store: an exception after the dispatch would hide that it may have happened.
     if (!isUnavailable(error)) runtime.report(error);
-    await spill(runtime, ready, made);
+    await spill(runtime, ready, made, action.definition);
     return unrecorded(ready, made);
   }
 }
@@ -49,13 +49,13 @@ async function keepLate(
   const { tenant, requestId } = granted.receipt;
   const answered = await late;
   await recorded.catch(() => undefined); // first the doubt, then what settles it
-  if (runtime.isClosed()) return spill(runtime, granted, answered);
+  if (runtime.isClosed()) return spill(runtime, granted, answered, action.definition);
   try {
     const current = await persist(runtime, runtime.graceMs, () => runtime.store.find(tenant, requestId));
     if (current) await recordLate(runtime, granted, current, answered, action.definition);
   } catch (error) {
     if (!isUnavailable(error)) throw error;
-    await spill(runtime, granted, answered);
+    await spill(runtime, granted, answered, action.definition);
   }
 }
 

@@ -1,21 +1,23 @@
 import { type AnyAction, type CallContext, defineAction } from "../core/action.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { isCarriedOnByCallersOnly } from "./compensation.ts";
 import { duplicate } from "./create-runtime.ts";
 import { enqueueRequest } from "./enqueue.ts";
 import type { InlineCall, WrapOptions } from "./guard.ts";
-import { withFingerprint } from "./identify.ts";
 import { type Intake, intake, type Proposed, proposeRequest } from "./intake.ts";
 import { propose } from "./propose.ts";
 import { denied, runCall } from "./run-call.ts";
 import type { Runtime } from "./runtime.ts";
 import { logCall } from "./side-log.ts";
+import { underKey } from "./under-key.ts";
+import { endingOfOutcome, endingOfProposal, watchIfTold } from "./watch.ts";
 
 /** The calls that bring a payload along: executed, proposed, or left to a sweeper. As `Guard` types them for its actions. */
 export interface Calls {
   execute(first: string | InlineCall<unknown, unknown>, payload?: unknown, context?: CallContext): Promise<Outcome>;
   wrap(definition: AnyAction, options?: WrapOptions): (payload: unknown, context?: CallContext) => Promise<Outcome>;
-  propose(name: string, payload: unknown, context?: CallContext): Promise<Proposed>;
+  propose(action: string | AnyAction, payload: unknown, context?: CallContext): Promise<Proposed>;
   enqueue(name: string, payload: unknown, context?: CallContext): Promise<Outcome>;
 }
 
@@ -23,9 +25,7 @@ export function calls(runtime: Runtime, ready: () => Promise<void>): Calls {
   const run = (definition: AnyAction, input: unknown, context: CallContext): Promise<Outcome> =>
     runCall(runtime, ready, definition, input, context);
 
-  /** For verbs that take registered actions only. */
-  async function take(name: string, payload: unknown, context: CallContext): Promise<Intake> {
-    const definition = registered(runtime, name);
+  async function take(definition: AnyAction, payload: unknown, context: CallContext): Promise<Intake> {
     return intake(runtime, definition, await propose(definition, payload, runtime.limits), context);
   }
 
@@ -42,22 +42,41 @@ export function calls(runtime: Runtime, ready: () => Promise<void>): Calls {
       return (payload, context = {}) => run(definition, payload, context);
     },
 
-    propose: async (name, payload, context = {}) => {
-      const { identified, judgement } = await take(name, payload, context);
-      await ready();
-      const proposed = withFingerprint(identified, runtime.hmac(identified.tenant));
-      const answer = await proposeRequest(runtime, proposed, judgement);
-      logCall(runtime, proposed, "proposed", { verdict: answer.verdict, reasons: answer.reasons });
-      return answer;
+    propose: async (action, payload, context = {}) => {
+      const definition = typeof action === "string" ? registered(runtime, action) : action;
+      const work = async (traced: CallContext): Promise<Proposed> => {
+        const { identified, judgement } = await take(definition, payload, traced);
+        await ready();
+        const proposed = await underKey(runtime, identified);
+        const answer = await proposeRequest(runtime, proposed, judgement);
+        logCall(runtime, proposed, "proposed", { verdict: answer.verdict, reasons: answer.reasons });
+        return answer;
+      };
+      return watchIfTold(runtime, "propose", definition, context, work, endingOfProposal);
     },
 
     enqueue: async (name, payload, context = {}) => {
-      const { identified, judgement } = await take(name, payload, context);
-      if (judgement.verdict === "deny") return denied(runtime, ready, identified, judgement);
-      await ready();
-      return enqueueRequest(runtime, withFingerprint(identified, runtime.hmac(identified.tenant)), judgement);
+      const definition = registered(runtime, name);
+      requireSweeper(definition);
+      const work = async (traced: CallContext): Promise<Outcome> => {
+        const { identified, judgement } = await take(definition, payload, traced);
+        if (judgement.verdict === "deny") return denied(runtime, ready, identified, judgement);
+        await ready();
+        return enqueueRequest(runtime, await underKey(runtime, identified), judgement);
+      };
+      return watchIfTold(runtime, "enqueue", definition, context, work, endingOfOutcome);
     },
   };
+}
+
+/** @throws OnceguardError `invalid_option` */
+function requireSweeper(definition: AnyAction): void {
+  if (!isCarriedOnByCallersOnly(definition)) return;
+  throw new OnceguardError(
+    "invalid_option",
+    `Action "${definition.name}" redacts fields, so nobody but its caller can carry it out; it cannot be enqueued. Encrypt what is needed later.`,
+    { option: "privacy.redact", action: definition.name },
+  );
 }
 
 function registered(runtime: Runtime, name: string): AnyAction {

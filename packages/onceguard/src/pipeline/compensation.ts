@@ -2,6 +2,7 @@ import { type AnyAction, type CompensationContext, defineAction, type EffectCont
 import { effectError } from "../core/failure.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
 import { isRefusal, transition } from "../core/lifecycle.ts";
+import type { Privacy } from "../core/privacy.ts";
 import { type Receipt, resultOf } from "../core/receipt.ts";
 import { sha256 } from "./digest.ts";
 import { payloadOf } from "./payload-of.ts";
@@ -36,10 +37,22 @@ export function definitionFor(runtime: Runtime, name: string): AnyAction | null 
   return undone?.compensate ? compensationOf(runtime, undone) : null;
 }
 
+/** The same for whoever carries it on without its caller: a redacted payload cannot be sent. */
+export function definitionToCarryOn(runtime: Runtime, name: string): AnyAction | null {
+  const definition = definitionFor(runtime, name);
+  return definition && isCarriedOnByCallersOnly(definition) ? null : definition;
+}
+
+export function isCarriedOnByCallersOnly({ privacy }: AnyAction): boolean {
+  return privacy !== null && privacy.redact.length > 0;
+}
+
 /** All names that a sweeper of this guard can carry on. */
 export function knownNames(runtime: Runtime): string[] {
-  const undone = [...runtime.actions.values()].filter(({ compensate }) => compensate !== null);
-  return [...runtime.actions.keys(), ...undone.map(({ name }) => compensationName(name))];
+  const actions = [...runtime.actions.values()];
+  const undone = actions.filter(({ compensate }) => compensate !== null);
+  const carried = actions.filter((action) => !isCarriedOnByCallersOnly(action)).map(({ name }) => name);
+  return [...carried, ...undone.map(({ name }) => compensationName(name))];
 }
 
 const made = new WeakMap<Runtime, WeakMap<AnyAction, AnyAction>>();
@@ -90,7 +103,18 @@ function makeCompensation(runtime: Runtime, action: AnyAction): AnyAction {
   });
   const canAsk = compensate.probe !== null || read !== null;
   const settles = { downstreamKey: compensate.downstreamKey, probe: canAsk ? definition.probe : null };
-  return { ...definition, ...settles, name: compensationName(action.name), retry: action.retry };
+  return {
+    ...definition,
+    ...settles,
+    name: compensationName(action.name),
+    retry: action.retry,
+    privacy: allOf(action),
+  };
+}
+
+/** Its payload has the record's states as texts, in which no field can be told from another. */
+function allOf({ privacy }: AnyAction): Privacy | null {
+  return privacy && { redact: [], encrypt: privacy.encrypt.length === 0 ? [] : "all", subject: null };
 }
 
 /** Made by ourselves, and nobody else's to fill in. */
@@ -117,7 +141,7 @@ function whatTheRecordSays({ before, after }: CompensationPayload, found: unknow
 }
 
 function textOf(found: unknown): string | null {
-  const state = stateText(found, Number.POSITIVE_INFINITY);
+  const state = stateText(found, Number.POSITIVE_INFINITY, null);
   return "json" in state ? state.json : null;
 }
 
@@ -128,7 +152,11 @@ async function current(
   context: EffectContext,
 ): Promise<unknown> {
   const original = await originalOf(runtime, payload, context);
-  return action.after?.(payloadOf(original), { ...context, result: resultOf(original) });
+  const found: unknown = await action.after?.(payloadOf(original), { ...context, result: resultOf(original) });
+  if (!action.privacy || action.privacy.redact.length === 0) return found;
+  // What it is compared with is what the log has.
+  const state = stateText(found, Number.POSITIVE_INFINITY, action.privacy);
+  return "json" in state ? JSON.parse(state.json) : found;
 }
 
 async function originalOf(runtime: Runtime, { of }: CompensationPayload, { tenant }: EffectContext): Promise<Receipt> {

@@ -284,12 +284,13 @@ export async function previewCorrection(
 
 /** By a look at the record as it is now. */
 async function wouldDo(runtime: Runtime, receipt: Receipt, before: string | null, after: string | null) {
-  const reader = runtime.actions.get(receipt.action)?.after;
+  const action = runtime.actions.get(receipt.action);
+  const reader = action?.after;
   if (!reader || after === null) return { would: "correct", reason: null, changes: changesOf(after, before) } as const;
   const context = { ...effectContext(receipt, new AbortController().signal), result: resultOf(receipt) };
   let now: string | null = null;
   try {
-    const state = stateText(await reader(payloadOf(receipt), context), Number.POSITIVE_INFINITY);
+    const state = stateText(await reader(payloadOf(receipt), context), Number.POSITIVE_INFINITY, action.privacy);
     now = "json" in state ? state.json : null;
   } catch {
     return { would: "review", reason: "cannot_be_read", changes: [] } as const;

@@ -13,11 +13,13 @@ import { calls } from "./calls.ts";
 import { type Correction, correct, previewCorrection } from "./correct.ts";
 import { createRuntime } from "./create-runtime.ts";
 import { found, requireReason } from "./decide.ts";
+import { type Erasure, erase } from "./erase.ts";
 import { externalClaims } from "./external-claim.ts";
 import { guardCase } from "./finality.ts";
 import type { By, Guard, GuardOptions } from "./guard.ts";
 import { haltScope, resumeScope } from "./halt-scope.ts";
 import { DEFAULT_TENANT } from "./identify.ts";
+import { lookAtOpen } from "./look-at-open.ts";
 import { type Reconciliation, reconcileDue, reconcileOne, startSweeper } from "./reconcile.ts";
 import { restore } from "./restore.ts";
 import { expire } from "./retention.ts";
@@ -83,13 +85,14 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     }
     const pass = await reconcileDue(runtime);
     await tellPeople(runtime);
+    await lookAtOpen(runtime);
     return pass;
   }
 
   const guard = {
     ...calls(runtime, ready),
     external: (definitions: readonly AnyAction[]) => externalClaims(runtime, ready, definitions),
-    receipt: whenReady((requestId: string, at: At = {}) => store.find(tenantOf(at), checkRequestId(requestId))),
+    receipt: whenReady((requestId: string, at: At = {}) => runtime.store.find(tenantOf(at), checkRequestId(requestId))),
     receipts: whenReady((query: Partial<ReceiptQuery> = {}) => store.list({ limit: DEFAULT_LIMIT, ...query })),
     reviews: whenReady((query: Partial<ReceiptQuery> = {}) =>
       store.list({ limit: DEFAULT_LIMIT, ...query, states: ["review"], order: "longest_due" }),
@@ -122,6 +125,7 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     case: (id: string, at: At & { readonly policy?: Partial<FinalityPolicy> } = {}) =>
       guardCase(runtime, ready, tenantOf(at), id, at.policy),
     expire: whenReady((retention: Parameters<Guard["expire"]>[0]) => expire(runtime, retention)),
+    erase: whenReady((erasure: Erasure) => erase(runtime, erasure)),
     restore: whenReady((restoration: Parameters<Guard["restore"]>[0]) => restore(runtime, restoration)),
     endRestore: whenReady(async (by: { readonly actor: string; readonly reason: string }) => {
       requireReason(by.actor, by.reason);

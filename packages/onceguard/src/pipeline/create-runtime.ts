@@ -5,14 +5,20 @@ import { OnceguardError } from "../core/errors.ts";
 import type { Route } from "../core/failure.ts";
 import { DEFAULT_FINALITY_POLICY } from "../core/finality.ts";
 import type { Notifier } from "../core/notification.ts";
+import type { Privacy } from "../core/privacy.ts";
 import { DEFAULT_JSON_LIMITS } from "../core/strict-json.ts";
+import { DataKeys } from "./data-keys.ts";
 import { tenantHmac } from "./digest.ts";
+import { encryptingStore } from "./encrypting-store.ts";
 import type { GuardOptions } from "./guard.ts";
+import { harmless } from "./harmless.ts";
 import { Leases } from "./leases.ts";
 import { persist } from "./persist.ts";
 import { goOn, type Runtime } from "./runtime.ts";
 import { SideLog } from "./side-log.ts";
 import { systemClock, systemRandomness } from "./system-clock.ts";
+import { encrypts, needsKeys, privacyOf } from "./under-key.ts";
+import { watchedStore } from "./watched-store.ts";
 
 /**
  * The options, checked and with their defaults, as what every step of the pipeline is handed.
@@ -25,7 +31,10 @@ export function createRuntime(
   aborting: AbortSignal,
   isClosed: () => boolean,
 ): Runtime {
-  const { store, clock = systemClock } = options;
+  const { clock = systemClock } = options;
+  const report = options.onBackgroundError ?? ((error) => process.emitWarning(error as Error));
+  const telemetry = options.telemetry ? harmless(options.telemetry, report) : null;
+  const store = telemetry === null ? options.store : watchedStore(options.store, telemetry);
   const leaseMs = durationMs(options.lease ?? "30s", "lease");
   const leaseMarginMs = durationMs(options.leaseMargin ?? leaseMs / 6, "leaseMargin");
   if (leaseMs < 100) throw invalidOption("lease", options.lease, "at least 100 ms");
@@ -40,10 +49,14 @@ export function createRuntime(
   aborting.addEventListener("abort", () => {
     for (const stop of stops) stop();
   });
+  const keys = options.keys === undefined ? null : new DataKeys(options.keys, clock);
+  if (keys === null)
+    for (const { name, privacy } of actions.values()) if (privacy && encrypts(privacy)) throw needsKeys(name);
+  const rulesOf = (action: string): Privacy | null => privacyOf(runtime, action);
   let opening: Promise<void> | null = null;
   let secret: string | null = null;
   const runtime: Runtime = {
-    store,
+    store: keys === null ? store : encryptingStore(store, { keys, rulesOf }),
     clock,
     randomness: options.randomness ?? systemRandomness,
     limits: { ...DEFAULT_JSON_LIMITS, ...options.limits },
@@ -53,11 +66,14 @@ export function createRuntime(
     budgets: checkBudgets(options.budgets ?? ({} satisfies Budgets)),
     finality: { ...DEFAULT_FINALITY_POLICY, ...options.finality },
     notifiers: notifiersByRoute(options.notify),
+    telemetry,
     spillFolder: spillFolder(options),
     holdMs: durationMs(options.holdFor ?? "7d", "holdFor"),
     approvalMs: durationMs(options.approvalFor ?? "1h", "approvalFor"),
     haltLookMs: durationMs(options.haltLook ?? "100ms", "haltLook"),
     actions,
+    keys,
+    privacyOfUnregistered: new Map(),
     leases: new Leases(store, clock, leaseMs),
     sideLog:
       options.logCalls === false
@@ -82,7 +98,7 @@ export function createRuntime(
       stops.add(stop);
       return () => stops.delete(stop);
     },
-    report: options.onBackgroundError ?? ((error) => process.emitWarning(error as Error)),
+    report,
     ready: async () => {
       if (secret !== null) return;
       opening ??= persist(runtime, runtime.storeTimeoutMs, () => store.open())

@@ -2,15 +2,19 @@ import type { AnyAction, EffectContext } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import { classifyFailure, type Failure, messageOf } from "../core/failure.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
+import type { JsonValue } from "../core/json.ts";
 import { isRefusal, transition } from "../core/lifecycle.ts";
 import { lineOf } from "../core/log-line.ts";
+import { withoutPrivate } from "../core/privacy.ts";
 import type { Expected, Receipt, StoredResult } from "../core/receipt.ts";
+import type { EffectEnding } from "../core/telemetry.ts";
 import { sha256 } from "./digest.ts";
 import type { HeldLease } from "./leases.ts";
-import { payloadOf } from "./payload-of.ts";
+import { type Executed, payloadFor } from "./payload-of.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { readAfter, stateText } from "./record-state.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
+import { endingOfFailure, HAPPENED } from "./watch.ts";
 
 /** How one attempt ended. `late` resolves to what the effect answers after the guard stopped waiting for it. */
 export type Attempt =
@@ -52,7 +56,8 @@ function notSent(code: keyof typeof NOT_SENT): Attempt {
  * Execute: dispatches the effect of a claim, once, unless something turns up at the last moment that speaks against it.
  * `askedAt` is when the claim was asked for (monotonic ms).
  */
-export async function execute(runtime: Runtime, claim: Claim, definition: AnyAction, askedAt: number): Promise<Made> {
+export async function execute(runtime: Runtime, claim: Claim, action: Executed, askedAt: number): Promise<Made> {
+  const { definition } = action;
   const controller = new AbortController();
   let interrupt: (by: Interruption) => void = () => undefined;
   const interrupted = new Promise<Interruption>((resolve) => {
@@ -66,19 +71,24 @@ export async function execute(runtime: Runtime, claim: Claim, definition: AnyAct
   const cancelTimeout = runtime.clock.after(definition.timeoutMs, () => stop("timeout"));
   const stopShutdown = runtime.onAbort(() => stop("shutdown"));
   try {
-    const looked = await Promise.race([lookBefore(runtime, claim.receipt, definition, controller.signal), interrupted]);
+    const looked = await Promise.race([lookBefore(runtime, claim.receipt, action, controller.signal), interrupted]);
     if (typeof looked === "string") return { claim, attempt: notSent("not_dispatched") };
     if (looked && "certainty" in looked) return { claim, attempt: { kind: "failure", failure: looked } };
     const ready = await lastLook(runtime, claim, definition, lease, askedAt, looked);
     if ("kind" in ready) return { claim, attempt: ready };
     // Its time was over before it began.
     if (controller.signal.aborted) return { claim: ready, attempt: notSent("not_dispatched") };
-    const effect = dispatch(runtime, ready, definition, controller.signal);
+    const { signal } = controller;
+    const watched = runtime.telemetry?.effect(ready.receipt);
+    const effect = watched
+      ? watched.within(() => dispatch(runtime, ready, action, signal))
+      : dispatch(runtime, ready, action, signal);
     const first = await Promise.race([effect, interrupted]);
+    watched?.end(endingOf(first));
     if (typeof first === "string") return { claim: ready, attempt: { kind: "interrupted", by: first, late: effect } };
     if (first.kind !== "success" || !definition.after) return { claim: ready, attempt: first };
     const context = effectContext(ready.receipt, controller.signal);
-    const read = readAfter(runtime, definition, ready.receipt, context, first.value);
+    const read = readAfter(runtime, action, ready.receipt, context, first.value);
     const after = await Promise.race([read, interrupted.then(() => null)]);
     return { claim: ready, attempt: { ...first, after } };
   } finally {
@@ -95,23 +105,25 @@ export async function execute(runtime: Runtime, claim: Claim, definition: AnyAct
 async function lookBefore(
   runtime: Runtime,
   receipt: Receipt,
-  definition: AnyAction,
+  action: Executed,
   signal: AbortSignal,
 ): Promise<StoredResult | Failure | null> {
+  const { definition } = action;
   if (!definition.before) return null;
   try {
-    const before: unknown = await definition.before(payloadOf(receipt), effectContext(receipt, signal));
-    const problem = unexpected(receipt, definition, before);
-    return problem ?? stateText(before, runtime.maxResultBytes);
+    const before: unknown = await definition.before(payloadFor(action, receipt), effectContext(receipt, signal));
+    const problem = unexpected(receipt, action, before);
+    return problem ?? stateText(before, runtime.maxResultBytes, definition.privacy);
   } catch (error) {
     const message = `The record could not be read, so nothing was sent: ${messageOf(error)}`;
-    return { certainty: "definite", tier: "transient", code: "before_failed", message };
+    const failure: Failure = { certainty: "definite", tier: "transient", code: "before_failed", message };
+    return withoutPrivate(failure, definition.privacy, payloadFor(action, receipt) as JsonValue);
   }
 }
 
 /** Null where the record is as the action and the caller expect it. */
-export function unexpected(receipt: Receipt, definition: AnyAction, before: unknown): Failure | null {
-  const verdict = definition.expect?.(payloadOf(receipt), before) ?? true;
+export function unexpected(receipt: Receipt, action: Executed, before: unknown): Failure | null {
+  const verdict = action.definition.expect?.(payloadFor(action, receipt), before) ?? true;
   const problem =
     verdict === true ? differs(before, receipt.expected) : String(verdict || "the record is not as expected");
   if (problem === null) return null;
@@ -191,16 +203,22 @@ async function mark(runtime: Runtime, claim: Claim, before: string | null): Prom
   return notSent(answer.kind === "halted" ? "halted" : "not_dispatched");
 }
 
+/** What is known of the effect by now. One that the guard has stopped waiting for may still have it. */
+function endingOf(first: Attempt | Interruption): EffectEnding {
+  if (typeof first === "string") return { answer: "cannot_tell", failure: { code: first, tier: "transient" } };
+  return first.kind === "failure" ? endingOfFailure(first.failure) : HAPPENED;
+}
+
 /** What `signal.reason` says to the effect; like the platform's own, by name. */
 function interruptionError(by: Interruption): Error {
   return Object.assign(new Error(MESSAGES[by]), { name: by === "timeout" ? "TimeoutError" : "AbortError", code: by });
 }
 
 /** Calls the action's code; remembers the attempt until its promise settles, however long the guard waits for it. */
-function dispatch(runtime: Runtime, claim: Claim, definition: AnyAction, signal: AbortSignal): Promise<Attempt> {
+function dispatch(runtime: Runtime, claim: Claim, action: Executed, signal: AbortSignal): Promise<Attempt> {
   const { receipt } = claim;
   const key = flightKey(receipt.tenant, receipt.requestId);
-  const effect = call(definition, receipt, signal);
+  const effect = call(action, receipt, signal);
   const pending = effect.finally(() => {
     if (runtime.pending.get(key) === pending) runtime.pending.delete(key);
   });
@@ -208,13 +226,20 @@ function dispatch(runtime: Runtime, claim: Claim, definition: AnyAction, signal:
   return effect;
 }
 
-async function call(definition: AnyAction, receipt: Receipt, signal: AbortSignal): Promise<Attempt> {
+async function call(action: Executed, receipt: Receipt, signal: AbortSignal): Promise<Attempt> {
   try {
-    const value = await definition.execute(payloadOf(receipt), effectContext(receipt, signal));
+    const value: unknown = await action.definition.execute(payloadFor(action, receipt), effectContext(receipt, signal));
     return { kind: "success", value, after: null };
   } catch (error) {
-    return { kind: "failure", failure: classifyFailure(error, definition.noEffectOn, definition.classify) };
+    return { kind: "failure", failure: failureOf(error, action, receipt) };
   }
+}
+
+/** What the action's own code threw, without what it says of the payload's private fields. */
+export function failureOf(error: unknown, action: Executed, receipt: Receipt): Failure {
+  const { definition } = action;
+  const failure = classifyFailure(error, definition.noEffectOn, definition.classify);
+  return withoutPrivate(failure, definition.privacy, payloadFor(action, receipt) as JsonValue);
 }
 
 export function effectContext(receipt: Receipt, signal: AbortSignal): EffectContext {

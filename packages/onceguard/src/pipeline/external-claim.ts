@@ -5,16 +5,19 @@ import { OnceguardError } from "../core/errors.ts";
 import { isExternal } from "../core/external-action.ts";
 import { type Failure, routeOf } from "../core/failure.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
+import type { JsonValue } from "../core/json.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
 import { halted, mismatch, notItsTurn, type Outcome, outcomeOf, skipped } from "../core/outcome.ts";
+import { withoutPrivate } from "../core/privacy.ts";
 import { isLapsed, type Receipt } from "../core/receipt.ts";
 import { lengthPrefixed } from "../core/request-id.ts";
 import { retryInMs } from "../core/retry.ts";
 import { afterRestore, claimRequest } from "./claim.ts";
 import { found } from "./decide.ts";
 import { sha256 } from "./digest.ts";
-import { DEFAULT_TENANT, withFingerprint } from "./identify.ts";
+import { DEFAULT_TENANT } from "./identify.ts";
 import { deniedBy, intake, startOf } from "./intake.ts";
+import { payloadOf } from "./payload-of.ts";
 import { unavailable } from "./perform.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { propose } from "./propose.ts";
@@ -23,6 +26,8 @@ import { isMismatch } from "./replay.ts";
 import type { Runtime } from "./runtime.ts";
 import { canSettle, step } from "./settle.ts";
 import { storedResult } from "./stored-result.ts";
+import { underKey } from "./under-key.ts";
+import { endingOfOutcome, watchIfTold } from "./watch.ts";
 
 /** For effects that somebody outside performs: claim, do it, complete. */
 export interface ExternalClaims {
@@ -104,20 +109,23 @@ export function externalClaims(
     claim: async (action, payload, context = {}) => {
       const definition = named(action);
       const leaseMs = leaseOf(context.lease);
-      const valid = await propose(definition, payload, runtime.limits);
-      const { identified, judgement } = intake(runtime, definition, valid, context);
-      const { requestId, tenant } = identified;
-      if (judgement.verdict === "deny") return deniedBy(requestId, judgement.reasons.join("; "));
-      try {
-        await ready();
-        const proposed = withFingerprint(identified, runtime.hmac(tenant));
-        const start = startOf(runtime, proposed, judgement);
-        const first = start.state === "running" ? { ...start, leaseMs } : start;
-        return await claimOutside(runtime, proposed, first, leaseMs, tokenOf(runtime, proposed, context));
-      } catch (error) {
-        if (isUnavailable(error)) return unavailable(runtime, requestId, error.message);
-        throw error;
-      }
+      const work = async (traced: CallContext): Promise<ExternalClaim | Outcome> => {
+        const valid = await propose(definition, payload, runtime.limits);
+        const { identified, judgement } = intake(runtime, definition, valid, traced);
+        const { requestId } = identified;
+        if (judgement.verdict === "deny") return deniedBy(requestId, judgement.reasons.join("; "));
+        try {
+          await ready();
+          const proposed = await underKey(runtime, identified);
+          const start = startOf(runtime, proposed, judgement);
+          const first = start.state === "running" ? { ...start, leaseMs } : start;
+          return await claimOutside(runtime, proposed, first, leaseMs, tokenOf(runtime, proposed, context));
+        } catch (error) {
+          if (isUnavailable(error)) return unavailable(runtime, requestId, error.message);
+          throw error;
+        }
+      };
+      return watchIfTold(runtime, "claim", definition, context, work, endingOfOutcome);
     },
     renew: async (requestId, held) => {
       const [receipt] = await ours(requestId, held);
@@ -125,7 +133,7 @@ export function externalClaims(
     },
     complete: async (requestId, { result, ...held }) => {
       const [receipt, definition] = await ours(requestId, held);
-      const kept = storedResult(result, runtime.maxResultBytes);
+      const kept = storedResult(result, runtime.maxResultBytes, definition.privacy);
       const written = await settle(runtime, receipt, held.fencingToken, () => ({ type: "success", result: kept }));
       if (written !== null) return outcomeOf(written, "executed");
       const current = await found(runtime, receipt.tenant, receipt.requestId);
@@ -139,7 +147,11 @@ export function externalClaims(
     fail: async (requestId, { failure, ...held }) => {
       const [receipt, definition] = await ours(requestId, held);
       const { tier = null, certainty, code, message } = failure;
-      const said: Failure = { certainty, tier, code, message };
+      const said = withoutPrivate(
+        { certainty, tier, code, message },
+        definition.privacy,
+        payloadOf(receipt) as JsonValue,
+      );
       const written = await settle(runtime, receipt, held.fencingToken, (now) =>
         eventOf(runtime, now, definition, said),
       );

@@ -6,14 +6,17 @@ import type { Epoch } from "../core/epoch.ts";
 import type { Route } from "../core/failure.ts";
 import type { FinalityPolicy } from "../core/finality.ts";
 import type { Halt, HaltScope } from "../core/halt.ts";
+import type { KeyRing } from "../core/key-ring.ts";
 import type { Notifier } from "../core/notification.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Policy, PolicyRule, RiskTier } from "../core/policy.ts";
 import type { Clock, HaltQuery, LogEntry, LogQuery, Randomness, ReceiptQuery, Store } from "../core/ports.ts";
 import type { Receipt } from "../core/receipt.ts";
 import type { JsonLimits } from "../core/strict-json.ts";
+import type { Telemetry } from "../core/telemetry.ts";
 import type { ApprovalGrant, Denial } from "./approve.ts";
 import type { Correction, CorrectionPreview, CorrectionReport } from "./correct.ts";
+import type { Erased, Erasure } from "./erase.ts";
 import type { ExternalClaims } from "./external-claim.ts";
 import type { GuardCase } from "./finality.ts";
 import type { Proposed } from "./intake.ts";
@@ -42,6 +45,8 @@ export interface GuardOptions<Actions extends readonly AnyAction[] = readonly An
   readonly finality?: Partial<FinalityPolicy>;
   /** Who is told of reviews, held requests, conflicts and halts; see `onceguard/notify`. Default: nobody. */
   readonly notify?: Readonly<Partial<Record<Route, Notifier | readonly Notifier[]>>>;
+  /** Who is told what the guard does, for traces and metrics; see `onceguard/otel`. Default: nobody. */
+  readonly telemetry?: Telemetry;
   /** How long a request waits for approval before it is denied. Default 7 days. */
   readonly holdFor?: Duration;
   /** How long an approval lasts, unless it says so itself. Default 1 hour. */
@@ -59,6 +64,8 @@ export interface GuardOptions<Actions extends readonly AnyAction[] = readonly An
    * process that dies loses that much of them. Default true.
    */
   readonly logCalls?: boolean;
+  /** Where the keys of private fields are; see `onceguard/privacy`. Needed where an action encrypts. Default: none. */
+  readonly keys?: KeyRing;
   /** How long a claim lasts without renewal; renewed at a third of it. Default 30 s. */
   readonly lease?: Duration;
   /** Lease that must be left before an effect is sent. Default: a sixth of `lease`. */
@@ -136,6 +143,12 @@ export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction
     payload: InputOf<Named<Actions, Name>>,
     context?: CallContext,
   ): Promise<Proposed>;
+  /** The same for an action that is not registered, such as one that `wrap` has taken with `register: false`. */
+  propose<Input, Payload, Result>(
+    action: ActionDefinition<string, Input, Payload, Result>,
+    payload: Input,
+    context?: CallContext,
+  ): Promise<Proposed>;
   /** A person's consent to a held request: bound to its payload, the action's and the policy's version, and used once. */
   approve(requestId: string, grant: ApprovalGrant): Promise<Receipt>;
   /** A person's no to a held request. */
@@ -162,6 +175,13 @@ export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction
   case(id: string, options?: { readonly tenant?: string; readonly policy?: Partial<FinalityPolicy> }): GuardCase;
   /** Forgets payloads and results of settled requests. They stay known, and never execute again. */
   expire(retention: Retention): Promise<{ readonly expired: number }>;
+  /**
+   * Destroys the key of a subject, such as `customer:4711`: what was encrypted under it, here and in every backup of the
+   * store, cannot be read any more. Its settled requests stay known, and never execute again; the log still verifies.
+   *
+   * @throws OnceguardError `subject_in_use` while a request of the subject is open | `missing_reason` | `invalid_option`
+   */
+  erase(erasure: Erasure): Promise<Erased>;
   /**
    * After the store was put back to a backup: everything that may have been in flight since is put in doubt, and every
    * first call is a question, until `endRestore` or until the time given is over.

@@ -5,6 +5,7 @@ import type { Hmac } from "../core/digest.ts";
 import { OnceguardError } from "../core/errors.ts";
 import { fingerprint, withoutFields } from "../core/fingerprint.ts";
 import { tierDemands } from "../core/policy.ts";
+import { redacted } from "../core/privacy.ts";
 import {
   checkRequestId,
   deriveRequestId,
@@ -52,6 +53,8 @@ export function identify(definition: AnyAction, valid: ValidPayload, context: Ca
     boundTo: boundTo(definition, valid),
     payload: valid.payload,
     canonical: valid.canonical,
+    recorded: recordedText(definition, valid),
+    keyId: null,
     runId: context.runId === undefined ? null : name("runId", context.runId),
     actor: context.actor === undefined ? null : name("actor", context.actor),
     hostScope: context.host === undefined ? null : name("host.scope", context.host.scope),
@@ -84,6 +87,10 @@ function expectedOf(definition: AnyAction, { expected }: CallContext): Identifie
     `Action "${definition.name}" has no before, so there is nothing that expected could be compared with. Nothing was sent.`,
     { what: "expected" },
   );
+}
+
+function recordedText({ privacy }: AnyAction, { payload, canonical }: ValidPayload): string {
+  return privacy === null || privacy.redact.length === 0 ? canonical : canonicalJson(redacted(payload, privacy));
 }
 
 /** The action as it is claimed: with the identity of its payload, under the tenant's key. */

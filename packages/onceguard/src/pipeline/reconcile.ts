@@ -4,14 +4,16 @@ import { type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { attempt } from "./attempt.ts";
 import type { LastKnown } from "./begin.ts";
-import { definitionFor, knownNames, settleCompensation } from "./compensation.ts";
+import { definitionToCarryOn, knownNames, settleCompensation } from "./compensation.ts";
 import { settleCase } from "./finality.ts";
+import { lookAtOpen } from "./look-at-open.ts";
 import { nextCause } from "./next-cause.ts";
 import { isUnavailable } from "./persist.ts";
 import { flightKey, goOn, type InFlight, type Runtime } from "./runtime.ts";
 import { step } from "./settle.ts";
 import { recordSpilled } from "./spill.ts";
 import { tellPeople } from "./tell-people.ts";
+import { watchCarryOn } from "./watch.ts";
 
 /** What one pass over everything due did. */
 export interface Reconciliation {
@@ -55,7 +57,11 @@ export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: b
   const key = flightKey(receipt.tenant, receipt.requestId);
   if (runtime.inFlight.has(key)) return receipt;
   const known: LastKnown = { receipt, attempted: null };
-  const work = steps(runtime, known, giveUp);
+  const { telemetry } = runtime;
+  const work =
+    telemetry === null
+      ? steps(runtime, known, giveUp)
+      : watchCarryOn(telemetry, receipt, () => steps(runtime, known, giveUp));
   const flight: InFlight = {
     fingerprint: receipt.fingerprint,
     // Whoever joins it hears the last thing known when the store goes away; the failure itself is thrown below.
@@ -74,7 +80,7 @@ export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: b
 }
 
 async function steps(runtime: Runtime, known: LastKnown, giveUp: boolean): Promise<Receipt> {
-  const definition = definitionFor(runtime, known.receipt.action);
+  const definition = definitionToCarryOn(runtime, known.receipt.action);
   for (;;) {
     const askedAt = runtime.clock.monotonicMs();
     const taken = await step(runtime, known.receipt, definition, giveUp, sweepersAttribution(known));
@@ -103,7 +109,16 @@ function sweepersAttribution({ receipt, attempted }: LastKnown): Attribution {
 function actionOf(receipt: Receipt, definition: AnyAction): Action {
   const canonical = receipt.payload ?? "null";
   const boundTo = receipt.caseId === null ? null : { id: receipt.caseId, outcome: receipt.hold?.outcome ?? null };
-  return { ...receipt, definition, canonical, payload: JSON.parse(canonical), boundTo, cause: null, tx: undefined };
+  return {
+    ...receipt,
+    definition,
+    canonical,
+    recorded: canonical,
+    payload: JSON.parse(canonical),
+    boundTo,
+    cause: null,
+    tx: undefined,
+  };
 }
 
 /** Runs `reconcileDue` every `everyMs` until the guard closes. A store that is away is asked again next time. */
@@ -113,11 +128,15 @@ export function startSweeper(runtime: Runtime, everyMs: number): () => void {
     if (running || runtime.closing.aborted) return;
     running = true;
     // What a pass finds out is told in the same pass.
-    const pass = reconcileDue(runtime)
-      .then(() => tellPeople(runtime))
-      .finally(() => {
-        running = false;
-      });
+    const sweep = () =>
+      reconcileDue(runtime)
+        .then(() => tellPeople(runtime))
+        .then(() => lookAtOpen(runtime));
+    const { telemetry } = runtime;
+    // Timers remember the trace of whoever started them, and no pass belongs to that.
+    const pass = (telemetry === null ? sweep() : telemetry.outside(sweep)).finally(() => {
+      running = false;
+    });
     // A store that is away is asked again next time.
     goOn(
       runtime,

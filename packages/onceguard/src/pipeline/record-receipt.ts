@@ -40,7 +40,11 @@ export async function recordReceipt(
 function eventOf(runtime: Runtime, receipt: Receipt, definition: AnyAction, attempt: Attempt): LifecycleEvent {
   switch (attempt.kind) {
     case "success":
-      return { type: "success", result: storedResult(attempt.value, runtime.maxResultBytes), after: attempt.after };
+      return {
+        type: "success",
+        result: storedResult(attempt.value, runtime.maxResultBytes, definition.privacy),
+        after: attempt.after,
+      };
     case "interrupted":
       return { type: "indefinite", failure: interruptionFailure(attempt.by), nextInMs: 0 };
     case "failure":
@@ -83,7 +87,7 @@ export async function recordLate(
     await keepLine(runtime, current, "late_failure", claim.receipt, JSON.stringify({ failure }));
     return current;
   }
-  const result = storedResult(attempt.value, runtime.maxResultBytes);
+  const result = storedResult(attempt.value, runtime.maxResultBytes, definition.privacy);
   return recordLateSuccess(runtime, claim.receipt, current, result, definition.downstreamKey !== null);
 }
 

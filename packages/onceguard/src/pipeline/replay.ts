@@ -7,13 +7,15 @@ import { goOn, type Runtime } from "./runtime.ts";
 
 /** The record stands for another intent. The fingerprint covers the action's name, too. */
 export function isMismatch(receipt: Receipt, action: Action): boolean {
-  return receipt.fingerprint !== action.fingerprint;
+  // Under a key that has been destroyed since, nothing can be compared: it is known by its id, and never executes again.
+  const isErased = receipt.payload === null && receipt.keyId !== null && receipt.keyId !== action.keyId;
+  return receipt.fingerprint !== action.fingerprint && !isErased;
 }
 
 /** Replay: the answer from the record, for a call that made no attempt of its own. */
 export function replay<Result>(runtime: Runtime, receipt: Receipt, action: Action): Outcome<Result> {
   if (isMismatch(receipt, action)) return mismatch(action.requestId);
-  if (receipt.payload !== null && receipt.payload !== action.canonical) recordDrift(runtime, receipt, action);
+  if (receipt.payload !== null && receipt.payload !== action.recorded) recordDrift(runtime, receipt, action);
   return outcomeOf<Result>(receipt);
 }
 

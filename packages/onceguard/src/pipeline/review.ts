@@ -3,6 +3,7 @@ import { settleCompensation } from "./compensation.ts";
 import { decide, found, requireReason, requireVersion } from "./decide.ts";
 import type { Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
+import { privacyOf } from "./under-key.ts";
 
 /** A person's decision about a request whose outcome no machine could settle. */
 export interface Decision {
@@ -39,7 +40,7 @@ export async function resolve(
   const resolved = await decide(runtime, receipt, {
     type: "resolve",
     decision: decision.decision,
-    result: storedResult(decision.result, runtime.maxResultBytes),
+    result: storedResult(decision.result, runtime.maxResultBytes, privacyOf(runtime, receipt.action)),
     actor: decision.actor,
     reason: decision.reason,
   });

@@ -3,7 +3,7 @@ import { durationMs } from "../core/duration.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { tierDemands } from "../core/policy.ts";
-import { tenantOf, withFingerprint } from "./identify.ts";
+import { tenantOf } from "./identify.ts";
 import { deniedBy, type Intake, intake, startOf } from "./intake.ts";
 import { amountOf, judgeProposal } from "./judge-request.ts";
 import { perform, unavailable } from "./perform.ts";
@@ -12,9 +12,24 @@ import { isUnavailable } from "./persist.ts";
 import { propose, type ValidPayload } from "./propose.ts";
 import { goOn, type Runtime } from "./runtime.ts";
 import { logRefusal } from "./side-log.ts";
+import { underKey } from "./under-key.ts";
+import { endingOfOutcome, watchCall } from "./watch.ts";
 
 /** One call, from its payload as given to what became of it. */
-export async function runCall(
+export function runCall(
+  runtime: Runtime,
+  ready: () => Promise<void>,
+  definition: AnyAction,
+  input: unknown,
+  context: CallContext,
+): Promise<Outcome> {
+  const { telemetry } = runtime;
+  if (telemetry === null) return run(runtime, ready, definition, input, context);
+  const work = (traced: CallContext) => run(runtime, ready, definition, input, traced);
+  return watchCall(telemetry, "execute", definition, context, work, endingOfOutcome);
+}
+
+async function run(
   runtime: Runtime,
   ready: () => Promise<void>,
   definition: AnyAction,
@@ -29,7 +44,7 @@ export async function runCall(
   requireTransaction(definition, context);
   try {
     await ready();
-    const action = withFingerprint(identified, runtime.hmac(identified.tenant));
+    const action = await underKey(runtime, identified);
     const until = runtime.clock.monotonicMs() + waitMs;
     const patience = { until, signal: context.signal };
     const outcome = await perform(runtime, action, startOf(runtime, action, judgement), patience);

@@ -7,7 +7,10 @@ import type { Notifier } from "../core/notification.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Policy, PolicyRule } from "../core/policy.ts";
 import type { Clock, NewLogEntry, Randomness, Store } from "../core/ports.ts";
+import type { Privacy } from "../core/privacy.ts";
 import type { JsonLimits } from "../core/strict-json.ts";
+import type { Telemetry } from "../core/telemetry.ts";
+import type { DataKeys } from "./data-keys.ts";
 import type { Leases } from "./leases.ts";
 
 /** A call that this process is working on: duplicates join it instead of asking the store. */
@@ -35,6 +38,8 @@ export interface Runtime {
   readonly finality: FinalityPolicy;
   /** Whom to tell, by route. */
   readonly notifiers: ReadonlyMap<Route, readonly Notifier[]>;
+  /** Told what is done; cannot do harm. Null: nobody is. */
+  readonly telemetry: Telemetry | null;
   /** Where outcomes go that the store did not take; null: nowhere. */
   readonly spillFolder: string | null;
   readonly holdMs: number;
@@ -43,6 +48,10 @@ export interface Runtime {
   readonly haltLookMs: number;
   /** Registered actions by name; `wrap` adds to them. */
   readonly actions: Map<string, AnyAction>;
+  /** Where the keys of private fields are; null: nothing is encrypted here. */
+  readonly keys: DataKeys | null;
+  /** What is private of actions that were called without being registered, by name. */
+  readonly privacyOfUnregistered: Map<string, Privacy>;
   readonly leases: Leases;
   /** For lines about calls that change nothing; null when the guard does not keep them. */
   readonly sideLog: SideLines | null;

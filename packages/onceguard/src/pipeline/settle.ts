@@ -66,6 +66,13 @@ async function nextEvent(
   definition: AnyAction | null,
   giveUp: boolean,
 ): Promise<LifecycleEvent | null> {
+  // A private payload that does not open: its key is gone, or somebody has changed it. There is nothing to execute, nor to
+  // ask with; a caller would bring its own.
+  const isUnreadable = giveUp && definition !== null && receipt.payload === null;
+  if (isUnreadable && (receipt.state === "retry_wait" || receipt.state === "in_doubt")) {
+    return { type: "give_up", reason: "payload_unreadable", route: "operator" };
+  }
+  if (isUnreadable && receipt.state === "held") return null;
   switch (receipt.state) {
     case "running":
       return isLapsed(receipt) ? { type: "lapse" } : null;
@@ -190,12 +197,19 @@ function isRepeatedError(receipt: Receipt, definition: AnyAction): boolean {
 
 /** Rows 12 to 14. "Did not happen" counts only when the probe could have seen the effect of the last attempt. */
 async function probeEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<LifecycleEvent> {
-  const answer = await ask(runtime, receipt, definition);
+  const watched = runtime.telemetry?.probe(receipt);
+  const answer = await (watched
+    ? watched.within(() => ask(runtime, receipt, definition))
+    : ask(runtime, receipt, definition));
+  watched?.end(answer.answer);
   const sinceEnd = sinceAttempt(receipt);
   const settledInMs = Math.max(0, definition.settleDelayMs - sinceEnd);
   switch (answer.answer) {
     case "happened":
-      return { type: "probe_happened", result: storedResult(answer.result, runtime.maxResultBytes) };
+      return {
+        type: "probe_happened",
+        result: storedResult(answer.result, runtime.maxResultBytes, definition.privacy),
+      };
     case "did_not_happen":
       if (settledInMs === 0 && !isPending(runtime, receipt)) {
         return {

@@ -10,9 +10,11 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { AnyAction } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import type { Failure } from "../core/failure.ts";
-import type { StoredResult } from "../core/receipt.ts";
+import type { Receipt, StoredResult } from "../core/receipt.ts";
+import { readerFor, writerFor } from "./encrypting-store.ts";
 import type { Attempt } from "./execute.ts";
 import { isUnavailable } from "./persist.ts";
 import { keepLine, type LateAttempt, recordLateSuccess } from "./record-receipt.ts";
@@ -32,7 +34,7 @@ interface Spilled {
  * Keeps the outcome of an attempt in a file of its own, on the disk (fsync) before this returns. The record in the store
  * says that it may have happened; the file will say that it did. What cannot be written even here is reported.
  */
-export async function spill(runtime: Runtime, claim: Claim, attempt: Attempt): Promise<void> {
+export async function spill(runtime: Runtime, claim: Claim, attempt: Attempt, definition: AnyAction): Promise<void> {
   const { spillFolder } = runtime;
   if (spillFolder === null || attempt.kind === "interrupted") return;
   const { tenant, requestId, fencingToken, attemptNumber, generation, actor, capability } = claim.receipt;
@@ -40,7 +42,8 @@ export async function spill(runtime: Runtime, claim: Claim, attempt: Attempt): P
     store: storeId(runtime),
     of: { tenant, requestId, fencingToken, attemptNumber, generation, actor },
     sendsKey: capability === "downstream_key" || capability === "probe_and_downstream_key",
-    success: attempt.kind === "success" ? { result: storedResult(attempt.value, runtime.maxResultBytes) } : null,
+    success:
+      attempt.kind === "success" ? { result: await spilledResult(runtime, claim, attempt.value, definition) } : null,
     failure: attempt.kind === "failure" ? attempt.failure : null,
   };
   try {
@@ -48,6 +51,24 @@ export async function spill(runtime: Runtime, claim: Claim, attempt: Attempt): P
     writeDurably(join(spillFolder, `${runtime.randomness.token()}.json`), JSON.stringify(spilled), spillFolder);
   } catch (error) {
     runtime.report(error);
+  }
+}
+
+/** As the store would have it: without what is redacted, and with what is private encrypted. */
+async function spilledResult(
+  runtime: Runtime,
+  { receipt }: Claim,
+  value: unknown,
+  { privacy }: AnyAction,
+): Promise<StoredResult | null> {
+  const result = storedResult(value, runtime.maxResultBytes, privacy);
+  if (result === null || !("json" in result) || receipt.keyId === null) return result;
+  try {
+    const write = await writerFor(runtime, receipt);
+    return { json: write === null ? result.json : write(result.json) };
+  } catch (error) {
+    runtime.report(error);
+    return { omitted: "key_unavailable" };
   }
 }
 
@@ -97,10 +118,21 @@ async function record(runtime: Runtime, { of, sendsKey, success, failure }: Spil
   if (current === null) return;
   if (success) {
     // A claim that still runs is its dead owner's: the success ends it as the owner would have.
-    await recordLateSuccess(runtime, of, current, success.result, sendsKey);
+    await recordLateSuccess(runtime, of, current, await openedResult(runtime, current, success.result), sendsKey);
     return;
   }
   await keepLine(runtime, current, "late_failure", of, JSON.stringify({ failure }));
+}
+
+async function openedResult(
+  runtime: Runtime,
+  receipt: Receipt,
+  result: StoredResult | null,
+): Promise<StoredResult | null> {
+  const read = result !== null && "json" in result ? await readerFor(runtime, receipt) : null;
+  if (read === null || result === null || !("json" in result)) return result;
+  const json = read(result.json);
+  return json === null ? { omitted: "erased" } : { json };
 }
 
 /** Null for a file that is not whole: a process died while it wrote it. */

@@ -12,6 +12,7 @@ import { sha256 } from "./digest.ts";
 import { persist } from "./persist.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
+import { privacyOf } from "./under-key.ts";
 
 /** What the outside world says of a request without having been asked. */
 export interface GivenEvidence {
@@ -61,7 +62,7 @@ function eventOf(runtime: Runtime, receipt: Receipt, given: GivenEvidence): Life
   const current = idempotencyKey(sha256, receipt.tenant, receipt.requestId, receipt.generation);
   const sameKey = key === undefined || key === current;
   if (given.answer === "happened") {
-    const result = storedResult(given.result, runtime.maxResultBytes);
+    const result = storedResult(given.result, runtime.maxResultBytes, privacyOf(runtime, receipt.action));
     return { type: "late_success", fencingToken: null, result, sameKey, source };
   }
   // An answer about an earlier key says nothing about what may have been sent under the current one.

@@ -1,25 +1,33 @@
 import type { Action, AnyAction, EffectContext } from "../core/action.ts";
 import type { Claim, Start } from "../core/claim.ts";
 import { OnceguardError } from "../core/errors.ts";
-import { classifyFailure, type Failure } from "../core/failure.ts";
+import type { Failure } from "../core/failure.ts";
 import { isRefusal, transition } from "../core/lifecycle.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { ClaimAnswer, StoreTransaction } from "../core/ports.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { claimRequest } from "./claim.ts";
-import { effectContext, unexpected } from "./execute.ts";
-import { payloadOf } from "./payload-of.ts";
+import { effectContext, failureOf, unexpected } from "./execute.ts";
+import { type Executed, payloadFor } from "./payload-of.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { recordReceipt } from "./record-receipt.ts";
 import { readAfter, stateText } from "./record-state.ts";
 import { revocable } from "./revocable.ts";
 import type { Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
+import { endingOfFailure, HAPPENED } from "./watch.ts";
 
 /** An effect that has been made, or certainly has not, in one transaction with its record. */
 export interface Done {
   readonly kind: "done";
   readonly receipt: Receipt;
+}
+
+/** What an effect in a transaction gave, between two looks at its record. */
+interface Made {
+  readonly value: unknown;
+  readonly before: string | null;
+  readonly after: string | null;
 }
 
 /** Undoes the transaction; what the effect threw is a definite failure, because everything it wrote is undone with it. */
@@ -53,7 +61,7 @@ export async function performInTransaction(
   const first = async (transaction: StoreTransaction): Promise<ClaimAnswer | Done> => {
     const answer = await transaction.claim(request);
     if (answer.kind !== "claimed") return answer;
-    return { kind: "done", receipt: await effectIn(runtime, transaction, answer.claim, definition, action.tx) };
+    return { kind: "done", receipt: await effectIn(runtime, transaction, answer.claim, action, action.tx) };
   };
   if (action.tx !== undefined) return joined(runtime, action, first);
   try {
@@ -92,15 +100,16 @@ async function joined(
 export async function attemptInTransaction(
   runtime: Runtime,
   claim: Claim,
-  definition: AnyAction,
+  action: Executed,
   askedAt: number,
 ): Promise<Receipt | Outcome> {
+  const { definition } = action;
   const lease = runtime.leases.hold(claim, askedAt, () => undefined);
   try {
     return await transacting(
       runtime,
       definition,
-    )((transaction) => effectIn(runtime, transaction, claim, definition, undefined));
+    )((transaction) => effectIn(runtime, transaction, claim, action, undefined));
   } catch (error) {
     if (error instanceof Stale) return error.receipt;
     if (error instanceof Undone) {
@@ -117,11 +126,23 @@ async function effectIn(
   runtime: Runtime,
   transaction: StoreTransaction,
   claim: Claim,
-  definition: AnyAction,
+  action: Executed,
   own: unknown,
 ): Promise<Receipt> {
-  const made = await call(runtime, claim.receipt, definition, own ?? transaction.handle, own === undefined);
-  const result = storedResult(made.value, runtime.maxResultBytes);
+  const { receipt } = claim;
+  const watched = runtime.telemetry?.effect(receipt);
+  const handle = own ?? transaction.handle;
+  let made: Made;
+  try {
+    made = await (watched
+      ? watched.within(() => call(runtime, receipt, action, handle, own === undefined))
+      : call(runtime, receipt, action, handle, own === undefined));
+    watched?.end(HAPPENED);
+  } catch (error) {
+    watched?.end(error instanceof Undone ? endingOfFailure(error.failure) : { answer: "cannot_tell", failure: null });
+    throw error;
+  }
+  const result = storedResult(made.value, runtime.maxResultBytes, action.definition.privacy);
   const { before, after } = made;
   const change = transition(claim.receipt, { type: "success", result, before, after }, claim.ownerToken);
   if (isRefusal(change)) throw new Stale(claim.receipt);
@@ -134,10 +155,11 @@ async function effectIn(
 async function call(
   runtime: Runtime,
   receipt: Receipt,
-  definition: AnyAction,
+  action: Executed,
   handle: unknown,
   isOurs: boolean,
-): Promise<{ readonly value: unknown; readonly before: string | null; readonly after: string | null }> {
+): Promise<Made> {
+  const { definition } = action;
   const controller = new AbortController();
   const tx = isOurs ? revocable(handle) : { handle, revoke: () => undefined };
   let cancel: () => void = () => undefined;
@@ -149,10 +171,10 @@ async function call(
   });
   try {
     const context = { ...effectContext(receipt, controller.signal), tx: tx.handle };
-    return await Promise.race([madeIn(runtime, receipt, definition, context), late]);
+    return await Promise.race([madeIn(runtime, receipt, action, context), late]);
   } catch (error) {
     if (error instanceof Undone) throw error;
-    const failure = classifyFailure(error, definition.noEffectOn, definition.classify);
+    const failure = failureOf(error, action, receipt);
     throw new Undone({ ...failure, certainty: "definite" });
   } finally {
     cancel();
@@ -161,17 +183,18 @@ async function call(
 }
 
 /** The effect between two looks at its record, all of them in the transaction. */
-async function madeIn(runtime: Runtime, receipt: Receipt, definition: AnyAction, context: EffectContext) {
+async function madeIn(runtime: Runtime, receipt: Receipt, action: Executed, context: EffectContext) {
+  const { definition } = action;
   let before: string | null = null;
   if (definition.before) {
-    const read: unknown = await definition.before(payloadOf(receipt), context);
-    const failure = unexpected(receipt, definition, read);
+    const read: unknown = await definition.before(payloadFor(action, receipt), context);
+    const failure = unexpected(receipt, action, read);
     if (failure) throw new Undone(failure);
-    const state = stateText(read, runtime.maxResultBytes);
+    const state = stateText(read, runtime.maxResultBytes, definition.privacy);
     before = "json" in state ? state.json : null;
   }
-  const value: unknown = await definition.execute(payloadOf(receipt), context);
-  return { value, before, after: await readAfter(runtime, definition, receipt, context, value) };
+  const value: unknown = await definition.execute(payloadFor(action, receipt), context);
+  return { value, before, after: await readAfter(runtime, action, receipt, context, value) };
 }
 
 const TOO_LATE = { certainty: "definite", tier: "transient", code: "timeout" } as const;

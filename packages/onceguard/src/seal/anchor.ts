@@ -40,17 +40,33 @@ export function gitAnchor(folder: string, file = "checkpoint"): Anchor {
   };
 }
 
-/** Posts to a witness, which keeps it and answers 2xx. */
+/** Posts to a witness, which keeps it and answers 2xx. A user and password in the address go as Basic authorization. */
 export function httpAnchor(url: string, fetcher: typeof fetch = fetch): Anchor {
+  const { target, authorization } = withoutCredentials(url);
   return {
-    name: `http ${new URL(url).host}`,
+    name: `http ${target.host}`,
     anchor: async (note) => {
-      const headers = { "Content-Type": "text/plain; charset=utf-8" };
-      const answer = await fetcher(url, { method: "POST", headers, body: note, signal: AbortSignal.timeout(10_000) });
+      const headers = { "Content-Type": "text/plain; charset=utf-8", ...authorization };
+      const answer = await fetcher(target, {
+        method: "POST",
+        headers,
+        body: note,
+        signal: AbortSignal.timeout(10_000),
+      });
       await answer.body?.cancel();
-      if (!answer.ok) throw new Error(`the witness ${new URL(url).host} answered ${answer.status}`);
+      if (!answer.ok) throw new Error(`the witness ${target.host} answered ${answer.status}`);
     },
   };
+}
+
+/** fetch takes no address with credentials, and says them in its error. */
+function withoutCredentials(url: string): { target: URL; authorization: Record<string, string> } {
+  const target = new URL(url);
+  if (target.username === "" && target.password === "") return { target, authorization: {} };
+  const credentials = `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`;
+  target.username = "";
+  target.password = "";
+  return { target, authorization: { Authorization: `Basic ${Buffer.from(credentials).toString("base64")}` } };
 }
 
 /** Anything else: object storage with a retention lock, OpenTelemetry, a notary. */

@@ -74,9 +74,14 @@ export class Lane<Item, Answer> {
         resolve(answers[i] as Answer);
       });
     } catch (error) {
-      const retryAlone = batch.length > 1 && !(error instanceof OnceguardError);
+      const retryAlone = batch.length > 1 && isOfOneRow(error);
       if (retryAlone) for (const one of batch) await this.#settle([one]);
       else for (const { reject } of batch) reject(error);
     }
   }
+}
+
+/** What the database says of a statement may be about one of its rows; so may a lack of rights, where they go by tenant. */
+function isOfOneRow(error: unknown): boolean {
+  return !(error instanceof OnceguardError) || error.fields.code === "42501";
 }

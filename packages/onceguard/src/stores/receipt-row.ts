@@ -28,6 +28,7 @@ export interface ReceiptRow {
   readonly serialized: boolean | Int;
   readonly case_id: string | null;
   readonly expected: string | null;
+  readonly key_id: string | null;
   readonly state: string;
   readonly conflict: boolean | Int;
   readonly may_have_applied: boolean | Int;
@@ -71,6 +72,7 @@ export const RECEIPT_COLUMNS: readonly (keyof ReceiptRow)[] = [
   "serialized",
   "case_id",
   "expected",
+  "key_id",
   "state",
   "conflict",
   "may_have_applied",
@@ -116,6 +118,7 @@ export function receiptOf(row: ReceiptRow, now: number): Receipt {
     serialized: Boolean(row.serialized),
     caseId: row.case_id,
     expected: row.expected === null ? null : (JSON.parse(row.expected) as Expected),
+    keyId: row.key_id,
     state: row.state as State,
     conflict: Boolean(row.conflict),
     mayHaveApplied: Boolean(row.may_have_applied),
@@ -175,6 +178,7 @@ export function receiptValues(receipt: Receipt, ownerToken: string): Column[] {
     receipt.serialized,
     receipt.caseId,
     receipt.expected && JSON.stringify(receipt.expected),
+    receipt.keyId,
     receipt.state,
     receipt.conflict,
     receipt.mayHaveApplied,

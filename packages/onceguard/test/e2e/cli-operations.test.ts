@@ -45,7 +45,9 @@ it.each([
   ["halt and list", ["halt", "--list", "run"], "--list takes no scope"],
   ["halt and list for a reason", ["halt", "--list", "--reason", "r"], "--list halts nothing"],
   ["resume without a reason", ["resume", "run", "7"], "required option '--reason <text>' not specified"],
-  ["retention of what age", ["retention"], "required option '--older-than <time>' not specified"],
+  ["retention of what age", ["retention"], "say how old: --older-than 90d, or `retention` rules"],
+  ["retention of an action, without an age", ["retention", "--action", "pay"], "go with --older-than"],
+  ["retention in no batches", ["retention", "--older-than", "1d", "--batch", "0"], "a whole number from 1"],
   ["retention without a unit", ["retention", "--older-than", "90"], 'Say which unit: "90d" for days'],
   ["retention of no time", ["retention", "--older-than", "soon"], "Expected a number with ms, s, m, h or d"],
   ["restore of what", ["restore"], "say exactly one of --backup-taken-at TIME, --status, --end"],
@@ -262,6 +264,58 @@ describe("retention", () => {
     const late = await folder.onceguard("run", "--request-id", "r:1", "--", "echo", "out");
     expect(late).toMatchObject({ code: 1, stdout: "" });
     expect(late.stderr).toContain("expired: r:1 is settled");
+  });
+
+  it("goes by the rules of the config, on the command line and in serve", async () => {
+    const folder = new Folder();
+    const rules = [{ action: "refund", after: "never" }, { after: "20ms" }];
+    const config = { store: "sqlite:onceguard.db", retention: rules };
+    writeFileSync(folder.file("onceguard.config.json"), JSON.stringify(config));
+    const run = (id: string) => folder.onceguard("run", "--request-id", id, "--", "true");
+    const [kept = ""] = await requests(folder, [{ order: "A1", amount: 1 }]);
+    const states = async () =>
+      ((await folder.onceguard("receipts", "--json")).json().receipts as { request_id: string; state: string }[])
+        .map(({ request_id, state }) => `${request_id === kept ? "kept" : request_id} ${state}`)
+        .sort();
+    await run("d:1");
+    await sleep(50);
+    const dry = await folder.onceguard("retention", "--dry-run");
+    expect(dry.stdout).toMatch(/^ACTION.*\nrun +succeeded +1 /);
+    expect(dry.stdout).toContain("1 request would be forgotten by the rules of onceguard.config.json.");
+    expect((await folder.onceguard("retention", "--json")).json()).toEqual({ rules, expired: 1, dry_run: false });
+    expect(await states()).toEqual(["d:1 expired", "kept succeeded"]);
+
+    await run("d:2");
+    await sleep(50);
+    const { child, ended } = folder.start(["serve", "--listen", "0", "--quiet", "--retention-every", "1h"]);
+    let said = "";
+    child.stderr?.on("data", (text: string) => {
+      said += text;
+    });
+    await folder.until(() => said.includes("retention: 1 forgotten"), "the first pass of retention");
+    child.kill("SIGTERM");
+    expect((await ended).code).toBe(0);
+    expect(await states()).toEqual(["d:1 expired", "d:2 expired", "kept succeeded"]);
+  });
+
+  it.each([
+    [[{ after: 90 }], '`retention[0].after` must be a number with ms, s, m, h or d, such as "90d", or "never"'],
+    [[{ after: "soon" }], "`retention[0].after` must be"],
+    [[{ after: "1d" }, { action: "pay" }], "`retention[1]` has no `after`"],
+    [[{ after: "1d", actoin: "pay" }], '`retention[0]` has "actoin"; a rule has action, tenant, after'],
+    [{ after: "1d" }, "`retention` must be a list"],
+  ])("a config with the rules %j is refused", async (rules, message) => {
+    const folder = new Folder();
+    writeFileSync(folder.file("onceguard.config.json"), JSON.stringify({ retention: rules }));
+    const { code, stderr } = await folder.onceguard("retention");
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
+
+  it("serve forgets nothing without rules", async () => {
+    const { code, stderr } = await new Folder().onceguard("serve", "--listen", "0", "--retention-every", "1h");
+    expect(code).toBe(2);
+    expect(stderr).toContain("needs `retention` rules in the config");
   });
 
   it("shows progress on a terminal only, and keeps what evidence contradicts", async () => {

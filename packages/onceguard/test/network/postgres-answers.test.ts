@@ -69,6 +69,7 @@ function request(requestId: string, more: Partial<ClaimRequest> = {}): ClaimRequ
     serialized: false,
     caseId: null,
     expected: null,
+    keyId: null,
     start: { state: "running", leaseMs: 30_000 },
     tracked: false,
     gate: null,

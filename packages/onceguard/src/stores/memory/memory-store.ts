@@ -287,6 +287,7 @@ class MemoryStore implements Store {
           (query.recordId === undefined || receipt.recordId === query.recordId) &&
           (query.runId === undefined || receipt.runId === query.runId) &&
           (query.caseId === undefined || receipt.caseId === query.caseId) &&
+          (query.keyId === undefined || receipt.keyId === query.keyId) &&
           (query.conflict === undefined || receipt.conflict) &&
           (query.updatedBefore === undefined || receipt.updatedAt < query.updatedBefore) &&
           (after === undefined || newestFirst(receipt, after) > 0),

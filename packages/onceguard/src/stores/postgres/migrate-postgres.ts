@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type AppliedMigration, missingMigrations, readMigrations } from "../migrate.ts";
 import type { Connection } from "./connection.ts";
+import { isolateAgain } from "./isolate.ts";
 import { sqlState } from "./postgres-errors.ts";
 
 const MIGRATIONS = new URL("./migrations/", import.meta.url);
@@ -22,11 +23,13 @@ const TRIES = 50;
  */
 export async function migratePostgres(connection: Connection, schema: string, store: string): Promise<number> {
   const known = readMigrations(MIGRATIONS);
+  let hasMigrated = false;
   for (let tries = 1; ; tries++) {
     const applied = await appliedMigrations(connection, schema);
     const [next] = missingMigrations(known, applied ?? [], store);
     if (applied !== null && next === undefined) {
       await ensureSecret(connection, schema);
+      if (hasMigrated) await isolateAgain(connection, schema);
       return Math.max(0, ...applied.map((one) => one.number));
     }
     try {
@@ -41,6 +44,7 @@ export async function migratePostgres(connection: Connection, schema: string, st
            SET LOCAL search_path TO ${schema};
            ${next.sql}`,
         );
+        hasMigrated = true;
       }
     } catch (error) {
       if (!ALREADY_THERE.has(sqlState(error) ?? "") || tries >= TRIES) throw error;

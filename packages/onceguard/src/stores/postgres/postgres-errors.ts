@@ -11,8 +11,13 @@ const UNUSABLE: Readonly<Record<string, string>> = {
   "28P01": "refuses the password. Check user and password in the store URL.",
   "28000": "refuses this user. Check the user in the store URL and pg_hba.conf.",
   "3D000": "has no such database. Create it, or name another one in the store URL.",
-  "42501": "does not give this user the rights it needs: to create the schema once, then to read and write its tables.",
+  "42501":
+    "does not give this user the rights it needs: to read and write the tables, and to make them or bring them up to date, unless their owner has (onceguard migrate).",
 };
+
+/** What row-level security says is not the user's to write. */
+const NOT_ITS_TENANT =
+  "does not give this user the rows of this tenant. Its owner decides who has which tenant: onceguard isolate.";
 
 /** Failures while connecting, and refusals before anything ran. */
 const NOT_APPLIED_CODES: ReadonlySet<string> = new Set([
@@ -53,7 +58,7 @@ export function storeError(error: unknown, name: string): unknown {
   if (error instanceof OnceguardError) return error;
   const code = sqlState(error);
   const message = messageOf(error);
-  const hint = code === undefined ? undefined : UNUSABLE[code];
+  const hint = code === undefined ? undefined : isNotItsTenant(error) ? NOT_ITS_TENANT : UNUSABLE[code];
   if (hint !== undefined) {
     return new OnceguardError(
       "store_unusable",
@@ -71,6 +76,11 @@ export function storeError(error: unknown, name: string): unknown {
     /timeout exceeded when trying to connect/.test(message);
   if (answered && !notApplied) return error;
   return unavailable(name, message, notApplied ? "no" : "unknown", error);
+}
+
+/** By where PostgreSQL found it; its words are in the server's language. */
+function isNotItsTenant(error: unknown): boolean {
+  return sqlState(error) === "42501" && (error as { routine?: unknown }).routine === "ExecWithCheckOptions";
 }
 
 /** Five characters with a digit among the last three: `EPIPE` is a broken pipe, and no answer of PostgreSQL's. */

@@ -35,10 +35,12 @@ import { unknownHandle } from "../sql/unknown-handle.ts";
 import { POSTGRES_HANDLES, postgresRunner, requireOpenTransaction } from "../transaction-handle.ts";
 import { Connection, checkedSchema, type PostgresClient, type PostgresPool } from "./connection.ts";
 import { migratePostgres } from "./migrate-postgres.ts";
+import { ownPool, statementTimeoutMs, withoutSecrets } from "./own-pool.ts";
 import { storeError, unavailable } from "./postgres-errors.ts";
 import { bound, dialectOf, listStatement, type RowStatements, type Statements, statements } from "./statements.ts";
 
 export type { PostgresPool } from "./connection.ts";
+export { type TenantRole, type TenantRoles, type TenantRolesOptions, tenantRoles } from "./tenant-roles.ts";
 
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host/database`; makes a `pg` pool of its own (install `pg`). */
@@ -200,6 +202,7 @@ class PostgresStore implements Store {
     if (query.recordId !== undefined) where.push(`r.record_id = ${parameter(query.recordId)}`);
     if (query.runId !== undefined) where.push(`r.run_id = ${parameter(query.runId)}`);
     if (query.caseId !== undefined) where.push(`r.case_id = ${parameter(query.caseId)}`);
+    if (query.keyId !== undefined) where.push(`r.key_id = ${parameter(query.keyId)}`);
     if (query.conflict) where.push("r.conflict");
     if (query.updatedBefore !== undefined) where.push(`r.updated_at < ${parameter(query.updatedBefore)}`);
     if (query.states !== undefined) where.push(`r.state = ANY (${parameter(query.states)}::text[])`);
@@ -555,8 +558,9 @@ interface ClaimKey extends Key {
 type ReadRow = ReceiptRow & { readonly now: string };
 
 /** All that the one statement writes. */
-function isPlain({ gate, start, caseId, expected, serialized }: ClaimRequest): boolean {
-  return gate === null && start.state === "running" && caseId === null && expected === null && !serialized;
+function isPlain({ gate, start, caseId, expected, keyId, serialized }: ClaimRequest): boolean {
+  const isBare = caseId === null && expected === null && keyId === null && !serialized;
+  return gate === null && start.state === "running" && isBare;
 }
 
 function first<Value>(rows: readonly Row[], of: (row: Row) => Value): Value | null {
@@ -570,45 +574,4 @@ function byKey(
 ): number {
   if (a.requestId !== b.requestId) return a.requestId < b.requestId ? -1 : 1;
   return a.tenant < b.tenant ? -1 : a.tenant > b.tenant ? 1 : 0;
-}
-
-function statementTimeoutMs(options: PostgresStoreOptions): number {
-  return options.statementTimeoutMs ?? 5_000;
-}
-
-async function ownPool(options: PostgresStoreOptions, name: string): Promise<PostgresPool> {
-  let pg: typeof import("pg");
-  try {
-    pg = await import("pg");
-  } catch (cause) {
-    throw new OnceguardError(
-      "store_unusable",
-      "A postgres:// store needs the pg driver, which Onceguard does not bring along. Run: npm install pg",
-      { store: name },
-      { cause },
-    );
-  }
-  const pool = new pg.default.Pool({
-    connectionString: options.url,
-    max: options.maxConnections ?? 10,
-    connectionTimeoutMillis: 2_000,
-    // A connection that swallows its statement is given up for good, not put back.
-    query_timeout: statementTimeoutMs(options),
-    keepAlive: true,
-    // A connection that swallows even the goodbye would keep a process that has closed its store for minutes.
-    allowExitOnIdle: true,
-    application_name: "onceguard",
-  });
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on("error", () => undefined);
-  return pool as unknown as PostgresPool;
-}
-
-function withoutSecrets(url: string): string {
-  try {
-    const { host, pathname } = new URL(url);
-    return `postgres://${host}${pathname}`;
-  } catch {
-    throw new OnceguardError("invalid_store_url", "The PostgreSQL store URL is not a URL.", {});
-  }
 }

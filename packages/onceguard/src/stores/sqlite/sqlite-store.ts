@@ -232,6 +232,7 @@ class SqliteStore implements Store {
       is("record_id = ?", query.recordId);
       is("run_id = ?", query.runId);
       is("case_id = ?", query.caseId);
+      is("key_id = ?", query.keyId);
       is("conflict = ?", query.conflict);
       is("updated_at < ?", query.updatedBefore);
       is("state IN (SELECT value FROM json_each(?))", query.states && JSON.stringify(query.states));

@@ -130,7 +130,7 @@ export const finding: readonly StoreContractCase[] = [
       const late: LifecycleEvent = { type: "late_success", fencingToken: 9, result: null, sameKey: false };
       await moved(store, (await claimed(store, "a", { caseId: "match:1" })).receipt, SUCCESS);
       await claimed(store, "b", { caseId: "match:1", tenant: "globex" });
-      await claimed(store, "c", { caseId: "match:%" });
+      await claimed(store, "c", { caseId: "match:%", keyId: "k-1" });
       const d = (await claimed(store, "d")).receipt;
       await moved(store, (await claimed(store, "e", { caseId: "match:1" })).receipt, SUCCESS, late);
       await advance(10);
@@ -141,6 +141,8 @@ export const finding: readonly StoreContractCase[] = [
       assert.deepEqual(await ids({ caseId: "match:1" }), ["a", "b", "e"]);
       assert.deepEqual(await ids({ caseId: "match:1", tenant: "acme" }), ["a", "e"]);
       assert.deepEqual(await ids({ caseId: "match" }), []);
+      assert.deepEqual(await ids({ keyId: "k-1" }), ["c"]);
+      assert.deepEqual(await ids({ keyId: "k-%" }), []);
       assert.deepEqual(await ids({ conflict: true }), ["e"]);
       assert.deepEqual(await ids({ conflict: true, caseId: "match:%" }), []);
       assert.deepEqual(await ids({ updatedBefore: changed.updatedAt }), ["a", "b", "c", "e"]);

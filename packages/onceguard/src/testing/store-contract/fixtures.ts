@@ -41,6 +41,7 @@ export function claimRequest(requestId: string, { leaseMs = LEASE_MS, ...more }:
     serialized: false,
     caseId: null,
     expected: null,
+    keyId: null,
     ownerToken: token(),
     start: { state: "running", leaseMs },
     tracked: false,

@@ -32,6 +32,7 @@ const STARTS: Readonly<Record<string, Pick<ClaimRequest, "start"> & Partial<Clai
   },
   "with what its caller expects": {
     start: { state: "running", leaseMs: LEASE_MS },
+    keyId: "3f0e",
     expected: { version: 7, "it's": '"odd" ? $1 é 💶', open: false, closedAt: null, part: 0.5 },
   },
   "serialised and tracked": { start: { state: "running", leaseMs: LEASE_MS }, serialized: true, tracked: true },

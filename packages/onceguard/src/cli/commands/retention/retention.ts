@@ -2,21 +2,29 @@ import type { Command } from "commander";
 import { durationMs } from "../../../core/duration.ts";
 import { durationText } from "../../../core/duration-text.ts";
 import type { Receipt, State } from "../../../core/receipt.ts";
-import { spanOption } from "../../option-parsers.ts";
+import { type Retention, retentionPasses } from "../../../pipeline/retention.ts";
+import { UsageError } from "../../exit.ts";
+import { numberOption, spanOption } from "../../option-parsers.ts";
 import { count, paintState, print, printJson, printTable, progress, timeText, visible } from "../../output.ts";
-import { type CommonOptions, command, conclude, type Session, withGuard } from "../../session.ts";
+import { type CommonOptions, command, conclude, locate, type Session, withGuard } from "../../session.ts";
 import { timeOnWire } from "../../wire.ts";
 
 interface RetentionOptions extends CommonOptions {
-  readonly olderThan: string;
+  readonly olderThan?: string;
   readonly action?: string;
   readonly tenant?: string;
+  readonly batch: number;
   readonly dryRun?: boolean;
 }
 
-/** What `guard.expire` forgets. */
-const SETTLED: readonly State[] = ["succeeded", "failed", "denied", "compensated"];
 const PAGE = 500;
+
+/** What is to be forgotten, and how that is said. */
+interface Task {
+  readonly retention: Retention;
+  readonly words: string;
+  readonly wire: Readonly<Record<string, unknown>>;
+}
 
 export function retentionCommand(): Command {
   return command(
@@ -28,6 +36,7 @@ export function retentionCommand(): Command {
         "onceguard retention --older-than 90d --dry-run     # how many, of which actions",
         "onceguard retention --older-than 90d               # in cron; may be cut off and run again",
         "onceguard retention --older-than 7d --action send_mail",
+        "onceguard retention                                # by the `retention` rules of the config",
       ],
       exits: [
         ["0", "done, even if there was nothing to forget"],
@@ -36,33 +45,56 @@ export function retentionCommand(): Command {
       ],
     },
   )
-    .requiredOption("--older-than <time>", "settled at least this long ago: 90d, 36h", spanOption)
-    .option("--action <name>", "only this action")
-    .option("--tenant <tenant>", "only this tenant")
+    .option("--older-than <time>", "settled at least this long ago: 90d, 36h (default: the config's rules)", spanOption)
+    .option("--action <name>", "with --older-than: only this action")
+    .option("--tenant <tenant>", "with --older-than: only this tenant")
+    .option("--batch <n>", "requests per batch; it can be stopped between two", numberOption, 100)
     .option("--dry-run", "only count")
     .action((options: RetentionOptions) => conclude(options, () => retention(options)));
 }
 
 async function retention(options: RetentionOptions): Promise<void> {
-  await withGuard(options, {}, (session) => (options.dryRun ? dryRun(session, options) : forget(session, options)));
+  const task = await taskOf(options);
+  await withGuard(options, {}, (session) =>
+    options.dryRun ? dryRun(session, task, options) : forget(session, task, options),
+  );
 }
 
-async function forget({ guard }: Session, options: RetentionOptions): Promise<void> {
+/** @throws UsageError where neither the command line nor the config says what to forget */
+async function taskOf(options: RetentionOptions): Promise<Task> {
   const { olderThan, action, tenant } = options;
+  if (olderThan !== undefined) {
+    const only = { ...(action !== undefined && { action }), ...(tenant !== undefined && { tenant }) };
+    const olderThanMs = durationMs(olderThan, "--older-than");
+    return {
+      retention: { olderThan, ...only },
+      words: scopeWords(options, olderThanMs),
+      wire: { older_than_ms: olderThanMs },
+    };
+  }
+  if (action !== undefined || tenant !== undefined)
+    throw new UsageError("--action and --tenant go with --older-than; the config's rules name theirs themselves");
+  const { config } = await locate(options, true);
+  const rules = config?.config.retention;
+  if (config === null || rules === undefined)
+    throw new UsageError("say how old: --older-than 90d, or `retention` rules in the config");
+  return { retention: { rules }, words: ` by the rules of ${config.path}`, wire: { rules } };
+}
+
+async function forget({ guard }: Session, task: Task, { batch, json }: RetentionOptions): Promise<void> {
   const stop = stopped();
   try {
     const { expired } = await guard.expire({
-      olderThan,
-      ...(action !== undefined && { action }),
-      ...(tenant !== undefined && { tenant }),
+      ...task.retention,
+      batch,
       onProgress: (n) => {
         progress(`${n} forgotten, going on`);
         stop.throwIfAborted();
       },
     });
     progress(null);
-    if (options.json) printJson({ older_than_ms: durationMs(olderThan, "--older-than"), expired, dry_run: false });
-    else print(`${count(expired, "request")} forgotten${scopeWords(options)}.`);
+    if (json) printJson({ ...task.wire, expired, dry_run: false });
+    else print(`${count(expired, "request")} forgotten${task.words}.`);
   } finally {
     progress(null);
   }
@@ -83,31 +115,32 @@ interface Kind {
   readonly oldest: number;
 }
 
-async function dryRun({ guard, store }: Session, options: RetentionOptions): Promise<void> {
-  const { olderThan, action, tenant } = options;
-  const olderThanMs = durationMs(olderThan, "--older-than");
+async function dryRun({ guard, store }: Session, task: Task, { json }: RetentionOptions): Promise<void> {
   await guard.receipts({ limit: 1 }); // opens the store; its clock decides what is old
-  const before = (await store.now()) - olderThanMs;
   const kinds = new Map<string, Kind>();
   let found = 0;
   let kept = 0;
-  let page: readonly Receipt[];
-  let after: Receipt | undefined;
-  do {
-    page = await guard.receipts({ states: SETTLED, updatedBefore: before, action, tenant, after, limit: PAGE });
-    kept += page.filter(({ conflict }) => conflict).length;
-    for (const receipt of page.filter(({ conflict }) => !conflict)) add(kinds, receipt);
-    found += page.length;
-    progress(`${found} found, going on`);
-    after = page.at(-1);
-  } while (page.length === PAGE);
+  for (const { query, isMeant } of retentionPasses(task.retention, await store.now())) {
+    let page: readonly Receipt[];
+    let after: Receipt | undefined;
+    do {
+      page = await guard.receipts({ ...query, after, limit: PAGE });
+      kept += page.filter((receipt) => receipt.conflict && isMeant({ ...receipt, conflict: false })).length;
+      for (const receipt of page.filter(isMeant)) {
+        add(kinds, receipt);
+        found += 1;
+      }
+      progress(`${found} found, going on`);
+      after = page.at(-1);
+    } while (page.length === PAGE);
+  }
   progress(null);
   const sorted = [...kinds.values()].sort((a, b) => b.count - a.count);
-  if (options.json) {
+  if (json) {
     const wire = sorted.map(({ oldest, ...kind }) => ({ ...kind, oldest: timeOnWire(oldest) }));
-    return printJson({ older_than_ms: olderThanMs, would_expire: found - kept, kept, kinds: wire, dry_run: true });
+    return printJson({ ...task.wire, would_expire: found, kept, kinds: wire, dry_run: true });
   }
-  printKinds(sorted, options);
+  printKinds(sorted, task);
   if (kept > 0) print(`${count(kept, "request")} would be kept: evidence contradicts the record.`);
 }
 
@@ -117,9 +150,9 @@ function add(kinds: Map<string, Kind>, { action, state, updatedAt }: Receipt): v
   kinds.set(key, { ...kind, count: kind.count + 1, oldest: Math.min(kind.oldest, updatedAt) });
 }
 
-function printKinds(kinds: readonly Kind[], options: RetentionOptions): void {
+function printKinds(kinds: readonly Kind[], { words }: Task): void {
   if (kinds.length === 0) {
-    print(`Nothing to forget${scopeWords(options)}.`);
+    print(`Nothing to forget${words}.`);
     return;
   }
   printTable(
@@ -128,10 +161,10 @@ function printKinds(kinds: readonly Kind[], options: RetentionOptions): void {
   );
   const total = kinds.reduce((sum, kind) => sum + kind.count, 0);
   print();
-  print(`${count(total, "request")} would be forgotten${scopeWords(options)}. Nothing was changed.`);
+  print(`${count(total, "request")} would be forgotten${words}. Nothing was changed.`);
 }
 
-function scopeWords({ olderThan, action, tenant }: RetentionOptions): string {
+function scopeWords({ action, tenant }: RetentionOptions, olderThanMs: number): string {
   const of = [action && `of ${visible(action)}`, tenant && `of tenant ${visible(tenant)}`].filter(Boolean).join(" ");
-  return `${of && ` ${of}`}, settled more than ${durationText(durationMs(olderThan, "--older-than"))} ago`;
+  return `${of && ` ${of}`}, settled more than ${durationText(olderThanMs)} ago`;
 }

@@ -19,5 +19,6 @@ export interface ServeOptions extends CommonOptions {
   readonly requestTimeout: string | number;
   readonly notice: string | number;
   readonly grace: string | number;
+  readonly retentionEvery?: string;
   readonly quiet?: boolean;
 }

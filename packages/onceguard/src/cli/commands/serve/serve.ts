@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import { durationMs } from "../../../core/duration.ts";
+import type { RetentionRule } from "../../../pipeline/retention.ts";
 import type { SealedReceipts } from "../../../seal/sealed-receipts.ts";
 import { UsageError } from "../../exit.ts";
-import { bytesOption, durationOption, numberOption } from "../../option-parsers.ts";
+import { keepRetention } from "../../keep-retention.ts";
+import type { LoadedConfig } from "../../load-config.ts";
+import { bytesOption, durationOption, numberOption, spanOption } from "../../option-parsers.ts";
 import { note } from "../../output.ts";
 import { anchoredIn, several, signingKeys } from "../../seal-files.ts";
 import { type ServedActions, withServedActions } from "../../served-actions.ts";
@@ -58,6 +62,7 @@ export function serveCommand(): Command {
       "0s",
     )
     .option("--grace <time>", "at the end: how long to wait for what runs", durationOption, "10s")
+    .option("--retention-every <time>", "forget by the config's retention rules, now and so often: 24h", spanOption)
     .option("--quiet", "no line per request on stderr")
     .action((options: ServeOptions) => conclude({ ...options, json: false }, () => serve(options)));
 }
@@ -67,12 +72,16 @@ async function serve(options: ServeOptions): Promise<void> {
   await withServedActions(options, (served) => serveUntilTold(served, options));
 }
 
-async function serveUntilTold({ guard, actions, external }: ServedActions, options: ServeOptions): Promise<void> {
+async function serveUntilTold(
+  { guard, actions, external, config }: ServedActions,
+  options: ServeOptions,
+): Promise<void> {
   const { serveHttp, keyFile, isLoopback } = {
     ...(await import("../../../http/node/serve.ts")),
     ...(await import("../../../http/keys/key-file.ts")),
   };
   const { host, port } = addressOf(options.listen);
+  const rules = retentionRules(options, config);
   const keys = await keysToServe(options);
   const sealed = await sealedTo(options);
   if (keys === null && !isLoopback(host)) {
@@ -101,10 +110,26 @@ async function serveUntilTold({ guard, actions, external }: ServedActions, optio
     ...(options.allowOrigin && { allowedOrigins: options.allowOrigin }),
     ...(!options.quiet && { log: note }),
   });
+  const stop = new AbortController();
+  const retaining =
+    rules && keepRetention(guard, rules, durationMs(options.retentionEvery as never, "--retention-every"), stop.signal);
   note(`serving at ${serving.url}, ${keys === null ? "for everybody on this machine" : `keys from ${keys}`}`);
   await told;
   note("stopping: no new work is taken");
+  stop.abort();
   await serving.close({ notice: options.notice as never, grace: options.grace as never });
+  await retaining;
+}
+
+/** @throws UsageError */
+function retentionRules(
+  { retentionEvery }: ServeOptions,
+  config: LoadedConfig | null,
+): readonly RetentionRule[] | null {
+  if (retentionEvery === undefined) return null;
+  const rules = config?.config.retention;
+  if (rules !== undefined) return rules;
+  throw new UsageError("--retention-every needs `retention` rules in the config: what is to be forgotten?");
 }
 
 /** @throws UsageError */

@@ -21,6 +21,7 @@ CREATE TABLE request (
   serialized       boolean NOT NULL,
   case_id          text,
   expected         text,
+  key_id           text,
   state            text NOT NULL,
   conflict         boolean NOT NULL,
   may_have_applied boolean NOT NULL,
@@ -55,6 +56,8 @@ CREATE INDEX request_newest ON request (created_at, request_id);
 -- By record and by run, for the loop filter, budgets and the blast radius; only where a request has them.
 CREATE INDEX request_record ON request (record_id, action, tenant) WHERE record_id IS NOT NULL;
 CREATE INDEX request_run ON request (run_id, tenant) WHERE run_id IS NOT NULL;
+-- For erasing a subject: the requests with private fields under its key.
+CREATE INDEX request_key ON request (key_id) WHERE key_id IS NOT NULL;
 CREATE INDEX request_case ON request (case_id, tenant) WHERE case_id IS NOT NULL;
 CREATE INDEX request_amount ON request (tenant, action, created_at) WHERE amount IS NOT NULL;
 -- One request at a time on a serialised record, whatever the code above believes.

@@ -22,6 +22,7 @@ CREATE TABLE onceguard_request (
   serialized       INTEGER NOT NULL,
   case_id          TEXT,
   expected         TEXT,
+  key_id           TEXT,
   state            TEXT NOT NULL,
   conflict         INTEGER NOT NULL,
   may_have_applied INTEGER NOT NULL,
@@ -55,6 +56,8 @@ CREATE INDEX onceguard_request_due ON onceguard_request (state, due_at) WHERE du
 -- By record and by run, for the loop filter, budgets and the blast radius; only where a request has them.
 CREATE INDEX onceguard_request_record ON onceguard_request (record_id, action, tenant) WHERE record_id IS NOT NULL;
 CREATE INDEX onceguard_request_run ON onceguard_request (run_id, tenant) WHERE run_id IS NOT NULL;
+-- For erasing a subject: the requests with private fields under its key.
+CREATE INDEX onceguard_request_key ON onceguard_request (key_id) WHERE key_id IS NOT NULL;
 CREATE INDEX onceguard_request_case ON onceguard_request (case_id, tenant) WHERE case_id IS NOT NULL;
 CREATE INDEX onceguard_request_amount ON onceguard_request (tenant, action, created_at) WHERE amount IS NOT NULL;
 -- One request at a time on a serialised record, whatever the code above believes.

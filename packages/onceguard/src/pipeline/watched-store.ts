@@ -1,0 +1,55 @@
+import type { Store } from "../core/ports.ts";
+import type { Telemetry } from "../core/telemetry.ts";
+import { codeOf } from "./watch.ts";
+
+/** What the pipeline asks of a store. The time of `transact` is also that of the effect in it. */
+const VERBS = [
+  "claim",
+  "apply",
+  "renew",
+  "find",
+  "due",
+  "list",
+  "append",
+  "log",
+  "searchLog",
+  "halt",
+  "resume",
+  "halts",
+  "haltFor",
+  "findCase",
+  "saveCase",
+  "takeNotifications",
+  "settleNotification",
+  "transact",
+] as const satisfies readonly (keyof Store)[];
+
+type Verb = (...parameters: unknown[]) => Promise<unknown>;
+
+/** The store, with every call of it told to the telemetry. Forwards whatever else it has. */
+export function watchedStore(store: Store, telemetry: Telemetry): Store {
+  const watched = new Map<PropertyKey, Verb>();
+  for (const verb of VERBS) {
+    // Looked up at every call: a store may be changed under way, by tests above all.
+    if (store[verb] === undefined) continue;
+    watched.set(verb, async (...parameters) => {
+      const call = telemetry.store(store.name, verb);
+      try {
+        const answer = await call.within(() => (store[verb] as Verb)(...parameters));
+        call.end({ error: null });
+        return answer;
+      } catch (error) {
+        call.end({ error: codeOf(error) });
+        throw error;
+      }
+    });
+  }
+  return new Proxy(store, {
+    get: (target, name) => {
+      const verb = watched.get(name);
+      if (verb) return verb;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
