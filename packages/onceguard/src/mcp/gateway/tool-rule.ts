@@ -13,6 +13,7 @@ const KNOWN: Readonly<Record<keyof ToolRule, true>> = {
   amount: true,
   volatile: true,
   downstreamKey: true,
+  privacy: true,
   settleDelay: true,
   timeout: true,
   retry: true,
