@@ -410,4 +410,37 @@ export const MUTANTS: readonly Mutant[] = [
     replace: [['if (!current) problems.push("receipt_not_in_the_log");', "if (!current) problems.push(...[]);"]],
     tests: ["src/seal/seal.test.ts"],
   },
+  {
+    name: "privacy: a ciphertext opens wherever it is put",
+    harm: "an administrator of the database puts another's account number into a payment that waits for its retry",
+    file: "src/pipeline/private-fields.ts",
+    replace: [
+      [
+        'return Buffer.from(JSON.stringify([key.id, tenant, requestId, path]), "utf8");',
+        'return Buffer.from(JSON.stringify([key.id, tenant, requestId && path]), "utf8");',
+      ],
+    ],
+    tests: ["test/privacy/private-fields.test.ts"],
+  },
+  {
+    name: "privacy: what is redacted is recorded",
+    harm: "card numbers that nobody was to keep are in the database, and in every backup of it",
+    file: "src/pipeline/claim.ts",
+    replace: [["payload: action.recorded,", "payload: action.canonical,"]],
+    tests: ["test/privacy/private-fields.test.ts"],
+  },
+  {
+    name: "privacy: a failure repeats what is private",
+    harm: "an account number is in the log, in the review, and before the eyes of the model",
+    file: "src/core/privacy.ts",
+    replace: [["message = message.replaceAll(text, REDACTED);", "message = message.replaceAll(REDACTED, text);"]],
+    tests: ["src/core/privacy.test.ts"],
+  },
+  {
+    name: "privacy: a subject is erased while its requests are open",
+    harm: "a payment that may have happened can be settled by nobody any more",
+    file: "src/pipeline/erase.ts",
+    replace: [["  if (open.length === 0) return;", "  if (open.length >= 0) return;"]],
+    tests: ["test/privacy/private-fields.test.ts"],
+  },
 ];

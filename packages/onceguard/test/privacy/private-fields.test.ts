@@ -103,6 +103,31 @@ describe("private fields", () => {
     expect(leaks()).toEqual([]);
   });
 
+  it("are with the effect alone where they are redacted, and a subject keeps its key while a request is open", async () => {
+    const { guardOf, leaks } = place();
+    const seen: unknown[] = [];
+    const card = defineAction({
+      ...options,
+      name: "card",
+      privacy: { redact: ["cvv"], encrypt: ["iban"], subject: () => "customer:1" },
+      execute: (payment: { ref: string; iban: string; cvv: string }) => {
+        seen.push(payment);
+        throw new Error(`no answer for ${payment.cvv} of ${payment.iban}`);
+      },
+    });
+    const guard = guardOf({ actions: [card] as never });
+    const payment = { ref: "1", iban: SECRET, cvv: "CANARY-847" };
+    expect(await guard.execute("card" as never, payment as never, { wait: 0 })).toMatchObject({
+      status: "in_doubt",
+      failure: { message: "no answer for [redacted] of [redacted]" },
+    });
+    expect(seen).toEqual([payment]);
+    expect(leaks()).toEqual([]);
+    const erasure = { subject: "customer:1", actor: "ann", reason: "asked" };
+    await expect(guard.erase(erasure)).rejects.toMatchObject({ code: "subject_in_use" });
+    expect((await guard.receipts())[0]?.payload).toContain("$encrypted");
+  });
+
   it("are executed by a sweeper that knows the action, from what is recorded", async () => {
     const { guardOf, leaks } = place();
     const seen: unknown[] = [];
