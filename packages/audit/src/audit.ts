@@ -16,6 +16,7 @@ import type { Project } from "./project/project.ts";
 import { findPaths, type RetryPath } from "./reach/find-paths.ts";
 import { hiddenRetries } from "./reach/hidden-retries.ts";
 import { addProcessEdges } from "./reach/process-edges.ts";
+import { addToolEdges } from "./reach/tool-hosts.ts";
 import { findWrapperSites, type WrapperSite } from "./reach/wrapper-sites.ts";
 import { Evaluator } from "./values/evaluator.ts";
 
@@ -56,6 +57,7 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
   const found = [...project.files.values()].flatMap((file) => findBoundaries({ evaluator, catalogue, graph }, file));
   const contexts = findContexts(evaluator, graph, userRegistrations(options.retries ?? []));
   addProcessEdges(evaluator, graph, contexts, found);
+  addToolEdges(evaluator, graph, contexts);
   const guards = new GuardSearch(evaluator, contexts, guardedFunctions(evaluator));
   const boundaries = found
     .map((boundary) => ({ boundary, pathClass: classOf(project, boundary) }))

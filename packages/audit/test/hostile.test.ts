@@ -76,6 +76,39 @@ describe("hostile repositories", () => {
     expect(runAudit(root).report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
   });
 
+  it("ends where a variable is made from itself, whatever it is asked for", () => {
+    // As a walk through a list (`page = page.next`) does it: in each role that the audit follows a value in.
+    const cycle = (name: string, step: string) =>
+      `let ${name} = start(); let ${name}2 = ${name}${step}; ${name} = ${name}2${step};`;
+    const source = (body: string) => `import pRetry from "p-retry";
+import Stripe from "stripe";
+import axios from "axios";
+import { Queue } from "bullmq";
+const stripe = new Stripe("k");
+declare function start(): any;
+export async function run(input: any) {
+  ${cycle("page", ".next")} ${cycle("key", "")} ${cycle("queue", '.queue("a")')} ${cycle("tools", "")} ${cycle("url", "")}
+  key = key ?? key2; key2 = key2 ?? key;
+  ${body}
+}
+`;
+    const bodies = [
+      "return pRetry(async () => { try { await stripe.charges.create({ amount: 1, currency: 'eur' }, { idempotencyKey: key }); } catch (error) { let cause = error.x; cause = page.y; if (page.code === key) throw error; if (cause) return; } });",
+      "for (const one of page) await stripe.charges.create(key, page2);",
+      "return pRetry(() => queue.send(key)); ",
+      "return pRetry(() => axios.post(url, key, url2));",
+      "return pRetry(() => page.handlers[key](page2));",
+      "await new Queue(key).add(key2, page); return generateText({ tools, prompt: key });",
+      "return pRetry(() => fetch(url + page.path, { method: key, body: page2 }));",
+    ];
+    for (const body of bodies) {
+      const root = temporaryFolder({ "a.ts": source(body), "pay.ts": EFFECT });
+      const { report } = runAudit(root);
+      expect(report.findings.some(({ place }) => place.path === "pay.ts")).toBe(true);
+      expect(report.coverage.notRead).toEqual([]);
+    }
+  });
+
   it("ends where values and types have endlessly many ways", () => {
     const names = Array.from({ length: 40 }, (_, index) => index);
     const states = names.map((one) => `let s${one} = { ${names.map((other) => `...s${other}`).join(",\n")} };`);

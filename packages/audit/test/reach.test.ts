@@ -28,6 +28,29 @@ describe("ways from a retry to an effect", () => {
     expect(found["lib/mail.ts"]).toEqual(["entry:http-route", "job:trigger.dev"]);
   });
 
+  it("leads from a tool to the host that was given it, and to whatever runs that host again", () => {
+    const worker = (body: string) => `new Worker("orders", async (job) => { ${body} });\n`;
+    const found = families({
+      "tools.ts": `import { tool } from "ai";\nimport { send } from "./mail";
+export const notify = tool({ description: "d", inputSchema: {} as any, execute: async ({ to }) => send(to) });\n`,
+      "mail.ts": MAIL,
+      "worker.ts": `import { Worker } from "bullmq";\nimport { generateText } from "ai";\nimport { notify } from "./tools";
+async function agent(prompt: string) {\n  const tools = { notify };\n  return generateText({ model: m, prompt, tools });\n}
+${worker("await agent(job.data.prompt);")}`,
+      "agents.ts": `import { Agent, run, tool } from "@openai/agents";\nimport { Worker } from "bullmq";\nimport { Resend } from "resend";
+const resend = new Resend("k");
+const write = tool({ name: "write", description: "d", parameters: {} as any, execute: async (i: any) => resend.emails.send(i) });
+export const agent = new Agent({ name: "a", tools: [write] });
+export const other = new Agent({ name: "b", tools: [] });
+${worker("await run(agent, job.data.text);")}`,
+      "nobody.ts": `import { tool } from "ai";\nimport { Resend } from "resend";\nconst resend = new Resend("k");
+export const lonely = tool({ description: "d", inputSchema: {} as any, execute: async (i: any) => resend.emails.send(i) });\n`,
+    });
+    expect(found["mail.ts"]).toEqual(["job:bullmq", "tool:ai-sdk"]);
+    expect(found["agents.ts"]).toEqual(["job:bullmq", "tool:openai-agents"]);
+    expect(found["nobody.ts"]).toEqual(["tool:ai-sdk"]);
+  });
+
   it("leads from the schedule of vercel.json to the route it calls, which it calls with GET", () => {
     const route = (method: string) =>
       `import { send } from "../../../lib/mail";\nexport async function ${method}() {\n  await send("a");\n}\n`;

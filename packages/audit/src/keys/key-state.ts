@@ -171,10 +171,12 @@ function callersOf(
 }
 
 /** `options.idempotencyKey` of a parameter: [options, "idempotencyKey"], through a destructured name too. */
-function memberPath(expr: Expr): [Binding, string] | [] {
+function memberPath(expr: Expr, depth = 0): [Binding, string] | [] {
+  // `key = key ?? other`: a variable may be made from itself.
+  if (depth > 10) return [];
   if (expr.k === "either") {
     for (const one of expr.e) {
-      const found = memberPath(one);
+      const found = memberPath(one, depth + 1);
       if (found.length > 0) return found;
     }
     return [];
@@ -182,7 +184,7 @@ function memberPath(expr: Expr): [Binding, string] | [] {
   if (expr.k === "member" && expr.o.k === "ref" && expr.o.b.param) return [expr.o.b, expr.p];
   if (expr.k === "ref" && !expr.b.param) {
     for (const source of expr.b.sources) {
-      const found = memberPath(source);
+      const found = memberPath(source, depth + 1);
       if (found.length > 0) return found;
     }
   }

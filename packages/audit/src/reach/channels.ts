@@ -38,6 +38,8 @@ function lastPart(text: string): string {
   return text.split(/[/:]/).at(-1) || text;
 }
 
+const MAX_LINKS = 100;
+
 const ADDRESS_OPTIONS = [
   "QueueUrl",
   "queueUrl",
@@ -60,7 +62,8 @@ export function channelsOf(evaluator: Evaluator, call: CallFact): string[] {
     for (const holder of arg.k === "call" && arg.c.isNew ? arg.c.args : commandArguments(evaluator, arg))
       add(findOption(evaluator, holder, ADDRESS_OPTIONS)?.value);
   // `pubsub.topic("orders").publishMessage()`, `client.queue("orders").send()`
-  for (let at: Expr = call.callee; ; ) {
+  // No further than a chain may be long: a variable may be made from itself.
+  for (let [at, links]: [Expr, number] = [call.callee, 0]; links < MAX_LINKS; links++) {
     if (at.k === "member") at = at.o;
     else if (at.k === "ref" && !at.b.param && at.b.sources.length === 1) at = at.b.sources[0] as Expr;
     else if (at.k === "call") {

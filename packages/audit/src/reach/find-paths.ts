@@ -90,11 +90,12 @@ function outwards(project: Project, graph: CallGraph, contexts: Contexts, state:
       continue;
     }
     // A job that is enqueued twice is the business of the call that enqueues it.
-    if (edge.via === "process" && !edge.label.startsWith("route ")) continue;
+    // A tool runs as a part of the host that was given it, as a route does of the request for it.
+    if (edge.via === "process" && !/^(?:route|tool) /.test(edge.label)) continue;
     if (NOT_CALLERS.has(project.classes.get(edge.caller.file) ?? "production")) continue;
     const step: Step = { call: edge.call, via: edge.via, label: edge.label, alternatives: alternatives(graph, edge) };
     const throughParam = edge.via === "call" && callsParam(edge.call);
-    if (state.helper && !throughParam && !edge.call.args.some(isParam)) continue;
+    if (state.helper && !throughParam && !edge.call.args.some((one) => isParam(one))) continue;
     climbed = true;
     next.push({
       fn: edge.caller,
@@ -120,11 +121,13 @@ function callsParam(call: CallFact): boolean {
   return isParam(call.callee);
 }
 
-function isParam(expr: CallFact["callee"]): boolean {
+function isParam(expr: CallFact["callee"], depth = 0): boolean {
+  // `node = node.next`: a variable may be made from itself.
+  if (depth > MAX_STEPS) return false;
   if (expr.k === "ref")
-    return expr.b.param !== null || expr.b.sources.some((one) => one.k === "member" && isParam(one.o));
+    return expr.b.param !== null || expr.b.sources.some((one) => one.k === "member" && isParam(one.o, depth + 1));
   if (expr.k !== "member") return false;
   // `factories[name]()`: which one is up to whoever passed the table.
-  if (expr.p === "[]" && isParam(expr.o)) return true;
+  if (expr.p === "[]" && isParam(expr.o, depth + 1)) return true;
   return expr.o.k === "ref" && expr.o.b.param !== null && expr.o.b.type === null;
 }

@@ -1,5 +1,5 @@
 import type { AuditedBoundary } from "../audit.ts";
-import type { CallFact, Expr, Region } from "../facts/model.ts";
+import type { Binding, CallFact, Expr, Region } from "../facts/model.ts";
 import { labelOf } from "../keys/label.ts";
 import { atCall, type Place, placeAt } from "../rules/finding.ts";
 import { weightOf } from "../rules/severity.ts";
@@ -93,12 +93,18 @@ function decidesIn(from: Region, handler: Region): boolean {
   return inside === handler && decides;
 }
 
-function mentionsCaught(expr: Expr): boolean {
-  if (expr.k === "ref")
-    return expr.b.kind === "catch" || expr.b.sources.some((one) => one.k === "member" && mentionsCaught(one.o));
-  if (expr.k === "member") return mentionsCaught(expr.o);
-  if (expr.k === "op" || expr.k === "either") return expr.e.some(mentionsCaught);
-  return expr.k === "call" && (mentionsCaught(expr.c.callee) || expr.c.args.some(mentionsCaught));
+/** A variable may be made from itself (`page = page.next`), so each is looked into once. */
+function mentionsCaught(expr: Expr, seen: Set<Binding> = new Set()): boolean {
+  const again = (one: Expr): boolean => mentionsCaught(one, seen);
+  if (expr.k === "ref") {
+    if (expr.b.kind === "catch") return true;
+    if (seen.has(expr.b)) return false;
+    seen.add(expr.b);
+    return expr.b.sources.some((one) => one.k === "member" && again(one.o));
+  }
+  if (expr.k === "member") return again(expr.o);
+  if (expr.k === "op" || expr.k === "either") return expr.e.some(again);
+  return expr.k === "call" && (again(expr.c.callee) || expr.c.args.some(again));
 }
 
 function logged(one: AuditedBoundary, localWrites: ReadonlySet<CallFact>): Partly {

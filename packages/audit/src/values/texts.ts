@@ -22,14 +22,18 @@ function collect(evaluator: Evaluator, expr: Expr, found: Set<string>, depth: nu
 }
 
 /** What callers give for a parameter, or for a member of one. */
-function givenFor(evaluator: Evaluator, expr: Expr): Expr[] {
+function givenFor(evaluator: Evaluator, expr: Expr, depth = 0): Expr[] {
+  // `a = b; b = a`
+  if (depth > MAX_DEPTH) return [];
   if (expr.k === "either") return expr.op === "&&" ? expr.e.slice(-1) : expr.e;
   // `method.toUpperCase()`
   if (expr.k === "call" && expr.c.callee.k === "member" && expr.c.args.length === 0) return [expr.c.callee.o];
   if (expr.k === "ref") {
     if (expr.b.param) return evaluator.argumentsFor(expr.b);
     const source = expr.b.sources.length > 0 ? expr.b.sources : [];
-    return source.flatMap((one) => (one.k === "member" || one.k === "ref" ? givenFor(evaluator, one) : [one]));
+    return source.flatMap((one) =>
+      one.k === "member" || one.k === "ref" ? givenFor(evaluator, one, depth + 1) : [one],
+    );
   }
   if (expr.k !== "member" || expr.o.k !== "ref") return [];
   return holdersOf(evaluator, expr.o.b).flatMap((one) => {
