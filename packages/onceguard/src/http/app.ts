@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import { consolePages } from "./console.ts";
 import { refusedAtTheDoor } from "./door.ts";
 import { problemWith } from "./json-schema.ts";
 import { Turnstile } from "./limits.ts";
@@ -35,9 +36,21 @@ export function createApp(setup: ApiSetup, service: Service): { readonly app: Ho
     app.all(path, () => notAllowed(methods.join(", ")));
   }
   for (const path of ["/healthz", "/readyz", "/openapi.json"]) app.all(path, () => notAllowed("GET"));
+  if (setup.console) serveConsole(app, setup);
   app.notFound(() => problem("not_found", "There is nothing at this path. /openapi.json says what there is."));
   app.onError((error) => problemForError(error, setup.report));
   return { app, turnstile };
+}
+
+/** Without a key: the pages hold nothing, and what they show comes from the API, for the key that is given to them. */
+function serveConsole(app: Hono, { basePath }: ApiSetup): void {
+  const pages = consolePages();
+  const start = `${basePath}/console/`;
+  for (const path of ["/", "/console"]) app.get(path, (context) => context.redirect(start, 302));
+  app.get("/console/*", ({ req }) => {
+    const answer = pages(req.path.slice(start.length), req.raw);
+    return answer ?? problem("not_found", "There is no such page of the console; or it was not built: npm run build.");
+  });
 }
 
 function routeOf({ path }: AnyOperation): string {

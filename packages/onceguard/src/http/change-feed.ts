@@ -1,8 +1,11 @@
 import type { Receipt, State } from "../core/receipt.ts";
 import type { Guard } from "../pipeline/guard.ts";
 
-/** What can still move by itself or by a person. */
-const OPEN: readonly State[] = ["held", "running", "retry_wait", "in_doubt", "review", "compensating"];
+/** What can still move by itself or by a person, and is in the index of what is due. */
+const DUE: readonly State[] = ["held", "running", "retry_wait", "in_doubt", "review"];
+const OPEN: readonly State[] = [...DUE, "compensating"];
+/** Any settled request may be undone, so these are looked for in the log: the store has no index of what it settled. */
+const UNDOING: readonly string[] = ["compensate", "compensated", "compensation_failed"];
 /** Looked at per pass: the newest, and those that are open. */
 const NEWEST = 200;
 const MOST_OPEN = 500;
@@ -71,6 +74,8 @@ class TenantFeed {
   /** Versions as last told. Of those that are settled only the newest are remembered: an older one no longer moves. */
   #known: Map<string, { readonly version: number; readonly open: boolean }> | null = null;
   #looking: Promise<readonly Receipt[]> | null = null;
+  /** How far the log had come at the last look. */
+  #logEnd: number | null = null;
 
   constructor(guard: Guard, tenant: string) {
     this.#guard = guard;
@@ -87,8 +92,9 @@ class TenantFeed {
   async #look(): Promise<readonly Receipt[]> {
     const tenant = this.#tenant;
     const newest = await this.#guard.receipts({ tenant, limit: NEWEST });
-    const open = await this.#guard.receipts({ tenant, states: OPEN, limit: MOST_OPEN });
-    const byId = new Map([...open, ...newest].map((receipt) => [receipt.requestId, receipt]));
+    const open = await this.#guard.receipts({ tenant, states: DUE, limit: MOST_OPEN });
+    const undone = await this.#undone();
+    const byId = new Map([...open, ...newest, ...undone].map((receipt) => [receipt.requestId, receipt]));
     const before = this.#known;
     for (const [requestId, last] of before ?? []) {
       if (!last.open || byId.has(requestId)) continue;
@@ -105,5 +111,20 @@ class TenantFeed {
       for (const listener of this.listeners) listener(receipt);
     }
     return receipts;
+  }
+
+  /** Requests, however old, whose effect has been undone or is being undone since the last look. */
+  async #undone(): Promise<readonly Receipt[]> {
+    const tenant = this.#tenant;
+    const [end] = await this.#guard.log({ tenant, limit: 1 });
+    const after = this.#logEnd;
+    this.#logEnd = end?.seq ?? 0;
+    if (after === null || after === this.#logEnd) return [];
+    // Two transactions may commit in another order than their places; what is told twice is told apart by its version.
+    const from = Math.max(0, after - 100);
+    const events = await this.#guard.log({ tenant, events: UNDOING, order: "oldest", after: from, limit: MOST_OPEN });
+    const ids = new Set(events.flatMap(({ requestId }) => requestId ?? []));
+    const found = await Promise.all([...ids].map((id) => this.#guard.receipt(id, { tenant })));
+    return found.filter((receipt) => receipt !== null);
   }
 }

@@ -3,6 +3,7 @@ import { type Duration, durationMs } from "../core/duration.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { Guard } from "../pipeline/guard.ts";
 import { ChangeFeed } from "./change-feed.ts";
+import type { Configured } from "./configured.ts";
 import type { Door } from "./door.ts";
 import type { KeyReader } from "./keys/api-key.ts";
 import { checkedLimits, type HttpLimits } from "./limits.ts";
@@ -11,6 +12,7 @@ import type { Service } from "./operation.ts";
 import { type Principal, ROLES } from "./principal.ts";
 import type { SealedSource } from "./sealed.ts";
 import type { ApiSetup } from "./setup.ts";
+import { Tallies } from "./tally.ts";
 
 export interface HttpApiOptions extends Door {
   // biome-ignore lint/suspicious/noExplicitAny: a guard of whatever actions; the names of calls are known at run time only
@@ -36,6 +38,12 @@ export interface HttpApiOptions extends Door {
   readonly settlementSecret?: string;
   /** The sealed log, for checkpoints and exports: `sealedReceipts` of `onceguard/seal`. Default: none, and both answer 501. */
   readonly sealed?: SealedSource;
+  /** How the guard is configured, for `/v1/policies` and `/v1/checklist`. Default: unknown, and the checklist answers 501. */
+  readonly configured?: Configured;
+  /** Serves the console, static pages that use this API, at `/console/`. Default false. */
+  readonly console?: boolean;
+  /** Where a trace is shown, with `{trace_id}` for its id: an address of http or https. Default: ids without a link. */
+  readonly traceUrl?: string;
   /** Where it is mounted: `/guard`. Default: at the root. */
   readonly basePath?: string;
   readonly version?: string;
@@ -77,6 +85,11 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
     streams: new Set(),
     heartbeatMs: durationMs(options.heartbeat ?? "15s", "heartbeat"),
     metrics: new Metrics(),
+    tallies: new Tallies(guard, report),
+    configured: options.configured ?? null,
+    traceUrl: traceUrlOf(options),
+    version: setup.version,
+    isOpen: setup.principal === null,
     settlementSecret: settlementSecretOf(options),
     sealed: options.sealed ?? null,
     answerWithinMs: durationMs(options.answerWithin ?? "50s", "answerWithin"),
@@ -124,6 +137,7 @@ function setupOf(options: HttpApiOptions): ApiSetup {
     anonymous: { tenant: "default", name: "http", roles: ROLES, keyId: null },
     limits: checkedLimits(options.limits ?? {}),
     basePath,
+    console: options.console ?? false,
     version: options.version ?? "0",
     report: options.report ?? ((error) => process.emitWarning(error as Error)),
     log: options.log,
@@ -136,6 +150,12 @@ function setupOf(options: HttpApiOptions): ApiSetup {
 function settlementSecretOf({ settlementSecret = null }: { readonly settlementSecret?: string | null }): string | null {
   if (settlementSecret === null || settlementSecret.length >= 32) return settlementSecret;
   throw invalid("settlementSecret", "settlementSecret must have at least 32 characters.");
+}
+
+/** It becomes a link: nothing that would run as a script. */
+function traceUrlOf({ traceUrl = null }: { readonly traceUrl?: string | null }): string | null {
+  if (traceUrl === null || (/^https?:\/\//.test(traceUrl) && traceUrl.includes("{trace_id}"))) return traceUrl;
+  throw invalid("traceUrl", 'traceUrl must be like "https://traces.example/{trace_id}".');
 }
 
 async function byKey(keys: KeyReader, { headers }: Request): Promise<Principal | null> {

@@ -1,4 +1,5 @@
 /** The HTTP API: `onceguard/http`. The guide is docs/http.md. */
+export type { Configured } from "./configured.ts";
 export type { Door } from "./door.ts";
 export { type HttpApi, type HttpApiOptions, httpApi } from "./http-api.ts";
 export type { IdempotencyOptions, Settled } from "./idempotency/options.ts";

@@ -2,10 +2,12 @@ import type { AnyAction } from "../core/action.ts";
 import type { ExternalClaims } from "../pipeline/external-claim.ts";
 import type { Guard } from "../pipeline/guard.ts";
 import type { ChangeFeed } from "./change-feed.ts";
+import type { Configured } from "./configured.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Principal, Role } from "./principal.ts";
 import type { SealedSource } from "./sealed.ts";
+import type { Tallies } from "./tally.ts";
 
 /** One thing the API does. What is said of it here checks requests, decides who may, and is the OpenAPI document. */
 export interface Operation<Body = never> {
@@ -55,6 +57,14 @@ export interface Service {
   /** How often a stream that has nothing to say says so. */
   readonly heartbeatMs: number;
   readonly metrics: Metrics;
+  readonly tallies: Tallies;
+  /** Null: nobody has said, and the checklist cannot be answered. */
+  readonly configured: Configured | null;
+  /** Where a trace is shown: `{trace_id}` stands for its id. */
+  readonly traceUrl: string | null;
+  readonly version: string;
+  /** Nobody has to say who they are. */
+  readonly isOpen: boolean;
   /** Signs the settlement tokens of SafeAgent's routes; null: they are not asked for. */
   readonly settlementSecret: string | null;
   /** Null: there is none, and nothing can be exported. */

@@ -20,6 +20,7 @@ export type ProblemCode =
   | "too_busy"
   | "draining"
   | "internal"
+  | "no_configuration"
   | "no_sealed_log";
 
 /** Titles and statuses; a test holds the codes and their explanation in docs/http.md together. */
@@ -39,6 +40,7 @@ export const TITLES: Readonly<Record<ProblemCode, readonly [status: number, titl
   wrong_host: [421, "Not under this name"],
   rate_limited: [429, "Too many requests"],
   internal: [500, "Something went wrong here"],
+  no_configuration: [501, "The configuration is not known here"],
   no_sealed_log: [501, "There is no sealed log here"],
   too_busy: [503, "Too many requests at the same time"],
   draining: [503, "This process is stopping"],

@@ -10,6 +10,7 @@ export interface ApiSetup extends Door {
   readonly limits: HttpLimits;
   /** "" or "/guard". */
   readonly basePath: string;
+  readonly console: boolean;
   readonly version: string;
   readonly report: (error: unknown) => void;
   readonly log: ((line: string) => void) | undefined;

@@ -22,13 +22,19 @@ export function harmless(telemetry: Telemetry, report: (error: unknown) => void)
   };
   const runOnce = <T>(run: (work: () => T) => T, work: () => T): T => {
     let result: Result<T> | undefined;
-    const once = (): T => {
+    const once = (): Result<T> => {
       result ??= resultOf(work);
-      return ("value" in result ? result.value : undefined) as T;
+      return result;
     };
-    safely(() => run(once), undefined);
-    once();
-    return unpacked(result as Result<T> | undefined as Result<T>);
+    safely(() => {
+      run(() => {
+        const done = once();
+        return ("value" in done ? done.value : undefined) as T;
+      });
+    }, undefined);
+    const done = once();
+    if ("thrown" in done) throw done.thrown;
+    return done.value;
   };
   const watched = <Ending>(given: Watched<Ending> | null): Watched<Ending> => ({
     within: (work) => (given === null ? work() : runOnce((once) => given.within(once), work)),
@@ -57,9 +63,4 @@ function resultOf<T>(work: () => T): Result<T> {
   } catch (thrown) {
     return { thrown };
   }
-}
-
-function unpacked<T>(result: Result<T>): T {
-  if ("thrown" in result) throw result.thrown;
-  return result.value;
 }

@@ -1,16 +1,20 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
-  truncateSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { OnceguardError } from "../core/errors.ts";
+import { AppendedLines } from "./appended-lines.ts";
 
 /** The files of a sealed log: `leaves` (one per line, in the sealer's order) and `checkpoints` (signed, one after the other). */
 export interface SealedLog {
@@ -20,9 +24,16 @@ export interface SealedLog {
 
 /** What is there; a line that was cut off while it was written is not. */
 export function readSealedLog(folder: string): SealedLog {
+  // In pieces: a text in memory has a longest length, and the log of a year is longer.
   const lines = (name: string): string[] => {
-    const path = join(folder, name);
-    return existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : [];
+    const all: string[] = [];
+    const file = new AppendedLines(
+      join(folder, name),
+      (text) => all.push(text),
+      () => all.splice(0),
+    );
+    while (file.look());
+    return all;
   };
   // These first: a sealer may be at work, and the leaves of every checkpoint are there before it.
   const checkpoints = lines("checkpoints").map((line) => JSON.parse(line) as string);
@@ -34,18 +45,42 @@ export function dropCutOffLines(folder: string): void {
   for (const name of ["leaves", "checkpoints"]) {
     const path = join(folder, name);
     if (!existsSync(path)) continue;
-    const bytes = readFileSync(path);
-    const whole = bytes.lastIndexOf(10) + 1;
-    if (whole < bytes.length) truncateSync(path, whole);
+    const file = openSync(path, "r+");
+    try {
+      const { size } = fstatSync(file);
+      const whole = endOfLastLine(file, size);
+      if (whole < size) ftruncateSync(file, whole);
+    } finally {
+      closeSync(file);
+    }
   }
 }
 
+const CHUNK = 1 << 16;
+
+function endOfLastLine(file: number, size: number): number {
+  const bytes = Buffer.alloc(CHUNK);
+  for (let from = size; from > 0; ) {
+    const length = Math.min(CHUNK, from);
+    from -= length;
+    const read = readSync(file, bytes, 0, length, from);
+    const at = bytes.subarray(0, read).lastIndexOf(10);
+    if (at >= 0) return from + at + 1;
+  }
+  return 0;
+}
+
+/** All of them, or none: what a full disk has cut off would become part of the next line. */
 export function appendLines(folder: string, name: "leaves" | "checkpoints", lines: readonly string[]): void {
   if (lines.length === 0) return;
   const file = openSync(join(folder, name), "a", 0o600);
+  const { size } = fstatSync(file);
   try {
-    writeSync(file, `${lines.join("\n")}\n`);
+    writeFileSync(file, `${lines.join("\n")}\n`); // unlike writeSync, which may write a part and call it a success
     fsyncSync(file);
+  } catch (error) {
+    ftruncateSync(file, size);
+    throw error;
   } finally {
     closeSync(file);
   }

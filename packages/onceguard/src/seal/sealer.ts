@@ -14,7 +14,7 @@ export interface SealerOptions {
   readonly origin: string;
   readonly keys: readonly SigningKey[];
   readonly anchors?: readonly Anchor[];
-  /** Told of anchors that could not be reached; they get the next checkpoint. */
+  /** Told of anchors that could not be reached; the next pass tries them again, with the newest checkpoint. */
   readonly onAnchorError?: (name: string, error: unknown) => void;
 }
 
@@ -54,31 +54,56 @@ export async function openSealer(options: SealerOptions): Promise<Sealer> {
   }
   const last = known.checkpoints.at(-1);
   let sizeSigned = last === undefined ? -1 : (readCheckpoint(last, keys)?.checkpoint.size ?? -1);
+  let newest = last ?? "";
+  /** Who could not be told of the newest checkpoint. */
+  let owed: readonly Anchor[] = [];
   let from = 0; // the first pass looks at everything: another life of the sealer may have missed something
 
   async function seal(): Promise<Sealed> {
     const now = await store.now();
-    const fresh: LogEntry[] = [];
+    const sizeBefore = tree.size;
     for (let after = from; ; ) {
       const page = await store.searchLog({ order: "oldest", after, limit: PAGE });
-      fresh.push(...page.filter(({ seq }) => !sealed.has(seq)));
+      addLeaves(
+        page.filter(({ seq }) => !sealed.has(seq)),
+        now,
+      );
       if (page.length < PAGE) break;
       after = page.at(-1)?.seq ?? after;
     }
-    const texts = fresh.map((entry) => leafText(leafOf(entry, secret)));
-    appendLines(folder, "leaves", texts);
-    for (const text of texts) tree.add(hashOfLeaf(text));
-    for (const { seq } of fresh) sealed.set(seq, now);
     from = lookBackTo(sealed, from, now);
     for (const seq of sealed.keys()) if (seq <= from) sealed.delete(seq); // nobody asks for them any more
-    if (tree.size === sizeSigned) return { sealed: 0, size: tree.size, checkpoint: null };
+    if (tree.size === sizeSigned) {
+      await tell(owed);
+      return { sealed: 0, size: tree.size, checkpoint: null };
+    }
     const note = signCheckpoint({ origin, size: tree.size, root: tree.root(), at: now }, currentKey(keys, now));
     appendLines(folder, "checkpoints", [JSON.stringify(note)]);
     sizeSigned = tree.size;
+    newest = note;
+    await tell(anchors);
+    return { sealed: tree.size - sizeBefore, size: tree.size, checkpoint: note };
+  }
+
+  /** A page at a time: the first pass may have years to do. */
+  function addLeaves(entries: readonly LogEntry[], now: number): void {
+    const texts = entries.map((entry) => leafText(leafOf(entry, secret)));
+    appendLines(folder, "leaves", texts);
+    for (const text of texts) tree.add(hashOfLeaf(text));
+    for (const { seq } of entries) sealed.set(seq, now);
+  }
+
+  async function tell(these: readonly Anchor[]): Promise<void> {
+    const missed: Anchor[] = [];
     await Promise.all(
-      anchors.map((anchor) => anchor.anchor(note).catch((error) => options.onAnchorError?.(anchor.name, error))),
+      these.map((anchor) =>
+        anchor.anchor(newest).catch((error) => {
+          missed.push(anchor);
+          options.onAnchorError?.(anchor.name, error);
+        }),
+      ),
     );
-    return { sealed: texts.length, size: tree.size, checkpoint: note };
+    owed = missed;
   }
 
   return { seal, close: unlock };

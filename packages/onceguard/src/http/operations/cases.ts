@@ -76,4 +76,31 @@ function caseOnWire(value: FinalityCase): unknown {
   return deepSnake(value);
 }
 
-export const cases: readonly AnyOperation[] = [signal, finalize, get];
+/** Looked at for the list: the requests that have waited longest. */
+const MOST_HELD = 500;
+
+const list: Operation = {
+  name: "cases",
+  method: "GET",
+  path: "/v1/cases",
+  tag: "Cases",
+  summary: "The cases that held requests wait for, longest waiting first.",
+  roles: ["reviewer", "operator", "auditor"],
+  answers: { 200: answered({ cases: { type: "array", items: ref("Case") } }, ["cases"]) },
+  readOnly: true,
+  run: async ({ principal: { tenant }, service: { guard } }) => {
+    const held = await guard.receipts({ tenant, states: ["held"], order: "longest_due", limit: MOST_HELD });
+    const waiting = Map.groupBy(
+      held.filter(({ caseId }) => caseId !== null),
+      ({ caseId }) => caseId as string,
+    );
+    const found = [];
+    for (const [id, requests] of [...waiting].slice(0, 100)) {
+      const value = caseOnWire(await guard.case(id, { tenant }).get()) as object;
+      found.push({ ...value, waiting: requests.map(({ requestId }) => requestId) });
+    }
+    return jsonResponse({ cases: found });
+  },
+};
+
+export const cases: readonly AnyOperation[] = [signal, finalize, get, list];

@@ -3,13 +3,16 @@ import { logging } from "./action-log.ts";
 import { cases } from "./cases.ts";
 import { sealing } from "./checkpoints.ts";
 import { claims } from "./claims.ts";
+import { configuration } from "./configuration.ts";
 import { streaming } from "./events.ts";
 import { execute } from "./execute.ts";
 import { halting } from "./halts.ts";
 import { measuring } from "./metrics.ts";
+import { overviews } from "./overview.ts";
 import { proposals } from "./proposals.ts";
 import { reading } from "./receipts.ts";
 import { deciding } from "./reviews.ts";
+import { runs } from "./runs.ts";
 import { safeagent } from "./safeagent.ts";
 
 /**
@@ -28,5 +31,8 @@ export const OPERATIONS: readonly AnyOperation[] = [
   ...sealing,
   ...streaming,
   ...measuring,
+  ...overviews,
+  ...runs,
+  ...configuration,
   ...safeagent,
 ];

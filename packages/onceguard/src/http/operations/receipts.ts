@@ -65,6 +65,8 @@ const receipts: Operation = {
     action: NAME,
     record_id: NAME,
     run_id: NAME,
+    case_id: NAME,
+    conflict: { enum: ["true"], description: "Only those that evidence contradicts." },
     limit: { type: "string", pattern: "^[1-9]\\d{0,2}$", description: `At most ${LONGEST}; default 100.` },
     after: { ...TEXT, maxLength: 1_000, description: "`next` of the page before." },
   },
@@ -86,6 +88,8 @@ const receipts: Operation = {
       ...(query.action === undefined ? {} : { action: query.action }),
       ...(query.record_id === undefined ? {} : { recordId: query.record_id }),
       ...(query.run_id === undefined ? {} : { runId: query.run_id }),
+      ...(query.case_id === undefined ? {} : { caseId: query.case_id }),
+      ...(query.conflict === undefined ? {} : { conflict: true as const }),
       ...(after === undefined ? {} : { after: { ...after, tenant: principal.tenant } }),
     });
     const page = found.slice(0, limit);

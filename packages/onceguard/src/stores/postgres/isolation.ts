@@ -43,9 +43,10 @@ export function isolationObjects(schema: string): readonly string[] {
   tenant    text NOT NULL,
   PRIMARY KEY (role_name, tenant)
 )`,
+    // In plpgsql, which keeps its plan: every statement asks several times, and each is half as dear as in SQL.
     `CREATE OR REPLACE FUNCTION ${schema}.my_tenants() RETURNS text[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-  SELECT COALESCE(pg_catalog.array_agg(tenant), '{}') FROM ${schema}.tenant_role WHERE role_name = session_user
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
+BEGIN RETURN ARRAY(SELECT tenant FROM ${schema}.tenant_role WHERE role_name = session_user); END
 $$`,
     // As encodeURIComponent has it: the id of a notification names its tenant.
     `CREATE OR REPLACE FUNCTION ${schema}.tenant_in_id(tenant text) RETURNS text

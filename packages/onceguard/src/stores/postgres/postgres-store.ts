@@ -22,6 +22,7 @@ import type { Receipt } from "../../core/receipt.ts";
 import { Lane } from "../batch.ts";
 import { LOG_COLUMNS, type LogRow, logEntryOf, logValues } from "../log-row.ts";
 import { type ReceiptRow, receiptOf, resultColumns } from "../receipt-row.ts";
+import { areAlwaysDue } from "../sql/always-due.ts";
 import { applied, apply } from "../sql/apply.ts";
 import { findCaseQuery, saveCase, storedCaseOf } from "../sql/cases.ts";
 import { answerFor, claim } from "../sql/claim.ts";
@@ -206,6 +207,7 @@ class PostgresStore implements Store {
     if (query.conflict) where.push("r.conflict");
     if (query.updatedBefore !== undefined) where.push(`r.updated_at < ${parameter(query.updatedBefore)}`);
     if (query.states !== undefined) where.push(`r.state = ANY (${parameter(query.states)}::text[])`);
+    if (query.states !== undefined && areAlwaysDue(query.states)) where.push("r.due_at IS NOT NULL");
     if (query.after) {
       const { createdAt, requestId, tenant } = query.after;
       const place = `${parameter(createdAt)}::bigint, ${parameter(requestId)}::text, ${parameter(tenant)}::text`;

@@ -26,6 +26,7 @@ import { Lane } from "../batch.ts";
 import { type LogRow, logEntryOf } from "../log-row.ts";
 import { missingMigrations, readMigrations } from "../migrate.ts";
 import { RECEIPT_COLUMNS, type ReceiptRow, receiptOf } from "../receipt-row.ts";
+import { areAlwaysDue } from "../sql/always-due.ts";
 import { apply } from "../sql/apply.ts";
 import { findCaseQuery, saveCase, storedCaseOf } from "../sql/cases.ts";
 import { claim, existing, findQuery } from "../sql/claim.ts";
@@ -236,6 +237,7 @@ class SqliteStore implements Store {
       is("conflict = ?", query.conflict);
       is("updated_at < ?", query.updatedBefore);
       is("state IN (SELECT value FROM json_each(?))", query.states && JSON.stringify(query.states));
+      if (query.states !== undefined && areAlwaysDue(query.states)) where.push("due_at IS NOT NULL");
       if (query.after) {
         where.push("rowid < (SELECT rowid FROM onceguard_request WHERE request_id = ? AND tenant = ?)");
         values.push(query.after.requestId, query.after.tenant);
