@@ -67,6 +67,7 @@ WHERE p.polname = $1 AND c.relnamespace = $2::regnamespace AND c.relname = 'requ
 }
 
 export async function letSeeAll(run: Run, schema: string, roles: readonly string[]): Promise<void> {
-  const to = [...new Set(roles)].join(", ");
-  for (const name of TENANT_TABLES) await run(`ALTER POLICY ${EVERY_TENANT} ON ${schema}.${name} TO ${to}`);
+  for (const name of TENANT_TABLES) {
+    await run(`ALTER POLICY ${EVERY_TENANT} ON ${schema}.${name} TO ${roles.join(", ")}`);
+  }
 }

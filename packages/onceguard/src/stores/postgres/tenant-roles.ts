@@ -85,7 +85,8 @@ JOIN pg_roles o ON o.oid = c.relowner WHERE c.oid = $1::regclass`,
         const everyTenant = tenant === "*";
         if (everyTenant) {
           const { roles } = await whoSeesAll(run, schema);
-          await letSeeAll(run, schema, [owner, ...roles.map(({ quoted }) => quoted), quoted]);
+          const all = new Set([...roles.map(({ quoted }) => quoted), owner, quoted]);
+          if (all.size > roles.length) await letSeeAll(run, schema, [...all]); // it locks the tables for a moment
           await run(`DELETE FROM ${schema}.tenant_role WHERE role_name = $1`, [role]);
         } else {
           await run(`INSERT INTO ${schema}.tenant_role (role_name, tenant) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
@@ -140,7 +141,8 @@ JOIN pg_roles o ON o.oid = c.relowner WHERE c.oid = $1::regclass`,
     close: async () => {
       const closing = opened;
       opened = null;
-      if (options.pool === undefined) await (await closing)?.pool.end?.();
+      const found = await closing?.catch(() => null);
+      if (found && options.pool === undefined) await found.pool.end?.();
     },
   };
 }

@@ -1,0 +1,11 @@
+export { effectContext } from "../effect-context.ts";
+export type { ToolRule } from "../guarded-tool.ts";
+export type { Approver } from "../host-approval.ts";
+export type { ContextOption, HostContext } from "../host-context.ts";
+export { isNotDone, type ModelAnswer, type NotDone } from "../model-answer.ts";
+export { guardMiddleware, type MiddlewareRules } from "./guard-middleware.ts";
+export { type EffectNode, guardNode, type NodeCall } from "./guard-node.ts";
+export { guardTool, type LangChainCall, type LangChainTool } from "./guard-tool.ts";
+export { guardTools, type ToolRules } from "./guard-tools.ts";
+export { mayRetry } from "./may-retry.ts";
+export type { LangChainOptions, PersonsAnswer } from "./pause.ts";
