@@ -5,7 +5,6 @@ import { OnceguardError } from "../core/errors.ts";
 import type { Guard } from "../pipeline/guard.ts";
 import { asEffect } from "./effect-context.ts";
 import { engineName } from "./engine-name.ts";
-import { engineName } from "./engine-name.ts";
 import { type Verdict, verdictOf } from "./job-verdict.ts";
 
 /** How a job of an engine meets the guard. */

@@ -96,6 +96,23 @@ describe("a host's tool under the guard", () => {
     expect([...sent, ...without.sent]).toEqual([]);
   });
 
+  it("is judged without being run, though no action of its name is registered", async () => {
+    const rules = [{ action: "charge", verdict: "review", reason: "money needs a person" }] as const;
+    const guard = createGuard({ store: memoryStore(), sweepEvery: false, rules });
+    guards.push(guard);
+    let sent = 0;
+    const tool = guardedTool(
+      guard,
+      { name: "charge", execute: async (_charge: Charge) => ++sent },
+      { keyFields: ["order"] },
+    );
+    const proposed = await tool.propose(A1, called("c1"));
+    expect(proposed).toMatchObject({ verdict: "review", receipt: { state: "held" } });
+    await guard.approve(proposed.requestId, { actor: "kim", reason: "looked at it" });
+    expect([await tool.answer(A1, undefined, called("c2")), sent]).toEqual([1, 1]);
+    await expect(guard.propose("charge" as never, A1 as never)).rejects.toMatchObject({ code: "unknown_action" });
+  });
+
   it("has nothing to tell where no attempt runs", () => {
     expect(() => effectContext()).toThrow(expect.objectContaining({ code: "no_effect_running" }));
   });

@@ -108,7 +108,7 @@ export function engineStories(name: string, { program, open, missing, only }: St
 
     const tell = (story: string, what: string, told: (story: string) => Promise<void>): void => {
       if (only && !only.includes(story)) return;
-      it(what, async ({ skip }) => {
+      it.concurrent(what, async ({ skip }) => {
         if (engine === null) return skip(missing);
         await engine.prepare?.(SIDES.map((side) => queueOf(story, side)));
         await told(story);

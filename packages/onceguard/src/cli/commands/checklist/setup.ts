@@ -8,8 +8,8 @@ import type { StoreTarget } from "../../open-store.ts";
 import { spillOf } from "../../session.ts";
 
 /** What the configuration says about all actions; nothing is opened for it. */
-export function setupOf(target: StoreTarget, config: LoadedConfig): ChecklistSetup {
-  const { budgets = {}, notify = {}, spill = spillOf(target, config).spill ?? null } = config.guardOptions();
+export function setupOf(target: StoreTarget, config: LoadedConfig | null): ChecklistSetup {
+  const { budgets = {}, notify = {}, spill = spillOf(target, config).spill ?? null } = config?.guardOptions() ?? {};
   const notified = Object.fromEntries(
     (Object.entries(notify) as [Route, Notifier | readonly Notifier[]][]).map(([route, given]) => [
       route,

@@ -20,5 +20,8 @@ export interface ServeOptions extends CommonOptions {
   readonly notice: string | number;
   readonly grace: string | number;
   readonly retentionEvery?: string;
+  /** False with --no-console. */
+  readonly console: boolean;
+  readonly traceUrl?: string;
   readonly quiet?: boolean;
 }

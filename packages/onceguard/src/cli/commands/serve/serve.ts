@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { durationMs } from "../../../core/duration.ts";
+import { DEFAULT_FINALITY_POLICY } from "../../../core/finality.ts";
+import type { Configured } from "../../../http/configured.ts";
 import type { RetentionRule } from "../../../pipeline/retention.ts";
 import type { SealedReceipts } from "../../../seal/sealed-receipts.ts";
 import { UsageError } from "../../exit.ts";
@@ -10,7 +12,8 @@ import { bytesOption, durationOption, numberOption, spanOption } from "../../opt
 import { note } from "../../output.ts";
 import { anchoredIn, several, signingKeys } from "../../seal-files.ts";
 import { type ServedActions, withServedActions } from "../../served-actions.ts";
-import { command, conclude } from "../../session.ts";
+import { command, conclude, locate } from "../../session.ts";
+import { setupOf as checklistSetup } from "../checklist/setup.ts";
 import { keysOption, keysToServe } from "../keys/options.ts";
 import type { ServeOptions } from "./options.ts";
 
@@ -63,6 +66,8 @@ export function serveCommand(): Command {
     )
     .option("--grace <time>", "at the end: how long to wait for what runs", durationOption, "10s")
     .option("--retention-every <time>", "forget by the config's retention rules, now and so often: 24h", spanOption)
+    .option("--no-console", "without the console at /console/")
+    .option("--trace-url <url>", "where the console links traces: https://traces.example/{trace_id}")
     .option("--quiet", "no line per request on stderr")
     .action((options: ServeOptions) => conclude({ ...options, json: false }, () => serve(options)));
 }
@@ -102,6 +107,9 @@ async function serveUntilTold(
     requestTimeout: options.requestTimeout as never,
     version: versionOfPackage(),
     report: (error) => note(error instanceof Error ? error.message : String(error)),
+    console: options.console,
+    configured: await configuredOf(options, config),
+    ...(options.traceUrl !== undefined && { traceUrl: options.traceUrl }),
     ...(keys !== null && { keys: keyFile(keys, note) }),
     ...(sealed !== null && { sealed }),
     ...(process.env.ONCEGUARD_SETTLEMENT_SECRET && { settlementSecret: process.env.ONCEGUARD_SETTLEMENT_SECRET }),
@@ -113,12 +121,29 @@ async function serveUntilTold(
   const stop = new AbortController();
   const retaining =
     rules && keepRetention(guard, rules, durationMs(options.retentionEvery as never, "--retention-every"), stop.signal);
-  note(`serving at ${serving.url}, ${keys === null ? "for everybody on this machine" : `keys from ${keys}`}`);
+  note(
+    `serving at ${serving.url}, ${keys === null ? "for everybody on this machine" : `keys from ${keys}`}`,
+  );
+  if (options.console) note(`the console is at ${serving.url}/console/`);
   await told;
   note("stopping: no new work is taken");
   stop.abort();
   await serving.close({ notice: options.notice as never, grace: options.grace as never });
   await retaining;
+}
+
+/** What the console tells people of the configuration. */
+async function configuredOf(options: ServeOptions, config: LoadedConfig | null): Promise<Configured> {
+  const { target } = await locate(options, true);
+  const { rules = [], policy, policyVersion = "1", finality } = config?.guardOptions() ?? {};
+  const setup = checklistSetup(target, config);
+  return {
+    ...setup,
+    rules,
+    policyVersion,
+    hasPolicy: policy !== undefined,
+    finality: { ...DEFAULT_FINALITY_POLICY, ...finality },
+  };
 }
 
 /** @throws UsageError */

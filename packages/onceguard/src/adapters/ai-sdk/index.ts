@@ -1,0 +1,11 @@
+export { effectContext } from "../effect-context.ts";
+export type { ToolRule } from "../guarded-tool.ts";
+export type { Approver } from "../host-approval.ts";
+export type { ContextOption, HostContext } from "../host-context.ts";
+export type { ModelAnswer, NotDone } from "../model-answer.ts";
+export { isNotDone } from "../model-answer.ts";
+export { guardTools } from "./guard-tools.ts";
+export type { AiMessage, AiOptions, AiTool, AiTools, GuardedAiTool } from "./host-tool.ts";
+export type { AiApproval, AiToolCall, GuardedTools, GuardToolsOptions, ToolRules } from "./options.ts";
+export type { ApprovalStatus, Verdict } from "./tool-approval.ts";
+export { toolApproval } from "./tool-approval.ts";

@@ -1,0 +1,11 @@
+export { effectContext } from "../effect-context.ts";
+export type { ToolRule } from "../guarded-tool.ts";
+export type { Approver } from "../host-approval.ts";
+export type { ContextOption, HostContext } from "../host-context.ts";
+export type { ModelAnswer, NotDone } from "../model-answer.ts";
+export { isNotDone } from "../model-answer.ts";
+export type { GuardHookOptions, HookAnswer, PreToolUseHook } from "./guard-hook.ts";
+export { guardHook } from "./guard-hook.ts";
+export type { AgentToolCall, AgentToolRule, GuardToolOptions } from "./guard-tool.ts";
+export { guardTool } from "./guard-tool.ts";
+export type { AgentTool, InputOf, OutputOf } from "./host-tool.ts";
