@@ -108,7 +108,7 @@ export function engineStories(name: string, { program, open, missing, only }: St
 
     const tell = (story: string, what: string, told: (story: string) => Promise<void>): void => {
       if (only && !only.includes(story)) return;
-      it.concurrent(what, async ({ skip }) => {
+      it(what, async ({ skip }) => {
         if (engine === null) return skip(missing);
         await engine.prepare?.(SIDES.map((side) => queueOf(story, side)));
         await told(story);
@@ -126,7 +126,7 @@ export function engineStories(name: string, { program, open, missing, only }: St
         await Promise.all([plain.lapse(), guarded.lapse()]);
         const second = await startWorker(story);
         await Promise.all([plain.is("done"), guarded.is("done")]);
-        expect([plain.effects(), guarded.effects()]).toEqual([2, 1]);
+        oneOf(guarded, plain);
         await guarded.hasResultOfItsEffect();
         await end(second, "SIGTERM");
       },
@@ -143,7 +143,7 @@ export function engineStories(name: string, { program, open, missing, only }: St
       first.kill("SIGCONT"); // and there it is again, with its answer
       await Promise.all([world.release(plain.reference), world.release(guarded.reference)]);
       await end(first, "SIGTERM");
-      expect([plain.effects(), guarded.effects()]).toEqual([2, 1]);
+      oneOf(guarded, plain);
       await Promise.all([plain.is("done"), guarded.is("done")]);
       await end(second, "SIGTERM");
     });
@@ -159,7 +159,7 @@ export function engineStories(name: string, { program, open, missing, only }: St
         await Promise.all([plain.lapse(), guarded.lapse()]);
         const second = await startWorker(story);
         await Promise.all([plain.is("done"), guarded.is("done")]);
-        expect([plain.effects(), guarded.effects()]).toEqual([2, 1]);
+        oneOf(guarded, plain);
         await guarded.hasResultOfItsEffect();
         await end(second, "SIGTERM");
       },
@@ -192,6 +192,12 @@ export function engineStories(name: string, { program, open, missing, only }: St
       expect([plain.effects(), guarded.effects()]).toEqual([0, 0]);
       await end(worker, "SIGTERM");
     });
+
+    /** An engine on a busy machine may also make three of it. */
+    const oneOf = (guarded: Job, plain: Job): void => {
+      expect(plain.effects(), "the control shows the duplicate").toBeGreaterThan(1);
+      expect(guarded.effects()).toBe(1);
+    };
 
     const reviewOf = async ({ reference }: Job) => (await reviews(reference)).length;
     const reviews = async (reference: string) =>
