@@ -121,9 +121,7 @@ async function serveUntilTold(
   const stop = new AbortController();
   const retaining =
     rules && keepRetention(guard, rules, durationMs(options.retentionEvery as never, "--retention-every"), stop.signal);
-  note(
-    `serving at ${serving.url}, ${keys === null ? "for everybody on this machine" : `keys from ${keys}`}`,
-  );
+  note(`serving at ${serving.url}, ${keys === null ? "for everybody on this machine" : `keys from ${keys}`}`);
   if (options.console) note(`the console is at ${serving.url}/console/`);
   await told;
   note("stopping: no new work is taken");
