@@ -93,7 +93,7 @@ export function engineStories(name: string, { program, open, missing, only }: St
       story: string,
       sides: readonly Side[],
       faults: Parameters<FlakyWorld["plan"]>[1][],
-      attempts = 3,
+      attempts = 10,
     ) {
       const made = [];
       for (const side of sides) {
@@ -170,7 +170,7 @@ export function engineStories(name: string, { program, open, missing, only }: St
       "answers that get lost until no attempt is left; a refusal; and a person who decides",
       async (story) => {
         const worker = await startWorker(story);
-        const [plain, guarded, unsettled] = await jobs(story, SIDES, ["lose_reply", "lose_reply", "lose_reply"]);
+        const [plain, guarded, unsettled] = await jobs(story, SIDES, ["lose_reply", "lose_reply", "lose_reply"], 3);
         await Promise.all([plain.is("failed"), guarded.is("done")]);
         expect([plain.effects(), guarded.effects()]).toEqual([3, 1]);
 
@@ -186,7 +186,7 @@ export function engineStories(name: string, { program, open, missing, only }: St
 
     tell("refused", "a refusal is final at once, whatever attempts are left", async (story) => {
       const worker = await startWorker(story);
-      const [plain, guarded] = await jobs(story, ["plain", "guarded"], ["reject", "reject", "reject"]);
+      const [plain, guarded] = await jobs(story, ["plain", "guarded"], ["reject", "reject", "reject"], 3);
       await Promise.all([plain.is("failed"), guarded.is("failed")]);
       expect(await Promise.all([plain.requests(), guarded.requests()])).toEqual([3, 1]);
       expect([plain.effects(), guarded.effects()]).toEqual([0, 0]);
