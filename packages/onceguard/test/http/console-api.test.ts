@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { defineAction } from "../../src/core/action.ts";
 import { DEFAULT_FINALITY_POLICY } from "../../src/core/finality.ts";
 import type { Configured } from "../../src/http/configured.ts";
 import { httpApi } from "../../src/http/http-api.ts";
@@ -149,5 +150,40 @@ describe("what the console asks for", () => {
     const unknown = await startService();
     expect((await unknown.call("GET", "/v1/checklist")).body).toMatchObject({ status: 501, code: "no_configuration" });
     expect((await unknown.call("GET", "/v1/policies")).body).toMatchObject({ rules: null, budgets: null });
+  });
+
+  it("events tell of an old effect that is undone, however many requests are newer", async () => {
+    const records: Record<string, number> = {};
+    const set = defineAction({
+      name: "set",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      record: ({ id }: { id: string }) => `record:${id}`,
+      before: ({ id }) => records[id] ?? 0,
+      after: ({ id }) => records[id] ?? 0,
+      compensate: ({ id }, { before }) => {
+        records[id] = before;
+      },
+      execute: ({ id }) => {
+        records[id] = 1;
+      },
+    });
+    const { url, guard } = await startService({ guard: { actions: [set] }, http: { eventsEvery: "20ms" } });
+    const first = await guard.execute("set" as never, { id: "old" } as never, { runId: "wrong" });
+    for (let n = 0; n < 220; n++) await guard.execute("set" as never, { id: `new-${n}` } as never);
+    const stream = await fetch(`${url}/v1/events`);
+    let heard = "";
+    void (async () => {
+      for await (const chunk of stream.body ?? []) heard += new TextDecoder().decode(chunk as Uint8Array);
+    })().catch(() => undefined);
+    await until(() => heard.includes("retry:"), "the stream");
+    const { plan } = await guard.blastRadius({ runId: "wrong", tenant: "default" });
+    await until(async () => {
+      await guard.correct(plan, { token: plan.token, actor: "olga", reason: "wrong" });
+      return records.old === 0;
+    }, "the correction");
+    await until(() => heard.includes('"state":"compensated"'), "the event");
+    expect(heard).toContain(first.requestId);
+    await stream.body?.cancel().catch(() => undefined);
   });
 });

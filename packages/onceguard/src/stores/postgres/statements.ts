@@ -101,6 +101,7 @@ const LOG = LOG_COLUMNS.join(", ");
 export function dialectOf(schema: string, clock: () => number | null = () => null): Dialect {
   return {
     table: (name) => `${schema}.${name}`,
+    linksLog: false,
     // Not now(), which is when the transaction began: it may have waited for a lock since.
     clock: () => ({
       text: `SELECT COALESCE(?, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint) AS now`,

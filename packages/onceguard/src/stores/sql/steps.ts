@@ -45,6 +45,8 @@ export interface Dialect {
   readonly table: (name: string) => string;
   /** The store's clock, as a column `now` in ms since the epoch. */
   readonly clock: () => Query;
+  /** Lines of the log carry the id of their request's row, and are found by it. */
+  readonly linksLog: boolean;
   /** Waits for everybody else who has locked one of these names, until the transaction ends; none where the store has one writer anyway. */
   readonly lock: (names: readonly string[]) => readonly Query[];
 }

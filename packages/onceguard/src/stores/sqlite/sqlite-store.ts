@@ -33,7 +33,7 @@ import { claim, existing, findQuery } from "../sql/claim.ts";
 import { dueSql } from "../sql/due.ts";
 import { endEpochQuery, epochOf, epochQuery, startEpoch } from "../sql/epochs.ts";
 import { haltForQuery, haltOf, insertHalt, listHaltsQuery, resume } from "../sql/halts.ts";
-import { appendLog, searchLogQuery } from "../sql/log.ts";
+import { appendLog, historyQuery, searchLogQuery } from "../sql/log.ts";
 import { settleNotificationQuery, takeNotificationsQuery, takenOf } from "../sql/notifications.ts";
 import {
   type Dialect,
@@ -239,11 +239,11 @@ class SqliteStore implements Store {
       is("state IN (SELECT value FROM json_each(?))", query.states && JSON.stringify(query.states));
       if (query.states !== undefined && areAlwaysDue(query.states)) where.push("due_at IS NOT NULL");
       if (query.after) {
-        where.push("rowid < (SELECT rowid FROM onceguard_request WHERE request_id = ? AND tenant = ?)");
+        where.push("id < (SELECT id FROM onceguard_request WHERE request_id = ? AND tenant = ?)");
         values.push(query.after.requestId, query.after.tenant);
       }
       const condition = where.length > 0 ? `WHERE ${where.join(" AND ")}` : "";
-      const order = query.order === "longest_due" ? "due_at NULLS LAST" : "rowid DESC";
+      const order = query.order === "longest_due" ? "due_at NULLS LAST" : "id DESC";
       const text = `SELECT ${COLUMNS} FROM onceguard_request ${condition} ORDER BY ${order} LIMIT ?`;
       return ask({ text, values: [...values, query.limit] }).map((row) => receiptOf(row as unknown as ReceiptRow, now));
     });
@@ -255,7 +255,7 @@ class SqliteStore implements Store {
 
   log(tenant: string, requestId: string): Promise<readonly LogEntry[]> {
     return this.#read((ask) =>
-      ask({ text: HISTORY, values: [tenant, requestId] }).map((row) => logEntryOf(row as unknown as LogRow)),
+      ask(historyQuery(DIALECT, tenant, requestId)).map((row) => logEntryOf(row as unknown as LogRow)),
     );
   }
 
@@ -529,6 +529,7 @@ const CLOCK: Query = { text: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)
 const DIALECT: Dialect = {
   table: (name) => `onceguard_${name}`,
   clock: () => CLOCK,
+  linksLog: true,
   // BEGIN IMMEDIATE has let nobody else in.
   lock: () => [],
 };
@@ -540,8 +541,6 @@ const DUE = `WITH known AS (SELECT value FROM json_each(?))
 SELECT ${RECEIPT_COLUMNS.map((column) => `r.${column}`).join(", ")} FROM onceguard_request r
 WHERE ${dueSql(DIALECT, "?", "r.action IN (SELECT value FROM known)")}
 ORDER BY r.due_at LIMIT ?`;
-
-const HISTORY = "SELECT * FROM onceguard_log WHERE tenant = ? AND request_id = ? ORDER BY seq";
 
 function plain(value: SqlValue): string | number | null {
   return typeof value === "boolean" ? Number(value) : value;
