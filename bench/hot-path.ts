@@ -162,7 +162,7 @@ async function sqlite(): Promise<void> {
   database.prepare = (sql: string) =>
     prepare(
       /^INSERT INTO onceguard_log /.test(sql)
-        ? sql.replace(/^[\s\S]*?VALUES \(([?, ]+)\)[\s\S]*$/, "SELECT $1 WHERE false")
+        ? `SELECT ${sql.match(/\?/g)?.join(", ")} WHERE false`
         : sql,
     );
   try {

@@ -321,6 +321,18 @@ describe("uncertain outcomes", () => {
     expect(effects).toHaveLength(1);
   });
 
+  it("asks on after a pause also where the action says none: a probe that cannot tell is no endless loop", async () => {
+    const clock = fakeClock();
+    let asked = 0;
+    const cannotTell = () => ({ answer: "cannot_tell", asked: ++asked }) as const;
+    const { pay } = world({ retry: { base: 0, cap: 0 }, probe: cannotTell }, lost);
+    const { guard } = testGuard([pay], { clock, store: memoryStore({ clock: clock.now }) });
+    const outcome = await guard.execute("pay", { orderId: "A1", amount: 5 }, { wait: 0 });
+    expect(outcome).toMatchObject({ status: "in_doubt" });
+    await guard.reconcile();
+    expect(asked).toBeLessThanOrEqual(2);
+  });
+
   it("with a downstream key is sent again under the same key, and not past its lifetime", async () => {
     const clock = fakeClock();
     const sentAt: number[] = [];

@@ -249,5 +249,8 @@ function known(answer: ProbeAnswer<unknown> | undefined): ProbeAnswer<unknown> {
 function askAgainInMs(runtime: Runtime, sinceEndMs: number, definition: AnyAction): number {
   const { baseMs, capMs } = definition.retry;
   const spread = 0.5 + runtime.randomness.random() / 2;
-  return Math.round(Math.min(capMs, Math.max(baseMs, sinceEndMs)) * spread);
+  return Math.max(SHORTEST_PAUSE_MS, Math.round(Math.min(capMs, Math.max(baseMs, sinceEndMs)) * spread));
 }
+
+/** Also where the action says 0: a question that is due at once again would be asked for ever. */
+const SHORTEST_PAUSE_MS = 10;
