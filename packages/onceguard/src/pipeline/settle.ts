@@ -217,7 +217,7 @@ async function probeEvent(runtime: Runtime, receipt: Receipt, definition: AnyAct
           retryInMs: retryInMs(receipt, receipt.failure, definition.retry, runtime.randomness.random()),
         };
       }
-      return { type: "probe_cannot_tell", nextInMs: Math.max(settledInMs, definition.retry.baseMs) };
+      return { type: "probe_cannot_tell", nextInMs: Math.max(SHORTEST_PAUSE_MS, settledInMs, definition.retry.baseMs) };
     case "cannot_tell":
       return { type: "probe_cannot_tell", nextInMs: askAgainInMs(runtime, sinceEnd, definition) };
   }
