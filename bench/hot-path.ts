@@ -160,11 +160,7 @@ async function sqlite(): Promise<void> {
   const prepare = database.prepare.bind(database);
   // As many parameters, and nothing written.
   database.prepare = (sql: string) =>
-    prepare(
-      /^INSERT INTO onceguard_log /.test(sql)
-        ? `SELECT ${sql.match(/\?/g)?.join(", ")} WHERE false`
-        : sql,
-    );
+    prepare(/^INSERT INTO onceguard_log /.test(sql) ? `SELECT ${sql.match(/\?/g)?.join(", ")} WHERE false` : sql);
   try {
     await compare(null, [
       await variant("SQLite, without the log", null, sqliteStore({ database })),

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import type { NewLogEntry } from "../core/ports.ts";
 import { memoryStore } from "../stores/memory/memory-store.ts";
-import { type Anchor, callbackAnchor, fileAnchor, gitAnchor, httpAnchor } from "./anchor.ts";
+import { type Anchor, callbackAnchor, fileAnchor, gitAnchor, httpAnchor, objectAnchor } from "./anchor.ts";
 import { anchoredNotes } from "./anchored-notes.ts";
 import { newKey } from "./keys.ts";
 import { readSealedLog } from "./sealed-log.ts";
@@ -126,6 +126,31 @@ test("git: a folder that is no work tree is an error of the anchor, and sealing 
   expect(await seal(2)).not.toBe("");
   expect(errors).toEqual([expect.stringMatching(/^git .*plain: .*git/s)]);
   expect(await verdict([])).toMatchObject({ problems: [], checkpointed: 2, anchored: 0 });
+});
+
+// ---- object storage
+
+test("object storage gets each checkpoint under a name of its own, in the log's order, and what it keeps verifies", async () => {
+  const objects = new Map<string, string>();
+  let isAway = false;
+  const put = async (key: string, body: string) => {
+    if (isAway) throw new Error("503 SlowDown");
+    objects.set(key, body);
+  };
+  const { seal, errors, verdict } = await sealing(objectAnchor({ put }, "acme/"));
+  const first = await seal(2);
+  isAway = true;
+  await seal(8);
+  expect(errors).toEqual(["object storage acme/: 503 SlowDown"]);
+  isAway = false;
+  const last = await seal(1);
+  const names = [...objects.keys()].sort();
+  expect(names).toEqual([
+    expect.stringMatching(/^acme\/000000000002-[0-9a-f]{8}\.txt$/),
+    expect.stringMatching(/^acme\/000000000011-[0-9a-f]{8}\.txt$/),
+  ]);
+  expect(names.map((name) => objects.get(name))).toEqual([first, last]);
+  expect(await verdict([...objects.values()])).toMatchObject({ problems: [], anchored: 11 });
 });
 
 // ---- a witness

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { hash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
@@ -69,7 +70,29 @@ function withoutCredentials(url: string): { target: URL; authorization: Record<s
   return { target, authorization: { Authorization: `Basic ${Buffer.from(credentials).toString("base64")}` } };
 }
 
-/** Anything else: object storage with a retention lock, OpenTelemetry, a notary. */
+/** Object storage, by its one verb: `put` of an S3, GCS, Azure or R2 client. */
+export interface ObjectBucket {
+  /** Stores an object under its key; resolves once it is stored. An object that is there already may stay as it is. */
+  put(key: string, body: string): Promise<unknown>;
+}
+
+/**
+ * Puts every checkpoint under a name of its own, in the order of the log: `checkpoints/000000012345-3f2a9c01.txt`. Give the
+ * bucket a retention lock, or who has its credentials can take a checkpoint back.
+ *
+ * @param prefix Default `checkpoints/`.
+ */
+export function objectAnchor(bucket: ObjectBucket, prefix = "checkpoints/"): Anchor {
+  return {
+    name: `object storage ${prefix}`,
+    anchor: async (note) => {
+      const size = (note.split("\n")[1] ?? "").padStart(12, "0");
+      await bucket.put(`${prefix}${size}-${hash("sha256", note, "hex").slice(0, 8)}.txt`, note);
+    },
+  };
+}
+
+/** Anything else, such as a notary. For OpenTelemetry see `checkpointAnchor` of `onceguard/otel`. */
 export function callbackAnchor(name: string, anchor: (note: string) => Promise<void>): Anchor {
   return { name, anchor };
 }

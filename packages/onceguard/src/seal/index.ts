@@ -1,6 +1,6 @@
 /** Receipts that an outsider can verify: `onceguard/seal`. */
-export type { Anchor } from "./anchor.ts";
-export { callbackAnchor, fileAnchor, gitAnchor, httpAnchor } from "./anchor.ts";
+export type { Anchor, ObjectBucket } from "./anchor.ts";
+export { callbackAnchor, fileAnchor, gitAnchor, httpAnchor, objectAnchor } from "./anchor.ts";
 export type { Bundle, BundleVerdict } from "./bundle.ts";
 export { makeBundle, verifyBundle } from "./bundle.ts";
 export type { SigningKey, VerifyingKey } from "./keys.ts";

@@ -169,7 +169,7 @@ test.each([
   ["the tail is cut off", "DELETE FROM onceguard_log WHERE seq > 30", ["row_missing"]],
   [
     "a row is slipped in",
-    "INSERT INTO onceguard_log SELECT -1, tenant, request_id, event, action, record_id, run_id, actor, host_scope, host_call_id, trace_id, cause, state, version, fencing_token, attempt_number, state_before, state_after, detail, at FROM onceguard_log WHERE seq = 4",
+    "INSERT INTO onceguard_log SELECT -1, request, tenant, request_id, event, action, record_id, run_id, actor, host_scope, host_call_id, trace_id, cause, state, version, fencing_token, attempt_number, state_before, state_after, detail, at FROM onceguard_log WHERE seq = 4",
     ["rows_unsealed_below"],
   ],
 ])("%s", async (_what, statement, expected) => {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { context, type MeterProvider, ROOT_CONTEXT, type TracerProvider, trace } from "@opentelemetry/api";
 import type { Telemetry } from "../core/telemetry.ts";
 import { watchCall } from "./call.ts";
@@ -6,10 +5,12 @@ import { watchCarryOn } from "./carry-on.ts";
 import { watchEffect, watchProbe } from "./effect.ts";
 import { instruments } from "./instruments.ts";
 import { OpenGauges } from "./open-gauges.ts";
+import { SCOPE, VERSION } from "./scope.ts";
 import { watchStoreCall } from "./store-call.ts";
 import type { Tools } from "./tools.ts";
 
 export type { Telemetry } from "../core/telemetry.ts";
+export { type CheckpointAnchor, checkpointAnchor } from "./checkpoint-anchor.ts";
 
 export interface OpenTelemetryOptions {
   /** Default: the global one, also if it is registered later. */
@@ -27,11 +28,6 @@ export interface OpenTelemetryOptions {
   readonly safeAgentNames?: boolean;
 }
 
-const SCOPE = "onceguard";
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
-
 /**
  * Traces and metrics of a guard by the OpenTelemetry API: `createGuard({ telemetry: openTelemetry(), ... })`. Without an
  * SDK that is registered, nothing is made of it. Never tells a payload, a result, or the words of an error.
@@ -39,8 +35,8 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
   const { tracerProvider = trace, meterProvider, storeSpans = true } = options;
   const tools: Tools = {
-    tracer: tracerProvider.getTracer(SCOPE, version),
-    instruments: instruments(SCOPE, version, meterProvider),
+    tracer: tracerProvider.getTracer(SCOPE, VERSION),
+    instruments: instruments(SCOPE, VERSION, meterProvider),
     gauges: new OpenGauges(),
   };
   return {

@@ -36,6 +36,15 @@ export const ATTRIBUTE = {
   link: "onceguard.link",
 } as const;
 
+/** A sealed log's checkpoint, as it leaves the house with the traces. */
+export const CHECKPOINT = {
+  span: "onceguard.checkpoint",
+  origin: "onceguard.checkpoint.origin",
+  size: "onceguard.checkpoint.size",
+  /** The signed note, whole: what `onceguard verify --anchored` takes. */
+  note: "onceguard.checkpoint.note",
+} as const;
+
 /** SafeAgent's names, for dashboards that have them already. */
 export const SAFEAGENT = {
   sideEffectFired: "safeagent.side_effect_fired",
