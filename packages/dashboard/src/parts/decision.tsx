@@ -14,6 +14,7 @@ export function Dialog(props: {
   useEffect(() => {
     const opener = document.activeElement as HTMLElement | null;
     dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLElement>("input[name=reason]")?.focus();
     return () => opener?.isConnected && opener.focus();
   }, []);
   return (
@@ -114,7 +115,7 @@ export function ReasonForm(props: ReasonFormProps): JSX.Element {
       </label>
       {props.confirm !== undefined && (
         <label>
-          Type <strong>{props.confirm}</strong> to confirm
+          <span>Type {props.confirm} to confirm</span>
           <input
             name="confirm"
             value={confirmed}

@@ -34,15 +34,23 @@ export function stages(log: readonly LogEntry[], now: number): Stage[] {
   });
 }
 
-/** How it went, step by step: what it was in, from when to when, and what moved it on. */
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
+}
+
+/**
+ * How it went, step by step: what it was in, from when to when, and what moved it on. The bars are to a logarithmic scale: an
+ * attempt takes milliseconds, and the question that it leaves may stand for days.
+ */
 export function Waterfall({ log }: { readonly log: readonly LogEntry[] }): JSX.Element {
   const now = useNow();
   const all = stages(log, now);
   const start = all[0]?.from ?? 0;
-  const whole = Math.max(1, (all.at(-1)?.to ?? 0) - start);
+  const widths = all.map(({ from, to }) => Math.log2(1 + to - from));
+  const whole = Math.max(1, sum(widths));
   return (
     <ol class="waterfall">
-      {all.map(({ entry, state, from, to, isOver }) => (
+      {all.map(({ entry, state, from, to, isOver }, n) => (
         <li key={entry.seq}>
           <span class="waterfall-what">
             <strong>{eventWords(entry.event)}</strong>
@@ -54,7 +62,10 @@ export function Waterfall({ log }: { readonly log: readonly LogEntry[] }): JSX.E
           <span class="waterfall-track" aria-hidden="true">
             <span
               class={`waterfall-bar fill-${state}`}
-              style={{ left: `${((from - start) / whole) * 100}%`, width: `${((to - from) / whole) * 100}%` }}
+              style={{
+                left: `${(sum(widths.slice(0, n)) / whole) * 100}%`,
+                width: `${((widths[n] ?? 0) / whole) * 100}%`,
+              }}
             />
           </span>
           <span class="waterfall-time num">

@@ -1,15 +1,15 @@
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { get, type Problem, post } from "../api/client.ts";
-import type { BlastRadius, CorrectionRow, Difference, Touched } from "../api/types.ts";
+import type { BlastRadius } from "../api/types.ts";
 import { useEvents } from "../hooks/use-events.ts";
 import { problemOf } from "../hooks/use-loaded.ts";
 import { may, useMe } from "../hooks/use-me.ts";
 import { useRoute } from "../hooks/use-route.ts";
-import { Empty, Page, ProblemNote, ReceiptLink, RunLink, Scroll, Section, StateBadge } from "../parts/basics.tsx";
+import { Empty, Page, ProblemNote, RunLink, Section } from "../parts/basics.tsx";
+import { type Preview, PreviewRows, type Report, ReportRows, TouchedTable } from "../parts/correction-rows.tsx";
 import { ReasonForm } from "../parts/decision.tsx";
-import { DiffTable } from "../parts/diff.tsx";
-import { count, text, words } from "../parts/words.ts";
+import { count } from "../parts/words.ts";
 
 const FIELDS = [
   ["run_id", "Run", ""],
@@ -20,25 +20,6 @@ const FIELDS = [
   ["until", "Until", "2026-11-21T10:00:00Z"],
   ["where", "Where", '{"priority":"high"}'],
 ] as const;
-
-interface Preview {
-  readonly rows: readonly (CorrectionRow & {
-    readonly would: string;
-    readonly reason: string | null;
-    readonly changes: readonly Difference[];
-  })[];
-}
-
-interface Report {
-  readonly run_id: string;
-  readonly complete: boolean;
-  readonly rows: readonly (CorrectionRow & {
-    readonly result: string;
-    readonly reason: string | null;
-    readonly compensation: string | null;
-    readonly restored: boolean | null;
-  })[];
-}
 
 /** Exactly what was touched, what undoing it would do, and then the undoing: each step shown before the next. */
 export function CorrectionView(): JSX.Element {
@@ -190,120 +171,5 @@ function Progress({ plan, children }: { readonly plan: BlastRadius; readonly chi
         </p>
       )}
     </>
-  );
-}
-
-function TouchedTable({ rows }: { readonly rows: readonly Touched[] }): JSX.Element {
-  return (
-    <Scroll label="What was touched">
-      <table class="rows">
-        <thead>
-          <tr>
-            <th scope="col">state</th>
-            <th scope="col">certainty</th>
-            <th scope="col">action</th>
-            <th scope="col">request</th>
-            <th scope="col">record</th>
-            <th scope="col">what it changed</th>
-            <th scope="col">touched later by</th>
-            <th scope="col">can be undone</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ receipt, certainty, changes, later, undo }) => (
-            <tr key={receipt.request_id}>
-              <td>
-                <StateBadge state={receipt.state} />
-              </td>
-              <td>{words(certainty)}</td>
-              <td class="mono">{receipt.action}</td>
-              <td>
-                <ReceiptLink id={receipt.request_id} />
-              </td>
-              <td class="mono">{receipt.record_id}</td>
-              <td>
-                <Changes of={changes} />
-              </td>
-              <td>{later.map(({ actor, request_id }) => actor ?? request_id).join(", ")}</td>
-              <td>{words(undo)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
-  );
-}
-
-function Changes({ of }: { readonly of: readonly Difference[] | null }): JSX.Element {
-  if (of === null) return <span class="dim">not read</span>;
-  return (
-    <>
-      {of.map(({ path, from, to }) => (
-        <span key={path} class="change">
-          <span class="mono">{path}</span> <del>{text(from)}</del> <ins>{text(to)}</ins>
-        </span>
-      ))}
-    </>
-  );
-}
-
-function PreviewRows({ of }: { readonly of: Preview }): JSX.Element {
-  return (
-    <ul class="preview">
-      {of.rows.map((row) => (
-        <li key={row.request_id}>
-          <p>
-            <strong>
-              {row.would === "correct"
-                ? "would be put back"
-                : `${words(row.would)}${row.reason ? `: ${words(row.reason)}` : ""}`}
-            </strong>{" "}
-            <span class="mono">{row.record_id}</span> <ReceiptLink id={row.request_id} />
-          </p>
-          {row.changes.length > 0 && (
-            <DiffTable
-              changes={row.changes}
-              label={`Dry run of ${row.request_id}`}
-              fromLabel="now"
-              toLabel="would be"
-            />
-          )}
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function ReportRows({ of }: { readonly of: Report }): JSX.Element {
-  return (
-    <Scroll label="What became of it">
-      <table class="rows">
-        <thead>
-          <tr>
-            <th scope="col">result</th>
-            <th scope="col">record</th>
-            <th scope="col">request</th>
-            <th scope="col">undone by</th>
-            <th scope="col">as it was before</th>
-          </tr>
-        </thead>
-        <tbody>
-          {of.rows.map((row) => (
-            <tr key={row.request_id}>
-              <td>
-                {words(row.result)}
-                {row.reason && <span class="dim"> {words(row.reason)}</span>}
-              </td>
-              <td class="mono">{row.record_id}</td>
-              <td>
-                <ReceiptLink id={row.request_id} />
-              </td>
-              <td>{row.compensation && <ReceiptLink id={row.compensation} />}</td>
-              <td>{row.restored === null ? "not read" : row.restored ? "yes" : "no"}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
   );
 }

@@ -1,19 +1,17 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { get, part } from "../api/client.ts";
-import type { Receipt, ReceiptDocument } from "../api/types.ts";
+import { get } from "../api/client.ts";
+import type { Receipt } from "../api/types.ts";
 import { useEvents } from "../hooks/use-events.ts";
 import { useLoaded } from "../hooks/use-loaded.ts";
 import { may, useMe } from "../hooks/use-me.ts";
-import { link } from "../hooks/use-route.ts";
 import { useShortcuts } from "../hooks/use-shortcuts.ts";
 import { Age, Empty, Loading, Page, ProblemNote, StateBadge, short } from "../parts/basics.tsx";
 import { BulkDialog } from "../parts/bulk.tsx";
-import { DECISIONS, type Decision, decide, decisionsFor } from "../parts/decide.ts";
-import { ReasonForm } from "../parts/decision.tsx";
-import { Evidence } from "../parts/evidence.tsx";
+import { DECISIONS, type Decision, decisionsFor } from "../parts/decide.ts";
 import { KeysDialog } from "../parts/keys.tsx";
-import { count, detailWords, reasonWords, STATE_WORDS, words } from "../parts/words.ts";
+import { ReviewItem } from "../parts/review-item.tsx";
+import { count, reasonWords } from "../parts/words.ts";
 
 interface Inbox {
   readonly reviews: readonly Receipt[];
@@ -180,7 +178,7 @@ export function ReviewsView(): JSX.Element {
               ))}
             </ul>
           </div>
-          <Item
+          <ReviewItem
             key={item.request_id}
             item={item}
             hasMoved={(moved.get(item.request_id) ?? 0) > item.version}
@@ -219,98 +217,4 @@ function versionKey({ request_id, version }: Receipt): string {
 
 function without(set: ReadonlySet<string>, one: string): Set<string> {
   return new Set([...set].filter((other) => other !== one));
-}
-
-/** One item with its evidence in view, and the decisions on it. */
-function Item(props: {
-  readonly item: Receipt;
-  readonly hasMoved: boolean;
-  readonly offered: readonly Decision[];
-  readonly chosen: Decision | null;
-  readonly onChoose: (decision: Decision | null) => void;
-  readonly onLeave: (words: string) => void;
-}): JSX.Element {
-  const { item, offered, chosen } = props;
-  const { value, reload } = useLoaded(
-    (signal) => get<ReceiptDocument>(`/v1/receipts/${part(item.request_id)}`, {}, signal),
-    item.request_id,
-  );
-  const [refused, setRefused] = useState(false);
-  const record = value?.record;
-  const isStale = (record !== undefined && record.version > item.version) || props.hasMoved || refused;
-  useEffect(() => {
-    if (props.hasMoved) reload();
-  }, [props.hasMoved, reload]);
-  return (
-    <article class="inbox-detail" aria-label={`${item.action} ${item.request_id}`}>
-      <header class="detail-head">
-        <h2>
-          <span class="mono">{item.action}</span> <StateBadge state={item.state} />
-        </h2>
-        <p class="mono wrap">
-          <a href={link(["receipts", item.request_id])}>{item.request_id}</a>
-        </p>
-        <p class="dim">{STATE_WORDS[item.state]}</p>
-      </header>
-      {isStale && <Overtaken item={item} now={value} onNext={() => props.onLeave("On to the next one.")} />}
-      {!isStale && chosen !== null && offered.includes(chosen) && (
-        <ReasonForm
-          key={chosen}
-          action={DECISIONS[chosen].label}
-          explain={DECISIONS[chosen].explain}
-          tone={DECISIONS[chosen].tone}
-          onCancel={() => props.onChoose(null)}
-          onSubmit={async (reason) => {
-            try {
-              await decide(item, chosen, reason);
-            } catch (error) {
-              const { code } = error as { code?: string };
-              if (code !== "version_conflict" && code !== "not_resolvable") throw error;
-              setRefused(true);
-              reload();
-              return;
-            }
-            props.onLeave(`${DECISIONS[chosen].label}: ${item.action} ${short(item.request_id)}.`);
-          }}
-        />
-      )}
-      {!isStale && chosen === null && offered.length > 0 && (
-        <div class="buttons">
-          {offered.map((decision) => (
-            <button key={decision} type="button" onClick={() => props.onChoose(decision)}>
-              {DECISIONS[decision].label} <kbd>{DECISIONS[decision].key}</kbd>
-            </button>
-          ))}
-        </div>
-      )}
-      {value ? <Evidence of={value} brief /> : <Loading />}
-    </article>
-  );
-}
-
-/** Two people looked at the same item, and the other one was faster. */
-function Overtaken(props: {
-  readonly item: Receipt;
-  readonly now: ReceiptDocument | null;
-  readonly onNext: () => void;
-}): JSX.Element {
-  const { item, now } = props;
-  const record = now?.record;
-  const last = now?.log?.findLast(({ event, version }) => version > item.version && event !== "replayed");
-  const why = last ? detailWords(last.detail) : "";
-  return (
-    <div class="note note-bad" role="alert">
-      <p>
-        <strong>You were not the first.</strong> This has changed since you opened it
-        {record && <> and is now {words(record.state)}</>}
-        {last?.actor && <>, by {last.actor}</>}
-        {why && <>: {why}</>}. Nothing you chose was recorded.
-      </p>
-      <div class="buttons">
-        <button type="button" class="primary" onClick={props.onNext}>
-          Next
-        </button>
-      </div>
-    </div>
-  );
 }

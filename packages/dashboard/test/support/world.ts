@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type AnyAction, defineAction } from "../../../onceguard/src/core/action.ts";
 import { effectError } from "../../../onceguard/src/core/failure.ts";
 import { DEFAULT_FINALITY_POLICY } from "../../../onceguard/src/core/finality.ts";
+import type { Store } from "../../../onceguard/src/core/ports.ts";
 import { provider } from "../../../onceguard/src/core/provider.ts";
 import { apiKeys, makeApiKey } from "../../../onceguard/src/http/keys/api-key.ts";
 import { type ServeHttpOptions, serveHttp } from "../../../onceguard/src/http/node/serve.ts";
@@ -27,6 +28,7 @@ export interface Payment {
 export interface World {
   readonly url: string;
   readonly guard: Guard;
+  readonly store: Store;
   readonly keys: Readonly<Record<Role | "second", string>>;
   /** The judge: references that were really done, in order. */
   effects(): readonly string[];
@@ -110,8 +112,9 @@ export async function startWorld(http: Partial<ServeHttpOptions> = {}, isOpen = 
     { amountOver: 50_000, verdict: "review", reason: "over 500.00 needs a person" },
     { action: "send_mail", amountOver: 9_000, verdict: "deny", reason: "never by mail" },
   ] as const;
+  const store = postgresStore({ url: database });
   const guard = createGuard({
-    store: postgresStore({ url: database }),
+    store,
     actions,
     rules,
     sweepEvery: false,
@@ -159,6 +162,7 @@ export async function startWorld(http: Partial<ServeHttpOptions> = {}, isOpen = 
   return {
     url: serving.url,
     guard,
+    store,
     keys: Object.fromEntries(made.map(([name, { key }]) => [name, key])) as World["keys"],
     effects: () => (existsSync(ledger) ? readFileSync(ledger, "utf8").split("\n").filter(Boolean) : []),
     shipments,

@@ -1,13 +1,18 @@
-import { Logger, makeWorkerUtils } from "graphile-worker";
 import { createDatabase } from "../../support/postgres.ts";
 import { dropWhenLeft } from "../drop-when-left.ts";
 import { type EngineUnderTest, engineStories } from "../engine-stories.ts";
 
 const program = new URL("./worker-process.ts", import.meta.url);
 
-engineStories("graphile-worker", { program, open });
+engineStories("graphile-worker", { program, open: () => open("graphile-worker") });
+engineStories("graphile-worker 0.17", {
+  program,
+  open: () => open("graphile-worker-0-17"),
+  only: ["killed", "exhausted"],
+});
 
-async function open(): Promise<EngineUnderTest> {
+async function open(engine: string): Promise<EngineUnderTest> {
+  const { Logger, makeWorkerUtils } = (await import(engine)) as typeof import("graphile-worker");
   const address = await createDatabase();
   const logger = new Logger(() => () => undefined);
   const utils = await makeWorkerUtils({ connectionString: address, maxPoolSize: 2, logger });
@@ -15,7 +20,7 @@ async function open(): Promise<EngineUnderTest> {
   const query = (text: string, values: unknown[]) =>
     utils.withPgClient(async (client) => (await client.query(text, values)).rows);
   return {
-    engine: "graphile-worker",
+    engine,
     address,
     add: async (task, charge, attempts) => (await utils.addJob(task, charge, { maxAttempts: attempts })).id,
     state: async (_task, id) => {

@@ -1,5 +1,4 @@
 // The program of the graphile-worker stories: a task for each side.
-import { Logger, run } from "graphile-worker";
 import { guardTask } from "../../../src/adapters/graphile-worker/index.ts";
 import {
   type Charge,
@@ -13,6 +12,7 @@ import {
 } from "../charging.ts";
 
 const options = JSON.parse(process.argv[2] as string) as WorkerOptions;
+const { Logger, run } = (await import(options.engine)) as typeof import("graphile-worker");
 const guard = await openGuard(options.store);
 const { charge, rule } = charging(options.world);
 const dying = dyingAfter(options.diesAfter);

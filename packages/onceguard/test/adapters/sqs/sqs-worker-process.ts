@@ -1,6 +1,5 @@
 // A worker of SQS messages: the real sqs-consumer, with a guarded handler or with one as people write it.
 import { type Message, SQSClient } from "@aws-sdk/client-sqs";
-import { Consumer } from "sqs-consumer";
 import { guardMessage } from "../../../src/adapters/sqs/index.ts";
 import { asWorker } from "../engine-workers/fork-worker.ts";
 import { guardOn, type PaymentOptions, payments } from "../engine-workers/payments.ts";
@@ -8,10 +7,13 @@ import { guardOn, type PaymentOptions, payments } from "../engine-workers/paymen
 export interface SqsWorkerOptions extends PaymentOptions {
   readonly endpoint: string;
   readonly queueUrl: string;
+  /** `sqs-consumer`, or the major before. */
+  readonly consumer: string;
 }
 
 const { options, ready } = asWorker<SqsWorkerOptions>();
 const { endpoint, queueUrl } = options;
+const { Consumer } = (await import(options.consumer)) as typeof import("sqs-consumer");
 const sqs = new SQSClient({ endpoint, region: "eu-west-1", credentials: { accessKeyId: "x", secretAccessKey: "x" } });
 const { pay, rule } = payments(options);
 

@@ -37,7 +37,7 @@ afterAll(async () => {
 type Told = Omit<PaymentOptions, "world" | "store">;
 
 /** A story's own queue with its dead-letter queue, its payment, and its workers. */
-async function story(test: TestContext, name: string, options: Told, maxReceiveCount = 20) {
+async function story(test: TestContext, name: string, options: Told, maxReceiveCount = 20, consumer = "sqs-consumer") {
   const reference = `${name}-${options.guarded ? "guarded" : "control"}`;
   const deadLetterQueue = `${reference}-dlq`;
   server.createQueue(deadLetterQueue);
@@ -47,7 +47,7 @@ async function story(test: TestContext, name: string, options: Told, maxReceiveC
   });
   const store = join(dir, `${reference}.db`);
   const worker = async (): Promise<EngineWorker> => {
-    const about = { ...options, world: world.port, store, endpoint: server.endpoint, queueUrl };
+    const about = { ...options, world: world.port, store, endpoint: server.endpoint, queueUrl, consumer };
     const started = await forkWorker(new URL("./sqs-worker-process.ts", import.meta.url), about);
     test.onTestFinished(started.stop);
     return started;
@@ -67,6 +67,19 @@ const SIDES = [
 describe.concurrent.each(SIDES)("guarded: %s, so that an SQS message is paid %s time(s)", (guarded, times) => {
   it("when its worker is killed in the middle", async (test) => {
     const { reference, worker, send, isDone } = await story(test, "killed", { guarded, probe: true });
+    await world.plan(reference, "hold_reply");
+    await send();
+    const doomed = await worker();
+    await world.holding(reference);
+    await doomed.kill("SIGKILL");
+    await worker();
+    await until("the message is done", isDone);
+    expect(world.effects(reference)).toHaveLength(times);
+  });
+
+  it("when its worker, of the major before, is killed in the middle", async (test) => {
+    const told = { guarded, probe: true };
+    const { reference, worker, send, isDone } = await story(test, "killed-14", told, 20, "sqs-consumer-14");
     await world.plan(reference, "hold_reply");
     await send();
     const doomed = await worker();
