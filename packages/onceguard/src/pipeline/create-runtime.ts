@@ -5,7 +5,6 @@ import { OnceguardError } from "../core/errors.ts";
 import type { Route } from "../core/failure.ts";
 import { DEFAULT_FINALITY_POLICY } from "../core/finality.ts";
 import type { Notifier } from "../core/notification.ts";
-import type { Privacy } from "../core/privacy.ts";
 import { DEFAULT_JSON_LIMITS } from "../core/strict-json.ts";
 import { DataKeys } from "./data-keys.ts";
 import { tenantHmac } from "./digest.ts";
@@ -17,7 +16,7 @@ import { persist } from "./persist.ts";
 import { goOn, type Runtime } from "./runtime.ts";
 import { SideLog } from "./side-log.ts";
 import { systemClock, systemRandomness } from "./system-clock.ts";
-import { encrypts, needsKeys, privacyOf } from "./under-key.ts";
+import { encrypts, needsKeys, rulesOf } from "./under-key.ts";
 import { watchedStore } from "./watched-store.ts";
 
 /**
@@ -52,11 +51,10 @@ export function createRuntime(
   const keys = options.keys === undefined ? null : new DataKeys(options.keys, clock);
   if (keys === null)
     for (const { name, privacy } of actions.values()) if (privacy && encrypts(privacy)) throw needsKeys(name);
-  const rulesOf = (action: string): Privacy | null => privacyOf(runtime, action);
   let opening: Promise<void> | null = null;
   let secret: string | null = null;
   const runtime: Runtime = {
-    store: keys === null ? store : encryptingStore(store, { keys, rulesOf }),
+    store: keys === null ? store : encryptingStore(store, { keys, rulesOf: (action) => rulesOf(runtime, action) }),
     clock,
     randomness: options.randomness ?? systemRandomness,
     limits: { ...DEFAULT_JSON_LIMITS, ...options.limits },

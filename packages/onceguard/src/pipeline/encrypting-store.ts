@@ -7,13 +7,13 @@ import type { Expected, Receipt } from "../core/receipt.ts";
 import type { DataKeys } from "./data-keys.ts";
 import { decrypted, encrypted } from "./private-fields.ts";
 import type { Runtime } from "./runtime.ts";
-import { privacyOf } from "./under-key.ts";
+import { rulesOf } from "./under-key.ts";
 
 /** What the store writes is encrypted on the way in, and opened on the way out: the pipeline sees what was meant. */
 interface Encrypting {
   readonly keys: DataKeys;
-  /** The rules of an action; null where it keeps everything as it is. */
-  rulesOf(action: string): Privacy | null;
+  /** The rules of an action; null where it keeps everything as it is, and undefined where it is not known here. */
+  rulesOf(action: string): Privacy | null | undefined;
 }
 
 /** A store in which private fields stand encrypted. Requests without any pass through untouched. */
@@ -105,6 +105,7 @@ async function writtenTransition(encrypting: Encrypting, transition: Transition)
 async function writtenLine(encrypting: Encrypting, store: Store, entry: NewLogEntry): Promise<NewLogEntry> {
   const { tenant, requestId, before, after } = entry;
   if (requestId === null || (before === null && after === null)) return entry;
+  if (entry.action !== null && encrypting.rulesOf(entry.action) === null) return entry;
   const receipt = await store.find(tenant, requestId);
   const write = receipt && (await writer(encrypting, receipt));
   return write ? { ...entry, before: before && write(before), after: after && write(after) } : entry;
@@ -197,7 +198,7 @@ export async function readerFor(runtime: Runtime, of: Owned): ReturnType<typeof 
 
 function encryptingOf(runtime: Runtime): Encrypting | null {
   const { keys } = runtime;
-  return keys && { keys, rulesOf: (action) => privacyOf(runtime, action) };
+  return keys && { keys, rulesOf: (action) => rulesOf(runtime, action) };
 }
 
 function isEncrypted(text: string | null): boolean {

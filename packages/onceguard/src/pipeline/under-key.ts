@@ -59,9 +59,13 @@ export function encrypts({ encrypt }: Privacy): boolean {
   return encrypt === "all" || encrypt.length > 0;
 }
 
-/** @returns what this guard knows to be private of an action, registered here or not. */
+/** What this guard knows to be private of an action, registered here or not; undefined where it knows nothing of it. */
+export function rulesOf(runtime: Runtime, action: string): Privacy | null | undefined {
+  return runtime.privacyOfUnregistered.get(action) ?? definitionFor(runtime, action)?.privacy;
+}
+
 export function privacyOf(runtime: Runtime, action: string): Privacy | null {
-  return runtime.privacyOfUnregistered.get(action) ?? definitionFor(runtime, action)?.privacy ?? null;
+  return rulesOf(runtime, action) ?? null;
 }
 
 export function needsKeys(action: string): OnceguardError {

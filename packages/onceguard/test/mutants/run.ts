@@ -1,6 +1,6 @@
 // Breaks one rule at a time in a copy of the code, and expects the tests to notice.
 //
-//   node packages/onceguard/test/mutants/run.ts [part of a name] [--jobs 2]
+//   node packages/onceguard/test/mutants/run.ts [part of a name] [--jobs 3]
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import { MUTANTS, type Mutant } from "./mutants.ts";
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
 const { values, positionals } = parseArgs({
-  options: { jobs: { type: "string", default: "2" } },
+  options: { jobs: { type: "string", default: "3" } },
   allowPositionals: true,
 });
 
