@@ -88,7 +88,9 @@ function makeCompensation(runtime: Runtime, action: AnyAction): AnyAction {
     settleDelay: action.settleDelayMs,
     noEffectOn: action.noEffectOn,
     ...(action.classify && { classify: action.classify }),
-    ...(read && { before: read, after: read, expect: isAsLeft }),
+    // The mark costs nothing, since it rides with what is logged before. Killed before it, a compensation has not been sent:
+    // on a record that others have changed it would otherwise stay in doubt, because reading that settles nothing.
+    ...(read && { before: read, after: read, expect: isAsLeft, preciseDispatch: true }),
     execute: async (payload, context) => {
       const original = await originalOf(runtime, payload, context);
       return compensate.execute(payloadOf(original) as never, contextOf(original, payload, context));
