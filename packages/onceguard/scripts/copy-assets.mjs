@@ -1,5 +1,6 @@
-// What tsc leaves out of dist: the SQL migrations, and the execute bit of the command line.
-import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, rmSync } from "node:fs";
+// What tsc leaves out of dist: the SQL migrations, the page of the demo, the man page, and the execute bit of the command line.
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,5 +15,12 @@ for (const file of globSync("**/*.sql", { cwd: join(root, "src") })) {
   copyFileSync(join(root, "src", file), target);
 }
 
+const page = "cli/commands/demo/web/page";
+rmSync(join(root, "dist", page), { recursive: true, force: true });
+cpSync(join(root, "src", page), join(root, "dist", page), { recursive: true });
+
 const cli = join(root, "dist/cli/main.js");
-if (existsSync(cli)) chmodSync(cli, 0o755);
+if (existsSync(cli)) {
+  chmodSync(cli, 0o755);
+  writeFileSync(join(root, "dist/onceguard.1"), execFileSync(process.execPath, [cli, "man"]));
+}

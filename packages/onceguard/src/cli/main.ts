@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { type Argument, Command, CommanderError, Option } from "commander";
+import { type Argument, Command, CommanderError, Help, Option } from "commander";
 import { auditCommand, runAuditCommand } from "./commands/audit/audit.ts";
 import { blastRadiusCommand } from "./commands/blast-radius/blast-radius.ts";
 import { checklistCommand } from "./commands/checklist/checklist.ts";
+import { completionCommand } from "./commands/completion/completion.ts";
 import { correctCommand } from "./commands/correct/correct.ts";
 import { demoCommand } from "./commands/demo/demo.ts";
 import { doctorCommand } from "./commands/doctor/doctor.ts";
@@ -16,6 +17,7 @@ import { initCommand } from "./commands/init/init.ts";
 import { isolateCommand } from "./commands/isolate/isolate.ts";
 import { keysCommand } from "./commands/keys/keys.ts";
 import { logCommand } from "./commands/log/log.ts";
+import { manCommand } from "./commands/man/man.ts";
 import { mcpCommand } from "./commands/mcp/mcp.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { receiptsCommand } from "./commands/receipts/receipts.ts";
@@ -30,7 +32,7 @@ import { serveCommand } from "./commands/serve/serve.ts";
 import { verifyCommand } from "./commands/verify/verify.ts";
 import { exitCodeOf, UsageError } from "./exit.ts";
 import { note, paint, printError } from "./output.ts";
-import { helpAfter } from "./session.ts";
+import { COMMON, helpAfter } from "./session.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -66,6 +68,8 @@ const program = new Command("onceguard")
   .addCommand(retentionCommand())
   .addCommand(eraseCommand())
   .addCommand(restoreCommand())
+  .addCommand(completionCommand())
+  .addCommand(manCommand())
   .addHelpText(
     "after",
     helpAfter({
@@ -109,6 +113,7 @@ function prepare(command: Command): void {
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .configureHelp({
+      groupItems: ownFirst,
       subcommandTerm: (one) => [one.name(), ...one.registeredArguments.map(argumentTerm)].join(" "),
       styleTitle: (text) => paint("bold", text),
       styleCommandText: (text) => paint("cyan", text),
@@ -119,6 +124,18 @@ function prepare(command: Command): void {
     .addHelpOption(helpOption(command))
     .helpCommand(false);
   for (const subcommand of command.commands) prepare(subcommand);
+}
+
+/** What only this command takes is what its help is read for. */
+function ownFirst<Item extends Command | Option>(
+  all: Item[],
+  shown: Item[],
+  groupOf: (item: Item) => string,
+): Map<string, Item[]> {
+  const groups = new Help().groupItems(all, shown, groupOf);
+  const common = groups.get(COMMON);
+  if (common && groups.delete(COMMON)) groups.set(COMMON, common);
+  return groups;
 }
 
 /** Beside `--json`, where there is one. */

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { type Argument, InvalidArgumentError, type Option } from "commander";
 import { durationMs } from "../core/duration.ts";
 
 /** `30s`, `15m`, `24h`; a bare number is milliseconds. Kept as it was typed. */
@@ -47,4 +47,10 @@ export function numberOption(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(value) && value > 0) return value;
   throw new InvalidArgumentError("Expected a whole number from 1.");
+}
+
+/** Shown in the help, and completed by a shell; what is none of them, the command refuses in words of its own. */
+export function offering<Place extends Argument | Option>(place: Place, choices: readonly string[]): Place {
+  place.argChoices = [...choices];
+  return place;
 }

@@ -40,7 +40,8 @@ export function helpAfter({ examples, exits }: Omit<CommandHelp, "summary">): st
   ].join("\n");
 }
 
-const COMMON = "Common options:";
+/** The title in the help of what every command takes. */
+export const COMMON = "Common options:";
 
 /** A command with the common options. */
 export function command(name: string, description: string, help: CommandHelp): Command {

@@ -27,10 +27,15 @@ finish({ type: "done", answers });
 
 async function payInvoice(tool: PaymentTool): Promise<Answer> {
   for (let tries = 1; ; tries++) {
+    const decision = decide(tries);
+    tell({ type: "called", at: Date.now(), call: decision.id, note: decision.order.note });
     try {
-      const { status, payment } = await tool.call(decide(tries));
-      return { status, tries, payment_id: payment.payment_id, error: null };
+      const { status, payment } = await tool.call(decision);
+      const answer: Answer = { status, tries, payment_id: payment.payment_id, error: null };
+      tell({ type: "answered", at: Date.now(), answer });
+      return answer;
     } catch (error) {
+      tell({ type: "failed", at: Date.now(), call: decision.id, error: String(error) });
       if (tries === job.maxTries) return { status: "error", tries, payment_id: null, error: String(error) };
       await pause(50);
     }

@@ -4,12 +4,15 @@ import { fileURLToPath } from "node:url";
 
 /** A process of the demo, seen from the demo. */
 export interface Child<Job, Message extends { readonly type: string }> {
+  readonly pid: number;
   start(job: Job): void;
   /** The next message of this type that `matches`. Ask before it can arrive. Rejects when the process ends first. */
   next<Type extends Message["type"]>(
     type: Type,
     matches?: (message: Extract<Message, { type: Type }>) => boolean,
   ): Promise<Extract<Message, { type: Type }>>;
+  /** Every message from now on. */
+  listen(heard: (message: Message) => void): void;
   /** `kill -9`: no handler runs, nothing is flushed, nobody is told. Resolves when the process is gone. */
   kill(): Promise<void>;
 }
@@ -46,6 +49,7 @@ export async function startChild<Job, Message extends { readonly type: string }>
   child.on("error", () => undefined); // an abort; "close" follows
 
   const self: Child<Job, Message> = {
+    pid: child.pid ?? 0,
     start: (job) => {
       child.send(job as object, () => undefined); // one that is dead by now is seen by `ended`
     },
@@ -68,6 +72,7 @@ export async function startChild<Job, Message extends { readonly type: string }>
         arrived.abort();
       }
     },
+    listen: (heard) => void child.on("message", (message) => heard(message as Message)),
     kill: async () => {
       child.kill("SIGKILL");
       const killedBy = await ended;

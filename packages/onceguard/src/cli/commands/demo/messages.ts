@@ -1,4 +1,4 @@
-import type { AccountTerms } from "./provider-client.ts";
+import type { AccountTerms, Fault } from "./provider-client.ts";
 
 /** What the demo and its processes say to each other, over Node's own channel between parent and child. */
 
@@ -15,8 +15,18 @@ export interface ProviderJob {
 
 export type ProviderMessage =
   | { readonly type: "listening"; readonly url: string }
+  | { readonly type: "received"; readonly account: string; readonly at: number }
   /** A payment was written to the ledger and fsynced; its answer has not been sent yet. */
-  | { readonly type: "committed"; readonly account: string };
+  | { readonly type: "committed"; readonly account: string }
+  /** `known`: the key had been used, and nothing new was paid. */
+  | {
+      readonly type: "answered";
+      readonly account: string;
+      readonly at: number;
+      readonly fault: Fault | null;
+      readonly known: boolean;
+    }
+  | { readonly type: "looked_up"; readonly account: string; readonly at: number; readonly found: number };
 
 export interface AgentJob {
   readonly side: Side;
@@ -53,4 +63,7 @@ export interface Answer {
 export type AgentMessage =
   | { readonly type: "ready" }
   | { readonly type: "before_send" }
+  | { readonly type: "called"; readonly at: number; readonly call: string; readonly note: string }
+  | { readonly type: "failed"; readonly at: number; readonly call: string; readonly error: string }
+  | { readonly type: "answered"; readonly at: number; readonly answer: Answer }
   | { readonly type: "done"; readonly answers: readonly Answer[] };

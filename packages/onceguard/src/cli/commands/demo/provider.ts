@@ -50,11 +50,9 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
   }
   if (!account.terms.lookup) return answer(response, 405, { error: "payments cannot be looked up" });
   const invoice = searchParams.get("invoice");
-  answer(
-    response,
-    200,
-    account.payments.filter((payment) => payment.invoice === invoice),
-  );
+  const found = account.payments.filter((payment) => payment.invoice === invoice);
+  tell({ type: "looked_up", account: name, at: Date.now(), found: found.length });
+  answer(response, 200, found);
 }
 
 async function pay(
@@ -65,9 +63,18 @@ async function pay(
   response: ServerResponse,
 ): Promise<void> {
   const fault = account.faults.shift();
-  if (fault === "error_503") return answer(response, 503, { error: "out of service, try again" });
+  const answered = (known: boolean): void =>
+    tell({ type: "answered", account: name, at: Date.now(), fault: fault ?? null, known });
+  tell({ type: "received", account: name, at: Date.now() });
+  if (fault === "error_503") {
+    answered(false);
+    return answer(response, 503, { error: "out of service, try again" });
+  }
 
+  const made = account.payments.length;
   const payment = commit(name, account, order, key);
+  const known = account.payments.length === made;
+  if (fault !== undefined) answered(known);
 
   switch (fault) {
     case "lose_response":
@@ -79,6 +86,7 @@ async function pay(
       return answer(response, 500, { error: "internal error" });
     default:
       await new Promise((resolve) => setTimeout(resolve, account.terms.answerAfterMs));
+      answered(known);
       answer(response, 201, payment);
   }
 }

@@ -17,6 +17,13 @@ export interface Stage {
   /** Only reads receipts: the actions are executed by the agents. */
   readonly guard: Guard;
   readonly children: ChildOptions;
+  readonly onlooker?: Onlooker;
+}
+
+/** Who looks on, and changes nothing. */
+export interface Onlooker {
+  started(agent: Agent, account: string): void;
+  killed(agent: Agent, account: string): void;
 }
 
 /** What stood written when a process was killed. */
@@ -55,10 +62,32 @@ export async function runScenario(stage: Stage, scenario: Scenario): Promise<Sce
   return { scenario, invoice, unguarded, guarded };
 }
 
-async function runSide(stage: Stage, scenario: Scenario, invoice: string, side: Side): Promise<SideResult> {
+/** One side from its beginning: a new account, and all waves. */
+export async function runSide(stage: Stage, scenario: Scenario, invoice: string, side: Side): Promise<SideResult> {
+  const account = accountOf(scenario, side);
+  await openAccount(stage.providerUrl, account, scenario.terms);
+  const { answers, deaths } = await runWaves(stage, scenario, invoice, side);
+  const receipts = side === "guarded" ? await receiptsOf(stage, invoice) : [];
+  const history = receipts[0] ? await stage.guard.log(receipts[0].requestId) : [];
+  return { answers, deaths, payments: paymentsOf(stage, account), receipts, history };
+}
+
+/** The two sides share nothing but the provider. */
+export function accountOf({ id }: Pick<Scenario, "id">, side: Side): string {
+  return `${id}-${side}`;
+}
+
+/** The waves of one side, on an account that is open. */
+export async function runWaves(
+  stage: Stage,
+  scenario: Scenario,
+  invoice: string,
+  side: Side,
+  firstWording = 0,
+): Promise<Pick<SideResult, "answers" | "deaths">> {
   const limit = AbortSignal.timeout(LIMIT_MS);
   const children = { ...stage.children, signal: AbortSignal.any([stage.children.signal, limit]) };
-  const account = `${scenario.id}-${side}`; // so that the two sides share nothing but the provider
+  const account = accountOf(scenario, side);
   const job: Omit<AgentJob, "calls" | "wording" | "pauseBeforeSend"> = {
     side,
     provider: stage.providerUrl,
@@ -74,18 +103,20 @@ async function runSide(stage: Stage, scenario: Scenario, invoice: string, side: 
   const answers: Answer[] = [];
   const deaths: Death[] = [];
   try {
-    await openAccount(stage.providerUrl, account, scenario.terms);
-    for (const [wording, wave] of scenario.waves.entries()) {
+    for (const [n, wave] of scenario.waves.entries()) {
       const { kill } = wave;
       const agents = await startAgents(wave, children);
+      for (const agent of agents) stage.onlooker?.started(agent, account);
       const jobs = wave.calls.map((calls): AgentJob => {
-        return { ...job, calls, wording, pauseBeforeSend: kill === "before_send" };
+        return { ...job, calls, wording: firstWording + n, pauseBeforeSend: kill === "before_send" };
       });
       if (kill === undefined) {
         answers.push(...(await finished(agents, jobs)));
       } else {
         await killAt(kill, agents[0] as Agent, jobs[0] as AgentJob, stage.provider);
-        const [receipt] = await receiptsOf(stage, invoice);
+        stage.onlooker?.killed(agents[0] as Agent, account);
+        // The other side may be playing at the same time, and a receipt can only be the guarded one's.
+        const [receipt] = side === "guarded" ? await receiptsOf(stage, invoice) : [];
         deaths.push({ point: kill, payments: paymentsOf(stage, account).length, receipt: receipt?.state ?? null });
       }
     }
@@ -93,12 +124,10 @@ async function runSide(stage: Stage, scenario: Scenario, invoice: string, side: 
     const why = limit.aborted ? `it did not end within ${LIMIT_MS / 1_000} s` : (error as Error).message;
     throw new Error(`"${scenario.title}", ${side}: ${why}`, { cause: error });
   }
-  const receipts = side === "guarded" ? await receiptsOf(stage, invoice) : [];
-  const history = receipts[0] ? await stage.guard.log(receipts[0].requestId) : [];
-  return { answers, deaths, payments: paymentsOf(stage, account), receipts, history };
+  return { answers, deaths };
 }
 
-type Agent = Child<AgentJob, AgentMessage>;
+export type Agent = Child<AgentJob, AgentMessage>;
 
 /** All of them are up before the first one is told to begin: that makes their calls concurrent. */
 function startAgents(wave: Wave, children: ChildOptions): Promise<readonly Agent[]> {

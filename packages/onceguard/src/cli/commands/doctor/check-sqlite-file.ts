@@ -1,7 +1,9 @@
-import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { quoted } from "../../next-step.ts";
 import { type Check, ok, problem, warning } from "./check.ts";
+import { isFolder, may, mayWrite, mendWriting, octal, statOf } from "./check-folder.ts";
 
 const MIB = 1_048_576;
 
@@ -17,31 +19,66 @@ const NETWORK_FILE_SYSTEMS: Readonly<Record<number, string>> = {
   12805120: "Ceph",
 };
 
+const NO_CLAIM = "A claim that cannot be written is an effect that is not made.";
+
 /** What can be wrong with the file before a single row is read. */
 export function checkSqliteFile(path: string): Check[] {
   const folder = dirname(resolve(path));
-  if (!existsSync(folder)) return []; // the store says so
-  return [...checkFile(path, folder), ...checkDisk(folder)];
+  if (!isFolder(folder)) {
+    const [found, mend] = existsSync(folder)
+      ? [`${folder} is a file, and must be a folder`, "Name another place with --store."]
+      : [`there is no folder ${folder}`, `mkdir -p ${quoted(folder)}`];
+    return [problem("file", found, "The store has no place to be in.", mend)];
+  }
+  return [...checkFolder(path, folder), ...checkFile(path), ...checkDisk(folder)];
 }
 
-function checkFile(path: string, folder: string): Check[] {
-  if (!existsSync(path)) {
-    try {
-      accessSync(folder, constants.W_OK);
-      return [];
-    } catch {
-      return [
-        problem("file", `${folder} is not writable`, "Give this user the right to write there, or name another store."),
-      ];
-    }
+function checkFolder(path: string, folder: string): Check[] {
+  if (!mayWrite(folder)) {
+    const why = existsSync(path)
+      ? "SQLite writes a journal beside the file (-wal, -shm): without it, nothing can be claimed."
+      : "The store cannot be made there.";
+    return [problem("folder", `${folder} is not writable`, why, mendWriting(folder))];
   }
-  const mode = statSync(path).mode & 0o777;
-  const octal = mode.toString(8).padStart(3, "0");
+  const mode = statSync(folder).mode;
+  if (mode & 0o002 && !(mode & 0o1000)) {
+    const why =
+      "Anybody on this machine may put another file in the place of the store, and what was done is done again.";
+    return [warning("folder", `${folder} has mode ${octal(statSync(folder))}`, why, `chmod o-w ${quoted(folder)}`)];
+  }
+  return [];
+}
+
+function checkFile(path: string): Check[] {
+  const stats = statOf(path);
+  if (stats === null) return [ok("store", `sqlite:${path} is not there yet; the first use makes it`)];
+  if (stats.isDirectory()) {
+    return [
+      problem(
+        "file",
+        `${path} is a folder, and must be a file`,
+        "The store has no place to be in.",
+        "Name a file with --store.",
+      ),
+    ];
+  }
+  const barred = [path, `${path}-wal`, `${path}-shm`].find(
+    (one) => existsSync(one) && !may(one, constants.R_OK | constants.W_OK),
+  );
+  if (barred !== undefined) {
+    const found = `${barred} (mode ${octal(statSync(barred))}, of uid ${statSync(barred).uid}) cannot be read and written`;
+    return [problem("file", found, NO_CLAIM, mendWriting(barred))];
+  }
+  const mode = octal(stats);
   const checks: Check[] = [];
-  if (mode & 0o022) checks.push(warning("file", `mode ${octal}: others may change the receipts`, `chmod 600 ${path}*`));
-  else if (mode & 0o044)
-    checks.push(warning("file", `mode ${octal}: others may read payloads and results`, `chmod 600 ${path}*`));
-  else checks.push(ok("file", `mode ${octal}, ${Math.ceil(statSync(path).size / 1_024)} KiB`));
+  const mend = `chmod 600 ${quoted(path)}*`;
+  if (stats.mode & 0o022) {
+    const why = "A receipt that somebody else changes lets an effect happen twice, or never.";
+    checks.push(warning("file", `mode ${mode}: others may change the receipts`, why, mend));
+  } else if (stats.mode & 0o044) {
+    const why = "They may hold personal data and secrets.";
+    checks.push(warning("file", `mode ${mode}: others may read payloads and results`, why, mend));
+  } else checks.push(ok("file", `mode ${mode}, ${Math.ceil(stats.size / 1_024)} KiB`));
   return [...checks, ...checkJournal(path)];
 }
 
@@ -53,7 +90,9 @@ function checkJournal(path: string): Check[] {
       if (statSync(path).size > QUICK_CHECK_LIMIT) return [journalCheck(mode, "")];
       const broken = database.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
       if (broken.quick_check !== "ok") {
-        return [problem("file", `it is damaged: ${broken.quick_check}`, "Restore it from a backup.")];
+        const why = "What it says about the past cannot be trusted.";
+        const mend = "Put back a backup, then tell Onceguard so: onceguard restore --help";
+        return [problem("file", `it is damaged: ${broken.quick_check}`, why, mend)];
       }
       return [journalCheck(mode, ", and the file is sound")];
     } finally {
@@ -66,10 +105,12 @@ function checkJournal(path: string): Check[] {
 
 function journalCheck(mode: string, sound: string): Check {
   if (mode === "wal") return ok("journal", `WAL${sound}`);
+  const why = "Readers and writers wait for each other.";
   return warning(
     "journal",
     `journal mode ${mode}, not WAL`,
-    "The next write sets it, unless the file system cannot do it.",
+    why,
+    "The next write sets it, unless the file system cannot.",
   );
 }
 
@@ -78,18 +119,14 @@ function checkDisk(folder: string): Check[] {
   const network = NETWORK_FILE_SYSTEMS[type];
   const free = Math.floor((bavail * bsize) / MIB);
   const space = `${free} MiB free`;
+  const mend = `Free some space: df -h ${quoted(folder)}; onceguard retention --help`;
   const checks: Check[] = [];
-  if (network)
-    checks.push(
-      problem(
-        "disk",
-        `the file is on ${network}, where SQLite's WAL loses writes`,
-        "Use a local disk, or postgres://.",
-      ),
-    );
-  if (free < 10)
-    checks.push(problem("disk", space, "Free some space: a claim that cannot be written is an effect not made."));
-  else if (free < 200) checks.push(warning("disk", space, "Free some space before it runs out."));
+  if (network) {
+    const why = "SQLite's WAL loses writes there, and with them the memory of what was done.";
+    checks.push(problem("disk", `the file is on ${network}`, why, "Use a local disk, or postgres://."));
+  }
+  if (free < 10) checks.push(problem("disk", space, NO_CLAIM, mend));
+  else if (free < 200) checks.push(warning("disk", space, `${NO_CLAIM} It may run out soon.`, mend));
   else checks.push(ok("disk", space));
   return checks;
 }

@@ -1,8 +1,9 @@
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
+import { HALT_SCOPES } from "../../../core/halt.ts";
 import { isLapsed } from "../../../core/receipt.ts";
 import { actorOf } from "../../actor.ts";
 import { UsageError } from "../../exit.ts";
-import { numberOption } from "../../option-parsers.ts";
+import { numberOption, offering } from "../../option-parsers.ts";
 import { count, paint, print, printJson, visible } from "../../output.ts";
 import { type CommonOptions, command, conclude, type Session, withGuard } from "../../session.ts";
 import { haltOnWire } from "../../wire.ts";
@@ -41,7 +42,7 @@ export function haltCommand(): Command {
     },
   )
     .usage(`${SCOPES} <id> --reason <text> [options]\n       onceguard halt --list [--all]`)
-    .argument("[scope]", SCOPES.replaceAll("|", ", "))
+    .addArgument(offering(new Argument("[scope]", "what to stop"), HALT_SCOPES))
     .argument("[id]", "the run's id, the action's name, or the tenant")
     .option("--reason <text>", "why; whoever is stopped is told, and it is kept")
     .option("--actor <name>", "who halts it (default: your user name)")

@@ -1,6 +1,8 @@
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
+import { HALT_SCOPES } from "../../../core/halt.ts";
 import type { State } from "../../../core/receipt.ts";
 import { actorOf } from "../../actor.ts";
+import { offering } from "../../option-parsers.ts";
 import { count, paint, print, printJson, span } from "../../output.ts";
 import { type CommonOptions, command, conclude, withGuard } from "../../session.ts";
 import { haltOnWire } from "../../wire.ts";
@@ -31,7 +33,7 @@ export function resumeCommand(): Command {
     ],
   })
     .usage(`${SCOPES} <id> --reason <text> [options]`)
-    .argument("<scope>", SCOPES.replaceAll("|", ", "))
+    .addArgument(offering(new Argument("<scope>", "what goes on"), HALT_SCOPES))
     .argument("<id>", "the run's id, the action's name, or the tenant")
     .requiredOption("--reason <text>", "why it may go on; kept with the halt")
     .option("--actor <name>", "who decides (default: your user name)")

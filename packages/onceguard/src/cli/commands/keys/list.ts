@@ -28,7 +28,7 @@ async function list(options: KeysOptions): Promise<void> {
   const path = await keysPath(options);
   const keys = readKeys(path);
   if (options.json) return printJson({ keys: keys.map(({ sha256: _sha256, ...shown }) => shown) });
-  if (keys.length === 0) return print(`There are no keys in ${path}.`);
+  if (keys.length === 0) return print(`There are no keys in ${path}. Next: onceguard keys add --name NAME`);
   const now = Date.now();
   printTable(
     [

@@ -1,8 +1,8 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { CALLER_CAUSES, type Cause } from "../../../core/attribution.ts";
 import type { LogQuery } from "../../../core/ports.ts";
 import { UsageError } from "../../exit.ts";
-import { momentOption, numberOption } from "../../option-parsers.ts";
+import { momentOption, numberOption, offering } from "../../option-parsers.ts";
 import { note, print, printJson } from "../../output.ts";
 import { type CommonOptions, command, conclude, type Session, withGuard } from "../../session.ts";
 import { logLineOnWire } from "../../wire.ts";
@@ -60,7 +60,7 @@ export function logCommand(): Command {
     .option("--run <id>", "only this run of a caller")
     .option("--actor <name>", "only what this one did")
     .option("--event <events>", "only these events: claim, success, replayed, ...", (text) => text.split(","))
-    .option("--cause <cause>", `only attempts and calls made because of: ${CAUSES.join(", ")}`)
+    .addOption(offering(new Option("--cause <cause>", "only attempts and calls made because of this"), CAUSES))
     .option("--host-scope <id>", "only from this thread, workflow or queue of a host")
     .option("--host-call <id>", "only this call or message of a host")
     .option("--trace <id>", "only of this trace")

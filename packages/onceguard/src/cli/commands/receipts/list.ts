@@ -1,8 +1,8 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Receipt, STATES, type State } from "../../../core/receipt.ts";
 import { UsageError } from "../../exit.ts";
 import { waitsFor } from "../../hold-words.ts";
-import { numberOption } from "../../option-parsers.ts";
+import { numberOption, offering } from "../../option-parsers.ts";
 import { note, paint, paintState, print, printJson, printTable, span, visible } from "../../output.ts";
 import { type CommonOptions, command, conclude, withGuard } from "../../session.ts";
 import { receiptSummary } from "../../wire.ts";
@@ -31,7 +31,12 @@ export function listCommand(): Command {
       ["2", "bad usage"],
     ],
   })
-    .option("--state <states>", `only these: ${STATES.join(", ")}`, (text) => text.split(","))
+    .addOption(
+      offering(
+        new Option("--state <states>", "only these, with commas").argParser((text) => text.split(",")),
+        STATES,
+      ),
+    )
     .option("--action <name>", "only this action")
     .option("--record <record>", "only this business record")
     .option("--run <id>", "only this run of a caller")

@@ -3,7 +3,7 @@ import type { Receipt } from "../../../core/receipt.ts";
 import { waitsFor } from "../../hold-words.ts";
 import { approveWords, because, nextCommand, resolveWords } from "../../next-step.ts";
 import { numberOption } from "../../option-parsers.ts";
-import { count, paint, print, printJson, printTable, span, visible } from "../../output.ts";
+import { count, note, paint, print, printJson, printTable, span, visible } from "../../output.ts";
 import { type CommonOptions, command, conclude, withGuard } from "../../session.ts";
 import { receiptOnWire, receiptSummary } from "../../wire.ts";
 import { since, type Waiting, whatWaits } from "./waiting.ts";
@@ -49,6 +49,8 @@ export async function list(options: ListOptions): Promise<void> {
   if (reviews.length + approvals.length === 0) print("Nothing waits for a person.");
   else printWaiting(waiting, options);
   printOthers(waiting, options);
+  const isFull = reviews.length === options.limit || approvals.length + otherHeld.length === options.limit;
+  if (isFull) note(`these are the ${options.limit} that wait longest; there may be more (--limit)`);
 }
 
 function onWire(receipt: Receipt): Record<string, unknown> {

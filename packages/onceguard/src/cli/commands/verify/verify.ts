@@ -3,7 +3,7 @@ import type { LogEntry, Store } from "../../../core/ports.ts";
 import { readSealedLog } from "../../../seal/sealed-log.ts";
 import { type LogVerdict, verifyLog } from "../../../seal/verify-log.ts";
 import { EXIT, UsageError } from "../../exit.ts";
-import { count, paint, print, printFields, printJson, visible } from "../../output.ts";
+import { count, paint, print, printFields, printJson, progress, visible } from "../../output.ts";
 import { anchoredIn, readText, several, verifyingKeys } from "../../seal-files.ts";
 import { type CommonOptions, command, conclude, withGuard } from "../../session.ts";
 
@@ -92,7 +92,11 @@ async function verifyAll(options: Options): Promise<number> {
     ? await verifyLog(given)
     : await withGuard(options, {}, async ({ store }) => {
         const { secret } = await store.open();
-        return verifyLog({ ...given, rows: { entries: entriesOf(store), secret } });
+        try {
+          return await verifyLog({ ...given, rows: { entries: entriesOf(store), secret } });
+        } finally {
+          progress(null);
+        }
       });
   const isValid = verdict.problems.length === 0;
   if (options.json) printJson({ valid: isValid, ...verdict });
@@ -101,9 +105,12 @@ async function verifyAll(options: Options): Promise<number> {
 }
 
 async function* entriesOf(store: Store): AsyncGenerator<LogEntry> {
+  let read = 0;
   for (let after = Number.MIN_SAFE_INTEGER; ; ) {
     const page = await store.searchLog({ order: "oldest", after, limit: PAGE });
     yield* page;
+    read += page.length;
+    progress(`${read} entries read, going on`);
     if (page.length < PAGE) return;
     after = page.at(-1)?.seq ?? after;
   }
