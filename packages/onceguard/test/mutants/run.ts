@@ -86,7 +86,9 @@ function copyOf(mutant: Mutant | null): string | null {
 }
 
 async function passes(folder: string, tests: readonly string[]): Promise<boolean> {
-  const args = ["run", "--bail=1", "--reporter=dot", ...tests.map((test) => `packages/onceguard/${test}`)];
+  // What hangs is caught as well, and sooner than in a run where everything should pass.
+  const limits = ["--bail=1", "--testTimeout=60000"];
+  const args = ["run", ...limits, "--reporter=dot", ...tests.map((test) => `packages/onceguard/${test}`)];
   const vitest = join(root, "node_modules/.bin/vitest");
   const path = [dirname(process.execPath), process.env.PATH].join(":");
   const child = spawn(vitest, args, { cwd: folder, stdio: "ignore", env: { ...process.env, PATH: path } });
