@@ -20,13 +20,17 @@ export class DataKeys {
   /** @throws OnceguardError `key_unavailable` */
   async current(tenant: string, subject: string | null): Promise<DataKey> {
     const key = await this.#ask(JSON.stringify([tenant, "of", subject]), () => this.#ring.current(tenant, subject));
-    if (key !== null) return key;
+    if (key !== null) {
+      // What is claimed under it is read back at once: a ring that goes away in between must not hide the answer.
+      void this.#ask(idName(tenant, key.id), () => Promise.resolve(key));
+      return key;
+    }
     throw new Error("a key ring has a current key, or throws");
   }
 
   /** Null: it was destroyed. @throws OnceguardError `key_unavailable` */
   find(tenant: string, id: string): Promise<DataKey | null> {
-    return this.#ask(JSON.stringify([tenant, "id", id]), () => this.#ring.find(tenant, id));
+    return this.#ask(idName(tenant, id), () => this.#ring.find(tenant, id));
   }
 
   async idOf(tenant: string, subject: string): Promise<string | null> {
@@ -53,6 +57,10 @@ export class DataKeys {
     key.then((found) => found === null && forget(), forget);
     return key;
   }
+}
+
+function idName(tenant: string, id: string): string {
+  return JSON.stringify([tenant, "id", id]);
 }
 
 async function unavailableAsError<Answer>(ask: () => Promise<Answer>): Promise<Answer> {

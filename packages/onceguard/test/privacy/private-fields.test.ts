@@ -192,6 +192,17 @@ describe("private fields", () => {
     expect(await guard.receipts()).toEqual([]);
   });
 
+  it("are recorded also when the key ring goes away right after it has given the key", async () => {
+    const { guardOf, keys } = place();
+    const ring = keys();
+    const gone: KeyRing = { ...ring, find: () => Promise.reject(new Error("no route to the key server")) };
+    const guard = guardOf({ keys: gone, actions: [pay()] as never });
+    expect(await guard.execute("pay" as never, PAYMENT as never)).toMatchObject({
+      status: "executed",
+      result: { iban: SECRET },
+    });
+  });
+
   it("share one key per tenant without a subject, and are fingerprinted under the subject's with one", async () => {
     const { guardOf } = place();
     const whose = defineAction({
