@@ -1,4 +1,5 @@
 import type { Claim, ClaimRequest } from "../core/claim.ts";
+import { forwardingStore } from "../core/forwarding-store.ts";
 import type { DataKey } from "../core/key-ring.ts";
 import type { Transition } from "../core/lifecycle.ts";
 import type { ApplyAnswer, ClaimAnswer, LogEntry, NewLogEntry, Store, StoreTransaction } from "../core/ports.ts";
@@ -38,13 +39,7 @@ export function encryptingStore(store: Store, encrypting: Encrypting): Store {
       join: (handle) => encryptingTransaction(encrypting, store.join?.(handle) as StoreTransaction),
     }),
   };
-  return new Proxy(store, {
-    get: (target, name) => {
-      if (Object.hasOwn(verbs, name)) return Reflect.get(verbs, name);
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
+  return forwardingStore(store, verbs);
 }
 
 function encryptingTransaction(encrypting: Encrypting, transaction: StoreTransaction): StoreTransaction {

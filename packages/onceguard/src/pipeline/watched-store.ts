@@ -1,3 +1,4 @@
+import { forwardingStore } from "../core/forwarding-store.ts";
 import type { Store } from "../core/ports.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import { codeOf } from "./watch.ts";
@@ -28,11 +29,11 @@ type Verb = (...parameters: unknown[]) => Promise<unknown>;
 
 /** The store, with every call of it told to the telemetry. Forwards whatever else it has. */
 export function watchedStore(store: Store, telemetry: Telemetry): Store {
-  const watched = new Map<PropertyKey, Verb>();
+  const watched: Record<string, Verb> = {};
   for (const verb of VERBS) {
     // Looked up at every call: a store may be changed under way, by tests above all.
     if (store[verb] === undefined) continue;
-    watched.set(verb, async (...parameters) => {
+    watched[verb] = async (...parameters) => {
       const call = telemetry.store(store.name, verb);
       try {
         const answer = await call.within(() => (store[verb] as Verb)(...parameters));
@@ -42,14 +43,7 @@ export function watchedStore(store: Store, telemetry: Telemetry): Store {
         call.end({ error: codeOf(error) });
         throw error;
       }
-    });
+    };
   }
-  return new Proxy(store, {
-    get: (target, name) => {
-      const verb = watched.get(name);
-      if (verb) return verb;
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === "function" ? member.bind(target) : member;
-    },
-  });
+  return forwardingStore(store, watched as Partial<Store>);
 }

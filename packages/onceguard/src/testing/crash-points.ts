@@ -2,9 +2,9 @@ import { writeSync } from "node:fs";
 import type { AnyAction } from "../core/action.ts";
 import type { Claim, ClaimRequest } from "../core/claim.ts";
 import { OnceguardError } from "../core/errors.ts";
+import { forwardingStore } from "../core/forwarding-store.ts";
 import type { EventType, Transition } from "../core/lifecycle.ts";
 import type { ApplyAnswer, ClaimAnswer, Store, StoreTransaction } from "../core/ports.ts";
-import { forwardingStore } from "./forwarding-store.ts";
 
 /** Where a process can die (semantics.md section 9), in the order in which a request passes them. */
 export const CRASH_POINTS = [

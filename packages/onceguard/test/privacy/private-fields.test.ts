@@ -5,10 +5,10 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, it } from "vitest";
 import { OnceguardError } from "../../src/core/errors.ts";
 import { externalAction } from "../../src/core/external-action.ts";
+import { forwardingStore } from "../../src/core/forwarding-store.ts";
 import { createGuard, defineAction, type Guard } from "../../src/index.ts";
 import { type KeyRing, keyFolder } from "../../src/privacy/index.ts";
 import { sqliteStore } from "../../src/stores/sqlite/sqlite-store.ts";
-import { forwardingStore } from "../../src/testing/forwarding-store.ts";
 
 const SECRET = "DE02-CANARY-2051";
 

@@ -1,7 +1,7 @@
 import { type Claim, type ClaimRequest, grantClaim } from "../../src/core/claim.ts";
+import { forwardingStore } from "../../src/core/forwarding-store.ts";
 import { advance, type Transition } from "../../src/core/lifecycle.ts";
 import type { Store } from "../../src/core/ports.ts";
-import { forwardingStore } from "../../src/testing/forwarding-store.ts";
 import type { Sabotage } from "./simulate.ts";
 
 /** A lie that the simulation has to find out, and by which of its rules. */

@@ -62,4 +62,4 @@ export async function settle<T>(clock: FakeClock, promise: Promise<T>): Promise<
 
 let idle = 0;
 
-export { forwardingStore as withVerbs } from "../../src/testing/forwarding-store.ts";
+export { forwardingStore as withVerbs } from "../../src/core/forwarding-store.ts";

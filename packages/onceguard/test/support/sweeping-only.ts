@@ -1,5 +1,5 @@
+import { forwardingStore } from "../../src/core/forwarding-store.ts";
 import type { Store } from "../../src/index.ts";
-import { forwardingStore } from "../../src/testing/forwarding-store.ts";
 
 /** A store whose sweepers see only the requests with such ids; whatever else is due in it is other people's work. */
 export function sweepingOnly(store: Store, requestIds: string): Store {

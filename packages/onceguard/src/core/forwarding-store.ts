@@ -1,4 +1,4 @@
-import type { Store } from "../core/ports.ts";
+import type { Store } from "./ports.ts";
 
 /**
  * A store of which some verbs behave otherwise, and all others as `store`'s own. By a proxy: it forwards whatever the
