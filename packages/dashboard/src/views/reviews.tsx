@@ -47,8 +47,12 @@ export function ReviewsView(): JSX.Element {
     for (const item of all) if (!seen.current.has(item.request_id)) seen.current.set(item.request_id, item);
     return all.map((item) => seen.current.get(item.request_id) ?? item);
   }, [value, gone, selected]);
-  const at = items.findIndex(({ request_id }) => request_id === selected);
-  const item = items[at] ?? items[0];
+  // Until something has been selected, the first one is looked at: a key that is pressed at once counts from there.
+  const at = Math.max(
+    0,
+    items.findIndex(({ request_id }) => request_id === selected),
+  );
+  const item = items[at];
 
   useEvents((receipt) => {
     const known = seen.current.get(receipt.request_id);
