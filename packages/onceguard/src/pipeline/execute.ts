@@ -247,7 +247,10 @@ export function effectContext(receipt: Receipt, signal: AbortSignal): EffectCont
   return {
     tenant,
     requestId,
-    idempotencyKey: idempotencyKey(sha256, tenant, requestId, generation),
+    // Most effects never ask for it, and a hash is a good part of what a call costs.
+    get idempotencyKey() {
+      return idempotencyKey(sha256, tenant, requestId, generation);
+    },
     signal,
     attemptNumber,
     fencingToken,

@@ -29,7 +29,9 @@ interface SideLogNeeds {
  */
 export class SideLog implements SideLines {
   readonly #runtime: SideLogNeeds;
-  #lines = new Map<string, Gathered>();
+  /** By request; few lines of one request differ. */
+  #lines = new Map<string | null, Gathered[]>();
+  #size = 0;
   /** By tenant: whose storm it was. */
   #unlisted = new Map<string, number>();
   #cancel: (() => void) | null = null;
@@ -39,24 +41,37 @@ export class SideLog implements SideLines {
   }
 
   add(line: NewLogEntry): void {
-    const key = JSON.stringify(line);
-    const known = this.#lines.get(key);
+    const ofRequest = this.#lines.get(line.requestId);
+    const known = ofRequest?.find((one) => isSame(one.line, line));
     if (known) known.times += 1;
-    else if (this.#lines.size >= MOST_LINES)
-      this.#unlisted.set(line.tenant, (this.#unlisted.get(line.tenant) ?? 0) + 1);
-    else this.#lines.set(key, { line, times: 1 });
+    else if (this.#size >= MOST_LINES) this.#unlisted.set(line.tenant, (this.#unlisted.get(line.tenant) ?? 0) + 1);
+    else this.#keep(line, ofRequest);
     this.#cancel ??= this.#runtime.clock.after(FLUSH_MS, () => this.#runtime.inBackground(this.flush()));
+  }
+
+  #keep(line: NewLogEntry, ofRequest: Gathered[] | undefined): void {
+    const gathered = { line, times: 1 };
+    if (ofRequest) ofRequest.push(gathered);
+    else this.#lines.set(line.requestId, [gathered]);
+    this.#size += 1;
   }
 
   /** Resolves when what was added before is in the store. */
   async flush(): Promise<void> {
     this.#cancel?.();
     this.#cancel = null;
-    const lines = [...[...this.#lines.values()].map(counted), ...[...this.#unlisted].map(unlisted)];
+    const lines = [...[...this.#lines.values()].flat().map(counted), ...[...this.#unlisted].map(unlisted)];
     this.#lines = new Map();
+    this.#size = 0;
     this.#unlisted = new Map();
     await Promise.all(lines.map((line) => this.#runtime.store.append(line)));
   }
+}
+
+/** Their members are all plain. */
+function isSame(a: NewLogEntry, b: NewLogEntry): boolean {
+  for (const name in a) if (a[name as keyof NewLogEntry] !== b[name as keyof NewLogEntry]) return false;
+  return true;
 }
 
 function counted({ line, times }: Gathered): NewLogEntry {
