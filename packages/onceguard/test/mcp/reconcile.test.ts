@@ -14,7 +14,7 @@ it("what a tool of an upstream server left open is settled by `onceguard reconci
   const servers = { desk: { command: process.execPath, args: [UPSTREAM], env: { LEDGER: desk.ledger } } };
   const pay = { kind: "mcp", name: "pay", server: "desk", tool: "pay", riskTier: "side_effecting", keyFields: ["ref"] };
   const configure = (action: object): void =>
-    writeFileSync(folder.file("onceguard.config.json"), JSON.stringify({ servers, actions: [action] }));
+    writeFileSync(folder.file("onceguard.config.json"), JSON.stringify({ servers, actions: [action], wait: "1s" }));
   configure({ ...pay, probe: blind });
   const host = await startHost(folder.path, "2026-07-28");
   const { data } = await callTool(host.client, "safe_execute", {

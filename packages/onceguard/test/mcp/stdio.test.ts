@@ -82,7 +82,7 @@ describe.each(ERAS)("onceguard mcp over stdio, protocol %s", (era) => {
   });
 
   it("a server that is killed mid-effect leaves a question, and its successor does not send again", async () => {
-    const folder = configFolder(shopConfig(shop));
+    const folder = configFolder({ ...shopConfig(shop), lease: "2s" });
     const first = await startHost(folder, era);
     const ref = fresh();
     const given = { action: "order", payload: { ref, mode: "hold" } };
