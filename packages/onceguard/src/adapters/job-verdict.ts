@@ -23,6 +23,7 @@ export interface Done<Result> extends Judged {
   readonly result: Result | undefined;
 }
 
+/** Not settled yet: the job has to come again. */
 export interface Later extends Judged {
   readonly verdict: "later";
   readonly delayMs: number;
@@ -30,6 +31,7 @@ export interface Later extends Judged {
   readonly waitsForPerson: boolean;
 }
 
+/** It will not be done by asking again: a refusal, or a certain failure. */
 export interface Never extends Judged {
   readonly verdict: "never";
 }

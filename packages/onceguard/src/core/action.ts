@@ -409,6 +409,7 @@ function retryPolicy(options: ActionOptions<string, unknown, unknown, unknown>["
   };
 }
 
+/** What an action can do about an unknown outcome: a probe, a key, both, a transaction, or none of them. */
 export function capabilityOf(definition: AnyAction): Capability {
   if (definition.transaction) return "transaction";
   if (definition.probe) return definition.downstreamKey ? "probe_and_downstream_key" : "probe";

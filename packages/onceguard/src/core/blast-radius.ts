@@ -69,6 +69,7 @@ export interface CorrectionPlan {
   readonly rows: readonly PlanRow[];
 }
 
+/** Exactly the requests that a query names, with what it would take to put them right. */
 export interface BlastRadius {
   readonly query: BlastQuery;
   /** The store's time at which it was looked at. */

@@ -12,6 +12,7 @@ export interface Budgets {
   readonly amounts?: readonly AmountBudget[];
 }
 
+/** A limit on what the actions' `amount` adds up to within a window; going past it halts. */
 export interface AmountBudget {
   /** Most that may be claimed in the window, in the unit of the actions' `amount`. */
   readonly limit: number;

@@ -14,6 +14,7 @@ export interface Epoch {
   readonly reason: string;
 }
 
+/** A new epoch after a restore: from when the backup is, who says so, and why. */
 export interface EpochOrder {
   readonly backupAt: number;
   /** How long it is in force, in ms; null: until lifted. */

@@ -46,6 +46,7 @@ export const ERROR_CODES = [
   "outcome_not_success",
 ] as const;
 
+/** The code of an `OnceguardError`. Each has a page in `docs/errors`. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 const DOCS_BASE = "https://github.com/onceguard/onceguard/blob/main/docs/errors";

@@ -25,6 +25,7 @@ export interface OutcomeSignal {
   readonly at: number;
 }
 
+/** When the evidence of a case is enough. */
 export interface FinalityPolicy {
   /** Weighted confidence from which an outcome may become FINAL, above 0 and at most 1. Default 0.8. */
   readonly threshold: number;
@@ -57,6 +58,7 @@ export type FinalChoice =
       readonly reason: string;
     };
 
+/** A case with its evidence: what several sources say of one outcome, and what was made of it. */
 export interface FinalityCase {
   readonly id: string;
   readonly state: FinalityState;

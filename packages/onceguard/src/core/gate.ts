@@ -50,6 +50,7 @@ export interface Tally {
   readonly latest: string | null;
 }
 
+/** What the loop filter and the budgets say to a claim. */
 export type Admission =
   | { readonly kind: "admit" }
   | { readonly kind: "skip"; readonly earlier: string }

@@ -30,6 +30,7 @@ export interface HaltSubject {
   readonly runId: string | null;
 }
 
+/** Whether a halt covers a request. */
 export function halts(halt: HaltOrder, subject: HaltSubject): boolean {
   if (halt.tenant !== subject.tenant) return false;
   switch (halt.scope) {

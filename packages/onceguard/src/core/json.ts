@@ -1,5 +1,7 @@
 export type JsonPrimitive = string | number | boolean | null;
+/** Everything that JSON can say, and nothing else. */
 export type JsonValue = JsonPrimitive | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+/** An object as JSON has it. */
 export type JsonObject = { readonly [key: string]: JsonValue };
 
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {

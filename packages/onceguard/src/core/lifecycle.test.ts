@@ -1045,6 +1045,8 @@ describe("a transition", () => {
     [ONE_OF_EACH.deny, "held", { reason: "no" }],
     [ONE_OF_EACH.give_up, "in_doubt", { reason: "no_capability" }],
     [ONE_OF_EACH.reopen, "failed", { reason: "card works" }],
+    [{ type: "compensate", actor: "ada", reason: "wrong rate" }, "succeeded", { reason: "wrong rate" }],
+    [ONE_OF_EACH.compensate, "succeeded", null],
     [ONE_OF_EACH.compensation_failed, "compensating", { reason: "refused" }],
     [late(3, true), "running", { fencingToken: 3, sameKey: true }],
     [

@@ -114,13 +114,8 @@ function isKnownToHaveHappened(receipt: Receipt): boolean {
   return receipt.evidence !== null;
 }
 
-function isConfirmed(receipt: Receipt, event: LifecycleEvent): boolean {
-  return receipt.conflict && event.type === "resolve" && event.decision === "happened";
-}
-
-function isDisproved(receipt: Receipt, event: LifecycleEvent): boolean {
-  return receipt.conflict && event.type === "resolve" && event.decision === "did_not_happen";
-}
+const isConfirmed = of("resolve", (receipt, event) => receipt.conflict && event.decision === "happened");
+const isDisproved = of("resolve", (receipt, event) => receipt.conflict && event.decision === "did_not_happen");
 
 function hasNoConflict(receipt: Receipt): boolean {
   return !receipt.conflict;
@@ -428,8 +423,8 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
         endsAttempt: true,
         reason: to === "review" ? event.reason : null,
         route: to === "review" ? event.route : null,
-        // Rows 6 and 8 wait as long as they were told to; row 7 counts the review's age.
-        dueInMs: to === "failed" ? null : to === "review" ? 0 : (event.retryInMs ?? 0),
+        // Rows 6 and 8 wait as long as they were told to; in row 7 a review's age counts from now.
+        dueInMs: to === "failed" ? null : (event.retryInMs ?? 0),
       };
     case "indefinite":
       return { ...kept, failure: event.failure, mayHaveApplied: true, dueInMs: event.nextInMs, endsAttempt: true };
@@ -547,10 +542,8 @@ function resolved(before: Next, event: Extract<LifecycleEvent, { type: "resolve"
 
 /** A late success agrees with a record that says it succeeded by that very attempt, or under the same key. */
 function contradicts(receipt: Receipt, event: Extract<LifecycleEvent, { type: "late_success" }>): boolean {
-  if (receipt.conflict) return true;
-  if (receipt.state === "running") return !event.sameKey && event.fencingToken !== receipt.fencingToken;
   const isKnown = saysHappened(receipt) || isKnownToHaveHappened(receipt);
-  return !(isKnown && (event.sameKey || event.fencingToken === receipt.fencingToken));
+  return receipt.conflict || !(isKnown && speaksOfThis(receipt, event));
 }
 
 function saysHappened({ state, reason }: Receipt): boolean {

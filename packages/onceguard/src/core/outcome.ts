@@ -24,6 +24,7 @@ interface Identified {
   readonly receipt: Receipt | null;
 }
 
+/** It happened: by this call, or by an earlier one whose receipt answers. */
 export interface Success<Result> extends Identified {
   /** `executed` by this call, or `replayed` from the receipt of an earlier one. */
   readonly status: "executed" | "replayed";
@@ -110,6 +111,7 @@ export interface Unavailable extends Identified {
   readonly retryAfterMs: number;
 }
 
+/** The `status` of an outcome. docs/outcomes.md says what to do with each. */
 export type Status = Outcome["status"];
 
 /** HTTP status codes of the outcomes, for every surface that speaks HTTP. */

@@ -130,6 +130,7 @@ export interface LogQuery {
   readonly limit: number;
 }
 
+/** Which receipts to list. Every field that is given narrows it. */
 export interface ReceiptQuery {
   readonly tenant?: string | undefined;
   readonly states?: readonly State[] | undefined;
@@ -186,6 +187,7 @@ export interface StoreTransaction {
   apply(transition: Transition): Promise<ApplyAnswer>;
 }
 
+/** What a store says of itself. */
 export interface StoreInfo {
   /** Secret from which the tenants' fingerprint keys are derived; made once per store. */
   readonly secret: string;

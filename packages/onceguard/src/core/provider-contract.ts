@@ -38,6 +38,7 @@ export interface ProviderContract {
   readonly instead?: string;
 }
 
+/** What a provider's calls do, roughly. */
 export type ProviderKind = "payments" | "trading" | "messages" | "records" | "queues" | "cloud" | "models";
 
 /** The key by which a provider dedupes. */

@@ -66,6 +66,7 @@ export interface FetchRule extends Shared {
   ) => FetchProbe;
 }
 
+/** Which outbound requests are guarded, and how. */
 export interface GuardedFetchOptions {
   // biome-ignore lint/suspicious/noExplicitAny: a guard of whatever actions; the rules' are added to them
   readonly guard: import("../pipeline/guard.ts").Guard<any>;

@@ -14,6 +14,7 @@ import type { SealedSource } from "./sealed.ts";
 import type { ApiSetup } from "./setup.ts";
 import { Tallies } from "./tally.ts";
 
+/** Options of `httpApi`. */
 export interface HttpApiOptions extends Door {
   // biome-ignore lint/suspicious/noExplicitAny: a guard of whatever actions; the names of calls are known at run time only
   readonly guard: Guard<any>;

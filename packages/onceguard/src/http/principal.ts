@@ -4,6 +4,7 @@
  */
 export const ROLES = ["caller", "reviewer", "operator", "auditor"] as const;
 
+/** One of `ROLES`: what a key may do. */
 export type Role = (typeof ROLES)[number];
 
 /** Who calls, as far as it was verified. Nothing of it ever comes from a payload. */

@@ -12,6 +12,7 @@ export interface SafeAgentRow {
   readonly agent_id?: string | null;
 }
 
+/** What an import of SafeAgent's table has found, in rows. */
 export interface SafeAgentImport {
   /** COMMITTED rows: their ids replay the result. */
   readonly committed: number;

@@ -8,6 +8,7 @@ export interface SealedSource {
   bundle(receipt: Receipt): Promise<object | null>;
 }
 
+/** A checkpoint of the sealed log. */
 export interface CheckpointNote {
   /** As it was signed (C2SP signed-note). */
   readonly note: string;

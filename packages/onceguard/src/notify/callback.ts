@@ -10,6 +10,7 @@ import { foreignText, notificationFailed } from "./notification-failed.ts";
  */
 export type NotificationCallback = (notification: Notification, signal: AbortSignal) => unknown;
 
+/** Options of `callbackNotifier`. */
 export interface CallbackNotifierOptions {
   /** For error messages. Default: the function's name. */
   readonly name?: string;

@@ -7,6 +7,7 @@ import { foreignText, notificationFailed } from "./notification-failed.ts";
 import { notificationOnWire } from "./notification-wire.ts";
 import { type CommandEnd, runCommand } from "./run-command.ts";
 
+/** Options of `commandNotifier`. */
 export interface CommandNotifierOptions {
   /** How long the command may run; then it is killed with all that it started. Default 10 s. */
   readonly timeout?: Duration;

@@ -8,6 +8,7 @@ import { notificationOnWire } from "./notification-wire.ts";
 import { webhookAddress } from "./webhook-address.ts";
 import { signatures, signingKeys, webhookId } from "./webhook-signature.ts";
 
+/** Options of `webhookNotifier`. */
 export interface WebhookNotifierOptions {
   /** https; http on loopback only. User and password in it are sent as an `authorization` header. */
   readonly url: string | URL;

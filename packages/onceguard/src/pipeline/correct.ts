@@ -32,6 +32,7 @@ export interface Correction {
   readonly signal?: AbortSignal;
 }
 
+/** How far a correction has come, in rows. */
 export interface CorrectionProgress {
   readonly done: number;
   readonly of: number;
@@ -50,6 +51,7 @@ export interface CorrectedRow extends Omit<PlanRow, "place" | "version"> {
   readonly restored: boolean | null;
 }
 
+/** What became of every row of a correction. */
 export interface CorrectionReport {
   readonly token: string;
   /** Under this run the log has everything that the correction did. */

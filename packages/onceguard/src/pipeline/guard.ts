@@ -26,6 +26,7 @@ import type { Retention } from "./retention.ts";
 import type { Decision } from "./review.ts";
 import type { GivenEvidence } from "./take-evidence.ts";
 
+/** What a guard works with: its store, its actions, and what may hold them back. */
 export interface GuardOptions<Actions extends readonly AnyAction[] = readonly AnyAction[]> {
   readonly store: Store;
   /** The actions that can be executed by name, and that the sweeper can carry on. */
@@ -121,6 +122,7 @@ type Named<Actions extends readonly AnyAction[], Name> = Extract<Actions[number]
 type InputOf<A> = A extends ActionDefinition<string, infer Input, infer _P, infer _R> ? Input : never;
 type ResultOf<A> = A extends ActionDefinition<string, infer _I, infer _P, infer Result> ? Result : never;
 
+/** What stands between a decision and its effect. Made by `createGuard`; one per process and store is enough. */
 export interface Guard<Actions extends readonly AnyAction[] = readonly AnyAction[]> {
   /**
    * Makes the effect of a registered action happen once, and answers with what became of it.

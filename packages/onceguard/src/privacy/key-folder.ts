@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { DataKey, KeyRing } from "../core/key-ring.ts";
 import { MasterKey, type WrappedKey } from "./master-key.ts";
 
+/** Options of `keyFolder`. */
 export interface KeyFolderOptions {
   /** The folder; made when it is needed, readable by its owner only. Keep it out of the backups of the store. */
   readonly path: string;

@@ -6,6 +6,7 @@ export interface KeyPool {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
+/** Options of `postgresKeys`. */
 export interface PostgresKeysOptions {
   /** Of another database than the store's, or one whose backups are kept no longer than an erasure may take. */
   readonly pool: KeyPool;

@@ -21,6 +21,8 @@ export interface Bundle {
 }
 
 /**
+ * A receipt with the proof that it is in the sealed log: everything that a stranger needs to check it offline.
+ *
  * @param anchors checkpoints that are anchored outside, oldest first.
  * @throws OnceguardError `not_resolvable` while the sealer has not come to the receipt's last change
  */
@@ -102,6 +104,7 @@ function notSealed({ requestId }: Receipt): OnceguardError {
   );
 }
 
+/** What is wrong with a bundle, if anything, and what it proves. */
 export interface BundleVerdict {
   readonly problems: readonly string[];
   /** What the receipt says; null where it cannot be believed. */

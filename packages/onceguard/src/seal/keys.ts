@@ -10,6 +10,7 @@ export interface VerifyingKey {
   readonly notAfter: number | null;
 }
 
+/** A key that can sign checkpoints. */
 export interface SigningKey extends VerifyingKey {
   readonly privateKey: KeyObject;
 }
@@ -24,6 +25,7 @@ interface KeyFile {
   }[];
 }
 
+/** Makes an Ed25519 key. `now` is in ms since the epoch. */
 export function newKey(now: number): SigningKey {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   return { kid: thumbprint(publicKey), privateKey, publicKey, notBefore: now, notAfter: null };
@@ -53,6 +55,7 @@ export function currentKey(keys: readonly SigningKey[], now: number): SigningKey
   );
 }
 
+/** Keys as the text of a key file; without the private halves it can be given to those who verify. */
 export function keyText(keys: readonly SigningKey[], withPrivate: boolean): string {
   const wire: KeyFile = {
     keys: keys.map(({ kid, privateKey, publicKey, notBefore, notAfter }) => ({

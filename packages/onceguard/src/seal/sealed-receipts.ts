@@ -10,6 +10,7 @@ import { readCheckpoint } from "./checkpoint.ts";
 import type { SigningKey } from "./keys.ts";
 import { hashOfLeaf, type Leaf } from "./leaf.ts";
 
+/** Options of `sealedReceipts`. */
 export interface SealedReceiptsOptions {
   /** Where the sealer writes. It may still be empty. */
   readonly folder: string;

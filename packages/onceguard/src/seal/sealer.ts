@@ -7,6 +7,7 @@ import { currentKey, type SigningKey } from "./keys.ts";
 import { hashOfLeaf, type Leaf, leafOf, leafText } from "./leaf.ts";
 import { appendLines, dropCutOffLines, lockSealedLog, readSealedLog } from "./sealed-log.ts";
 
+/** Options of `openSealer`. */
 export interface SealerOptions {
   readonly store: Store;
   /** Where the sealed log is. Keep it on other disks than the store, and let nobody else write there. */
@@ -18,6 +19,7 @@ export interface SealerOptions {
   readonly onAnchorError?: (name: string, error: unknown) => void;
 }
 
+/** What one pass has sealed: new entries, and the size of the log since. */
 export interface Sealed {
   readonly sealed: number;
   readonly size: number;
@@ -25,6 +27,7 @@ export interface Sealed {
   readonly checkpoint: string | null;
 }
 
+/** Appends what is new in the store's log to the sealed log, and signs it. */
 export interface Sealer {
   /** One pass over what is new. */
   seal(): Promise<Sealed>;

@@ -6,6 +6,7 @@ import type { VerifyingKey } from "./keys.ts";
 import { hashOfLeaf, type Leaf, leafOf, leafText } from "./leaf.ts";
 import type { SealedLog } from "./sealed-log.ts";
 
+/** One thing that is wrong with a sealed log. */
 export interface LogProblem {
   readonly code:
     | `checkpoint_${CheckpointProblem}`
@@ -23,6 +24,7 @@ export interface LogProblem {
   readonly where: string;
 }
 
+/** What is wrong with a sealed log, if anything, and how far it reaches. */
 export interface LogVerdict {
   readonly problems: readonly LogProblem[];
   /** Entries in the sealed log, under its last checkpoint, and under the last one that is anchored outside. */
@@ -35,6 +37,7 @@ export interface LogVerdict {
   readonly unsealed: number;
 }
 
+/** A sealed log, and what it is compared with. */
 export interface LogToVerify {
   readonly log: SealedLog;
   readonly origin: string;

@@ -12,6 +12,7 @@ import type { Tools } from "./tools.ts";
 export type { Telemetry } from "../core/telemetry.ts";
 export { type CheckpointAnchor, checkpointAnchor } from "./checkpoint-anchor.ts";
 
+/** Options of `openTelemetry`. */
 export interface OpenTelemetryOptions {
   /** Default: the global one, also if it is registered later. */
   readonly tracerProvider?: TracerProvider;

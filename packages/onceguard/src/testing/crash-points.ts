@@ -44,6 +44,7 @@ export const CRASH_POINTS = [
   "resolved_ack_lost",
 ] as const;
 
+/** The name of a point at which a process can be stopped. */
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 
 /**
@@ -53,6 +54,7 @@ export type CrashPoint = (typeof CRASH_POINTS)[number];
  */
 export type CrashStop = "kill" | "pause" | "throw" | "unavailable";
 
+/** Stops a process at one chosen point of a request's life. */
 export interface CrashPoints {
   /** Stops here if this is the chosen point. */
   reach(point: CrashPoint): void;

@@ -12,6 +12,7 @@ import { type OnceReport, type ScenarioReport, textOf } from "./once-report.ts";
 import { PLAYS, SCENARIOS, type Scenario } from "./once-scenarios.ts";
 import type { OnceTool } from "./once-tool.ts";
 
+/** Options of `expectOnce`. */
 export interface OnceOptions {
   /** Default: all; `crash` only for a tool that is given by its module, because a function cannot be killed alone. */
   readonly scenarios?: readonly Scenario[];

@@ -19,7 +19,11 @@ interface Timer {
   readonly fire: () => void;
 }
 
-/** @param startMs what `now()` says at the start, in ms since the epoch. */
+/**
+ * A clock that stands still until it is moved, with timers that follow it.
+ *
+ * @param startMs what `now()` says at the start, in ms since the epoch.
+ */
 export function fakeClock(startMs: number = Date.UTC(2026, 0, 1)): FakeClock {
   let elapsed = 0;
   const timers = new Set<Timer>(); // in order of creation, which decides between equal times

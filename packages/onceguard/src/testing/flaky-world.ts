@@ -64,11 +64,16 @@ export interface FlakyWorld {
   stop(): Promise<void>;
 }
 
+/** Options of `startFlakyWorld`. */
 export interface FlakyWorldOptions {
   /** Whether it honours `Idempotency-Key`. Default true. */
   readonly keys?: boolean;
 }
 
+/**
+ * Starts an outside world on a free port of this machine: it loses answers on request, and keeps a ledger of its
+ * effects.
+ */
 export async function startFlakyWorld({ keys = true }: FlakyWorldOptions = {}): Promise<FlakyWorld> {
   const dir = mkdtempSync(join(tmpdir(), "onceguard-world-"));
   const ledger = join(dir, "ledger.jsonl");

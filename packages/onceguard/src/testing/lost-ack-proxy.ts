@@ -17,6 +17,7 @@ export type Fault =
   /** The request arrives late. */
   | { readonly mode: "delay"; readonly ms: number };
 
+/** What the proxy does to a connection. */
 export type FaultMode = Fault["mode"];
 
 /** A fault that has happened: the client was cut off, or is now talking to nobody. */
@@ -34,6 +35,7 @@ export interface ReplyBoundary {
   completed(chunk: Buffer): number;
 }
 
+/** Where the proxy leads, and how it knows the end of an answer. */
 export interface LostAckProxyOptions {
   readonly target: { readonly host: string; readonly port: number };
   /** Default: a free one below the range the system takes outgoing ports from, so that `accept` finds it free again. */
@@ -50,6 +52,7 @@ export interface Chance {
   readonly match?: (chunk: Buffer) => boolean;
 }
 
+/** A TCP proxy that breaks connections on cue, such as between a commit and its acknowledgement. */
 export interface LostAckProxy {
   readonly host: string;
   readonly port: number;
@@ -85,6 +88,7 @@ interface Hit {
   readonly happened: (reply: Buffer) => void;
 }
 
+/** Starts a proxy in front of a database or another server. */
 export async function startLostAckProxy(options: LostAckProxyOptions): Promise<LostAckProxy> {
   const { target, boundary = firstBytes } = options;
   const injected: Record<FaultMode, number> = { reset: 0, black_hole: 0, dropped_reply: 0, delay: 0 };

@@ -1,5 +1,6 @@
 import { PLAYS, type Scenario } from "./once-scenarios.ts";
 
+/** How often it happened in one scenario, and what the callers were told. */
 export interface ScenarioReport {
   readonly scenario: Scenario;
   /** How often the effect happened, by the world's ledger. Null: not run. */
@@ -8,6 +9,7 @@ export interface ScenarioReport {
   readonly told: readonly string[];
 }
 
+/** How often the effect of a tool happened, by scenario. */
 export interface OnceReport {
   /** It happened once in every scenario that was run. */
   readonly isOnce: boolean;

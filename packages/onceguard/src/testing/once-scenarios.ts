@@ -6,6 +6,7 @@ import type { OnceCall } from "./once-tool.ts";
 /** What becomes of the calls of one intent. In each of them the tool is called again, as agents, queues and people do. */
 export const SCENARIOS = ["repeat", "lost_response", "timeout", "crash", "storm"] as const;
 
+/** A way in which a tool is called more than once for one intent. */
 export type Scenario = (typeof SCENARIOS)[number];
 
 export interface Stage {

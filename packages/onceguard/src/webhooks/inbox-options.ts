@@ -9,6 +9,7 @@ export interface EventContext extends Pick<EffectContext, "signal" | "attemptNum
   readonly tenant: string;
 }
 
+/** Where the events come from, and what is done with them. */
 export interface WebhookInboxOptions {
   readonly source: WebhookSource;
   /** Takes one event in; called after it was persisted and answered, one at a time for each object. */

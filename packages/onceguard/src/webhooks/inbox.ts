@@ -7,6 +7,7 @@ import type { Guard } from "../pipeline/guard.ts";
 import type { RecordedEvent, WebhookInboxOptions } from "./inbox-options.ts";
 import { createReceiver, type Receiver } from "./receiver.ts";
 
+/** Takes the webhooks of one source in, each event once. */
 export interface WebhookInbox {
   /** To be among the guard's actions, in every process that may handle events. */
   readonly action: AnyAction;

@@ -40,6 +40,14 @@ describe("what a caller sees (semantics.md section 5), as HTTP", () => {
     expect(problemWith(DOCUMENTS.Outcome, first.body)).toBeNull();
   });
 
+  it("the trace that traceparent names is the receipt's", async () => {
+    const { call } = await startService();
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const body = { action: "order", payload: { ref: fresh() } };
+    const { body: answer } = await call("POST", "/v1/execute", body, { traceparent });
+    expect(answer.receipt.trace_id).toBe("4bf92f3577b34da6a3ce929d0e0e4736");
+  });
+
   it("in progress: 409 with Retry-After; the receipt says so; and it is replayed once it is over", async () => {
     const { call, effects, release } = await startService();
     const body = { action: "order", payload: { ref: fresh(), mode: "hold" }, wait_ms: 0 };

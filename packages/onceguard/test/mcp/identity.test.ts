@@ -24,6 +24,14 @@ describe.each(ERAS)("which call is the same, protocol %s", (era) => {
     expect(shop.orders(ref)).toHaveLength(2);
   });
 
+  it("the trace that the host's traceparent names is the receipt's", async () => {
+    const { client } = await startHost(configFolder(shopConfig(shop)), era);
+    const given = { action: "order", payload: { ref: fresh() } };
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const { data } = await callTool(client, "safe_execute", given, { traceparent });
+    expect(data.receipt.trace_id).toBe("4bf92f3577b34da6a3ce929d0e0e4736");
+  });
+
   it("it does not name what is irreversible", async () => {
     const { client } = await startHost(configFolder(shopConfig(shop)), era);
     const given = { action: "strict_order", payload: { ref: fresh() } };

@@ -12,6 +12,7 @@ export interface AiTool {
   readonly needsApproval?: unknown;
 }
 
+/** A tool set of the AI SDK: tools by their names. */
 export type AiTools = Readonly<Record<string, AiTool>>;
 
 /** What the SDK gives `execute` along, and in part what it asks about an approval with. */
@@ -27,6 +28,7 @@ export interface AiOptions {
   readonly experimental_context?: unknown;
 }
 
+/** A message of the AI SDK, as far as this adapter looks at it. */
 export interface AiMessage {
   readonly role: string;
   readonly content: unknown;

@@ -36,6 +36,7 @@ export interface AiApproval extends AiToolCall {
   readonly reasons: readonly string[];
 }
 
+/** Options of `guardTools`. */
 export interface GuardToolsOptions {
   /** Whose calls these are: above all `scope`, the id of the chat. The SDK has none of its own. */
   readonly context?: ContextOption<AiToolCall>;

@@ -8,6 +8,7 @@ export type ApprovalStatus =
   | { readonly type: "user-approval"; readonly reason?: string }
   | { readonly type: "denied"; readonly reason: string };
 
+/** Says of one call what the SDK's `toolApproval` asks. */
 export type Verdict = (input: unknown, options: AiOptions) => Promise<ApprovalStatus>;
 
 /** Found by the tool itself, wherever a program has spread it to. */

@@ -15,6 +15,7 @@ export interface AnthropicToolCall {
   readonly toolUseId: string | undefined;
 }
 
+/** Options of `guardTool`. */
 export interface GuardToolOptions {
   /** Whose calls these are: above all `scope`, the id under which you keep the conversation. The runner has none. */
   readonly context?: ContextOption<AnthropicToolCall>;

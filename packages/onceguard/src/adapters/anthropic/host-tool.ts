@@ -13,5 +13,7 @@ export interface RunContext {
   readonly signal?: AbortSignal | null | undefined;
 }
 
+/** What a tool is called with. */
 export type InputOf<Tool extends RunnableTool> = Parameters<Tool["run"]>[0];
+/** What a tool answers. */
 export type OutputOf<Tool extends RunnableTool> = Awaited<ReturnType<Tool["run"]>>;

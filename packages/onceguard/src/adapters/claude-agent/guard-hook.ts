@@ -2,6 +2,7 @@ import { OnceguardError } from "../../core/errors.ts";
 import type { Proposed } from "../../pipeline/intake.ts";
 import { type Gate, gateOf } from "./gate.ts";
 
+/** Options of `guardHook`. */
 export interface GuardHookOptions {
   /**
    * What becomes of a call that a person has to approve. `ask`: Claude Code asks its user (`canUseTool`), and what the yes

@@ -18,11 +18,13 @@ export interface AgentToolCall {
   readonly toolUseId: string | undefined;
 }
 
+/** What a tool's effect is: an action's fields, without what the tool itself says. */
 export type AgentToolRule<Input, Result> = ToolRule<Input, Result> & {
   /** The tool's `isError: true` means that certainly nothing was done. Default: it leaves a doubt. */
   readonly noEffectOnError?: boolean;
 };
 
+/** Options of `guardTool`. */
 export interface GuardToolOptions {
   /** Whose calls these are. Claude's call ids are unique by themselves; give a `scope` where another model's are not. */
   readonly context?: ContextOption<AgentToolCall>;

@@ -9,7 +9,9 @@ export interface AgentTool {
   readonly handler: (args: any, extra: any) => Promise<any>;
 }
 
+/** What a tool is called with. */
 export type InputOf<Tool extends AgentTool> = Parameters<Tool["handler"]>[0];
+/** What a tool answers. */
 export type OutputOf<Tool extends AgentTool> = Awaited<ReturnType<Tool["handler"]>>;
 
 /** What a handler is told besides its arguments. */

@@ -23,6 +23,7 @@ interface Options {
   /** The step's name in the workflow's history. Default: the action's. */
   readonly step?: string;
 }
+/** Options of a guarded step: those of every engine, and those of DBOS's own steps. */
 export type StepOptions = JobOptions<WorkflowStep> & Options;
 
 /** As DBOS keeps it: the result, or why there is none. */

@@ -17,6 +17,7 @@ export interface TaskHelpers {
   readonly abortSignal?: AbortSignal;
 }
 
+/** Where graphile-worker's own tables are. */
 export interface SchemaOption {
   /** The schema that graphile-worker is installed in. Default `graphile_worker`. */
   readonly schema?: string;

@@ -12,6 +12,7 @@ export interface KafkaJob {
   readonly message: KafkaMessage;
 }
 
+/** Options of a guarded consumer of Kafka. */
 export interface KafkaOptions {
   /**
    * Takes what will never be done, such as into a dead-letter topic: Kafka has no place for it, and the partition goes on

@@ -6,6 +6,7 @@ import { type JobAction, jobWork } from "../job-work.ts";
 import { withPayload } from "../message-payload.ts";
 import { type LambdaRecord, lanesOf, placeOf } from "./records.ts";
 
+/** Options of a guarded batch in Lambda. */
 export interface LambdaOptions<Item> {
   /**
    * How the payload is read. Default: the body of an SQS message and the data of a Kinesis record are JSON; of DynamoDB, what

@@ -3,6 +3,7 @@ import { jsonOf } from "../message-payload.ts";
 /** Of the events of `@types/aws-lambda`, what is needed here: whoever has no such package needs none. */
 export type LambdaRecord = SqsRecord | KinesisRecord | DynamoDbRecord;
 
+/** A message of SQS as Lambda gets it, as far as this adapter looks at it. */
 export interface SqsRecord {
   readonly messageId: string;
   readonly body: string;
@@ -10,12 +11,14 @@ export interface SqsRecord {
   readonly attributes: { readonly ApproximateReceiveCount: string; readonly MessageGroupId?: string | undefined };
 }
 
+/** A record of a Kinesis stream, as far as this adapter looks at it. */
 export interface KinesisRecord {
   readonly eventID: string;
   readonly eventSourceARN: string;
   readonly kinesis: { readonly data: string; readonly sequenceNumber: string };
 }
 
+/** A record of a DynamoDB stream, as far as this adapter looks at it. */
 export interface DynamoDbRecord {
   readonly eventID?: string | undefined;
   readonly eventSourceARN?: string | undefined;

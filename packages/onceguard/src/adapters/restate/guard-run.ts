@@ -13,6 +13,7 @@ import { guardedJob, type JobHandler, type JobOptions, type JobRule } from "../g
 import type { Later, Never } from "../job-verdict.ts";
 import { type JobAction, jobWork } from "../job-work.ts";
 
+/** Options of `guardRun` that are Restate's own. */
 export interface RestateOptions {
   /**
    * Pauses an invocation that waits for a person, instead of looking every `parked`: Restate lists it as paused, and whoever

@@ -14,6 +14,7 @@ export interface SqsQueue {
   readonly visibilityTimeout?: Duration;
 }
 
+/** Options of `guardMessage` that are SQS's own. */
 export interface SqsOptions {
   /** How the payload is read. Default: the body is JSON. */
   readonly payload?: (message: Message) => unknown;

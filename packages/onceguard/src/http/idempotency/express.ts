@@ -15,6 +15,7 @@ export interface ExpressRequest extends IncomingMessage {
   readonly body?: unknown;
 }
 
+/** A middleware as Express calls it. */
 export type ExpressMiddleware<Request> = (
   request: Request,
   response: ServerResponse,

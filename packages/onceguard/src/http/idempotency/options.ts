@@ -10,6 +10,7 @@ export type Settled =
   /** Nobody knows whether something was done: it is not done again under this key. */
   | "in_doubt";
 
+/** How a server honours `Idempotency-Key`. `Source` is the framework's own request. */
 export interface IdempotencyOptions<Source> {
   // biome-ignore lint/suspicious/noExplicitAny: a guard of whatever actions; these requests are none of them
   readonly guard: Guard<any>;

@@ -30,7 +30,11 @@ export function makeApiKey(
   return { key, kept: checkedKey({ id, sha256: hashOf(key), ...given, created_at: now.toISOString() }) };
 }
 
-/** @throws OnceguardError `invalid_option` */
+/**
+ * Reads keys that are given as a list, as `onceguard keys` writes them.
+ *
+ * @throws OnceguardError `invalid_option`
+ */
 export function apiKeys(entries: unknown): KeyReader {
   const known = checkedKeys(entries).map((entry) => ({ ...entry, hash: Buffer.from(entry.sha256, "hex") }));
   return (key) => {

@@ -6,6 +6,7 @@ import { OnceguardError } from "../../core/errors.ts";
 import { LOOPBACK_NAMES } from "../door.ts";
 import { type HttpApi, type HttpApiOptions, httpApi } from "../http-api.ts";
 
+/** Where the HTTP API listens, within which limits. */
 export interface ServeHttpOptions extends Omit<HttpApiOptions, "open"> {
   /** Default 127.0.0.1. Any address that is not this machine's own needs `keys` or `principal`. */
   readonly host?: string;
@@ -19,6 +20,7 @@ export interface ServeHttpOptions extends Omit<HttpApiOptions, "open"> {
   readonly maxConnections?: number;
 }
 
+/** An HTTP API that listens. */
 export interface HttpServing {
   readonly url: string;
   readonly api: HttpApi;

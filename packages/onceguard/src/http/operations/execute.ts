@@ -1,5 +1,6 @@
 import type { CallContext } from "../../core/action.ts";
 import { OnceguardError } from "../../core/errors.ts";
+import { traceIdOf } from "../../core/trace-parent.ts";
 import { checkRecord } from "../../pipeline/check-record.ts";
 import { readIdempotencyKey } from "../idempotency-key-header.ts";
 import type { AnyOperation, Call, Operation } from "../operation.ts";
@@ -87,11 +88,13 @@ export function contextOf({ body, request, principal }: Call<CallBody>): CallCon
     return problem("invalid_request", "request_id and Idempotency-Key name two different requests. Send one of them.");
   }
   const requestId = body.request_id ?? header?.key;
+  const traceId = traceIdOf(request.headers.get("traceparent"));
   return {
     tenant: principal.tenant,
     actor: principal.name,
     ...(requestId === undefined ? {} : { requestId }),
     ...(body.run_id === undefined ? {} : { runId: body.run_id }),
+    ...(traceId === null ? {} : { traceId }),
   };
 }
 

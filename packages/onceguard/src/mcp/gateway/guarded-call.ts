@@ -199,12 +199,13 @@ export class GuardedCall {
     const { given, key, isFromProtocol } = this.#keyed;
     const { principal } = this.route;
     const { tenant } = principal;
-    const { runId, host } = hostIdentity(objectAt(this.#params, "_meta"));
+    const { runId, host, traceId } = hostIdentity(objectAt(this.#params, "_meta"));
     const context: CallContext = {
       tenant,
       actor: principal.name,
       ...(runId !== null && { runId }),
       ...(host !== null && { host }),
+      ...(traceId !== null && { traceId }),
       ...(signal && { signal }),
       ...(isFromProtocol && { wait: 0 }),
     };

@@ -21,6 +21,7 @@ export function contextOf({ arguments: given, runtime, host, leaves }: ToolCall<
     ...(requestId === undefined ? {} : { requestId }),
     ...(runId === undefined ? {} : { runId }),
     ...(host.host && { host: host.host }),
+    ...(host.traceId !== null && { traceId: host.traceId }),
     signal: leaves,
   };
 }

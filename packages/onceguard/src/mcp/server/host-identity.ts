@@ -1,4 +1,5 @@
 import { problemWithName } from "../../core/request-id.ts";
+import { traceIdOf } from "../../core/trace-parent.ts";
 
 /** What a host says of a call besides its arguments, in `_meta`. */
 export interface HostIdentity {
@@ -8,6 +9,8 @@ export interface HostIdentity {
   readonly runId: string | null;
   /** SEP-3182: the caller's own key for this intent. */
   readonly idempotencyKey: string | null;
+  /** Of the host's trace, from `traceparent` (OpenTelemetry's conventions for MCP). */
+  readonly traceId: string | null;
 }
 
 /** Where the transports of this server put `params.idempotencyKey` (SEP-3182), which the SDK does not hand on. */
@@ -21,19 +24,19 @@ type Meta = Readonly<Record<string, unknown>>;
  */
 export function hostIdentity(meta: Meta | undefined): HostIdentity {
   const text = (key: string): string | null => name(meta?.[key]);
-  const idempotencyKey = text(IDEMPOTENCY_KEY_META);
+  const told = { idempotencyKey: text(IDEMPOTENCY_KEY_META), traceId: traceIdOf(meta?.traceparent) };
   const claude = text("claudecode/toolUseId");
-  if (claude !== null) return { host: { scope: "claude-code", callId: claude }, runId: null, idempotencyKey };
+  if (claude !== null) return { host: { scope: "claude-code", callId: claude }, runId: null, ...told };
   const thread = text("threadId") ?? text("sessionId");
   const codex = text("callId");
   if (thread !== null && codex !== null) {
-    return { host: { scope: `codex:${thread}`, callId: codex }, runId: thread, idempotencyKey };
+    return { host: { scope: `codex:${thread}`, callId: codex }, runId: thread, ...told };
   }
   const conversation = text("vscode.conversationId");
   if (conversation !== null) {
-    return { host: { scope: `vscode:${conversation}` }, runId: conversation, idempotencyKey };
+    return { host: { scope: `vscode:${conversation}` }, runId: conversation, ...told };
   }
-  return { host: null, runId: null, idempotencyKey };
+  return { host: null, runId: null, ...told };
 }
 
 /** A `_meta` value is anything; only what can be a name counts. Some room is left for a prefix. */

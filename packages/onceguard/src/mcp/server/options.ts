@@ -4,6 +4,7 @@ import type { ExternalClaims } from "../../pipeline/external-claim.ts";
 import type { Guard } from "../../pipeline/guard.ts";
 import type { Principal } from "./principal.ts";
 
+/** What an MCP server offers to its host. */
 export interface McpServerOptions {
   // biome-ignore lint/suspicious/noExplicitAny: a guard of whatever actions; the names of calls are known at run time only
   readonly guard: Guard<any>;

@@ -23,6 +23,7 @@ import type {
 } from "../../core/ports.ts";
 import type { Receipt, State } from "../../core/receipt.ts";
 
+/** Options of `memoryStore`. */
 export interface MemoryStoreOptions {
   /** The store's clock, in ms since the epoch. Default: the process's. */
   readonly clock?: () => number;

@@ -43,6 +43,7 @@ import { bound, dialectOf, listStatement, type RowStatements, type Statements, s
 export type { PostgresPool } from "./connection.ts";
 export { type TenantRole, type TenantRoles, type TenantRolesOptions, tenantRoles } from "./tenant-roles.ts";
 
+/** Options of `postgresStore`: a `url` or a `pool`. */
 export interface PostgresStoreOptions {
   /** `postgres://user:password@host/database`; makes a `pg` pool of its own (install `pg`). */
   readonly url?: string;

@@ -11,6 +11,7 @@ export interface TenantRole {
   readonly tenant: string;
 }
 
+/** Options of `tenantRoles`: a `url` or a `pool`. */
 export interface TenantRolesOptions {
   /** As the owner of the tables, or a superuser. */
   readonly url?: string;
@@ -40,7 +41,11 @@ export interface TenantRoles {
   close(): Promise<void>;
 }
 
-/** @throws OnceguardError `invalid_option` | `invalid_store_url` */
+/**
+ * Database roles that see the rows of their own tenants only. See docs/tenants.md.
+ *
+ * @throws OnceguardError `invalid_option` | `invalid_store_url`
+ */
 export function tenantRoles(options: TenantRolesOptions): TenantRoles {
   if ((options.url === undefined) === (options.pool === undefined))
     throw new OnceguardError("invalid_option", "tenantRoles takes either a url or a pool.", { option: "url" });

@@ -66,6 +66,7 @@ export interface SqliteDatabase {
   readonly inTransaction?: boolean;
 }
 
+/** Options of `sqliteStore`: a `path` or a `database`. */
 export interface SqliteStoreOptions {
   /** The database file; made if it does not exist (its folder must). */
   readonly path?: string;

@@ -21,6 +21,7 @@ export interface CallersTransaction {
   rollback(): void | Promise<void>;
 }
 
+/** One rule of the store contract, as a test of any runner can run it. */
 export interface StoreContractCase {
   readonly name: string;
   run(context: StoreUnderTest): Promise<void>;

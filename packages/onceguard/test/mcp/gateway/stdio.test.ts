@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createGuard } from "../../../src/pipeline/create-guard.ts";
 import { sqliteStore } from "../../../src/stores/sqlite/sqlite-store.ts";
 import { ERAS, MCP } from "../host.ts";
-import { call, Desk } from "./gateway-host.ts";
+import { call, Desk, toolAnswer } from "./gateway-host.ts";
 
 describe.each(ERAS)("a gateway over stdio, era %s", (era) => {
   it("does a repeated call once, and shows what came of it", async () => {
@@ -17,6 +17,18 @@ describe.each(ERAS)("a gateway over stdio, era %s", (era) => {
     expect(second).toMatchObject({ isError: false, status: "replayed", requestId: first.requestId });
     expect(second.text).toMatch(/^paid A1 as 1\nThis call was already made/);
     expect(desk.did("A1")).toHaveLength(1);
+  });
+
+  it("logs the trace that the host's traceparent names", async () => {
+    const desk = new Desk();
+    const { client } = await desk.open(era);
+    const _meta = { traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
+    const { requestId } = toolAnswer(await client.callTool({ name: "pay", arguments: { ref: "T1" }, _meta }));
+    await client.close();
+    const store = sqliteStore({ path: join(desk.folder, "onceguard.db") });
+    const guard = createGuard({ store, actions: [], sweepEvery: false });
+    expect((await guard.receipt(requestId as string))?.traceId).toBe("4bf92f3577b34da6a3ce929d0e0e4736");
+    await guard.close();
   });
 
   it("joins a call that is under way", async () => {

@@ -3,6 +3,7 @@ import type { Keys } from "./json-web-token.ts";
 import { readToken } from "./json-web-token.ts";
 import { authInfo, type TokenReader } from "./static-tokens.ts";
 
+/** An OAuth server whose tokens are taken, and what must stand in them. */
 export interface IssuerOptions {
   readonly issuer: string;
   /** This server's own address, for which a token must be made out. */

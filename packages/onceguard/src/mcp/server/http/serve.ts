@@ -16,6 +16,7 @@ import { readBody } from "./request-body.ts";
 import type { TokenReader } from "./static-tokens.ts";
 import { refusal, send, webRequest } from "./web-message.ts";
 
+/** Where the MCP server listens, and who may call it. */
 export interface HttpOptions {
   readonly host: string;
   readonly port: number;
@@ -31,6 +32,7 @@ export interface HttpOptions {
   readonly log?: (line: string) => void;
 }
 
+/** An MCP server that listens. */
 export interface HttpServing {
   /** As its callers have it. */
   readonly url: string;

@@ -19,7 +19,11 @@ export type TokenReader = (token: string) => Promise<AuthInfo | null> | AuthInfo
 /** Verified again with every call, so it never gets old while it lasts. */
 const FOR_NOW_S = 60;
 
-/** @throws OnceguardError `invalid_option` */
+/**
+ * Reads tokens that are given as a list, as they stand in the config.
+ *
+ * @throws OnceguardError `invalid_option`
+ */
 export function staticTokens(entries: unknown): TokenReader {
   if (!Array.isArray(entries)) throw invalid("it must be a list");
   const known = entries.map(checked);

@@ -4,6 +4,7 @@ import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import type { McpServerFactory } from "../create-server.ts";
 import { GatedStdioTransport } from "./stdio-transport.ts";
 
+/** An MCP server on stdin and stdout. */
 export interface StdioServing {
   /** Resolves when the host has closed its end. What runs then goes on: close the guard to drain it. */
   readonly ended: Promise<void>;
