@@ -19,9 +19,10 @@ function lane(options: Partial<LaneOptions<number, number>> = {}) {
   return {
     lane: made,
     batches,
-    /** Ends the flush that began first. */
+    /** Ends the flush that began first, and lets the next one begin. */
     async end() {
       waiting.shift()?.();
+      await turn();
       await turn();
     },
     async endAll() {
@@ -61,12 +62,12 @@ describe("Lane", () => {
     const { lane: one, batches, end, endAll } = lane({ maxBatch: 2, maxInFlight: 2 });
     const answers = push(one, 1, 2, 3, 4, 5, 6, 7);
     await turn();
-    expect(batches).toEqual([[1], [2]]);
+    expect(batches).toEqual([[1], [2, 3]]);
     await end();
-    expect(batches).toEqual([[1], [2], [3, 4]]);
+    expect(batches).toEqual([[1], [2, 3], [4, 5]]);
     await endAll();
     expect(await Promise.all(answers)).toEqual([2, 4, 6, 8, 10, 12, 14]);
-    expect(batches).toEqual([[1], [2], [3, 4], [5, 6], [7]]);
+    expect(batches).toEqual([[1], [2, 3], [4, 5], [6, 7]]);
   });
 
   test("64 in one batch unless told otherwise", async () => {
@@ -77,13 +78,44 @@ describe("Lane", () => {
     expect(batches.map((batch) => batch.length)).toEqual([1, 64, 64, 1]);
   });
 
-  test("a schedule lets the first call wait for its neighbours", async () => {
-    const { lane: one, batches, endAll } = lane({ schedule: setImmediate, maxBatch: 2 });
+  test("where a flush is synchronous, the first call waits for its neighbours, too", async () => {
+    const { lane: one, batches, endAll } = lane({ alwaysGathers: true, maxBatch: 2 });
     const answers = push(one, 1, 2, 3);
     expect(batches).toEqual([]);
+    await turn();
     await endAll();
     await Promise.all(answers);
     expect(batches).toEqual([[1, 2], [3]]);
+  });
+
+  test("whoever shared a flush comes back together: the next one waits for all of them", async () => {
+    const { lane: one, batches, end } = lane();
+    const rounds = async (item: number) => {
+      for (let round = 0; round < 3; round++) await one.push(item + round);
+    };
+    const callers = [10, 20, 30].map(rounds);
+    await turn();
+    expect(batches).toEqual([[10]]);
+    for (let flush = 0; flush < 4; flush++) {
+      await end();
+    }
+    await Promise.all(callers);
+    expect(batches).toEqual([[10], [20, 30, 11], [21, 31, 12], [22, 32]]);
+  });
+
+  test("a lone call after a shared flush goes straight through again once it has had one alone", async () => {
+    const { lane: one, batches, end } = lane();
+    const answers = push(one, 1, 2, 3);
+    await end();
+    await end();
+    answers.push(one.push(4));
+    expect(batches).toEqual([[1], [2, 3]]);
+    await turn();
+    await end();
+    answers.push(one.push(5));
+    expect(batches).toEqual([[1], [2, 3], [4], [5]]);
+    await end();
+    expect(await Promise.all(answers)).toEqual([2, 4, 6, 8, 10]);
   });
 
   test("a bad row fails alone: a batch that certainly failed is tried again row by row", async () => {

@@ -7,8 +7,8 @@ export interface LaneOptions<Item, Answer> {
   readonly maxBatch?: number;
   /** Most flushes under way. Default 1. */
   readonly maxInFlight?: number;
-  /** When to look at what has gathered, for a store that flushes synchronously. Default: at once. */
-  readonly schedule?: (look: () => void) => void;
+  /** Also a lone call waits for its turn of the event loop: for a flush that is synchronous, during which nothing arrives. Default false. */
+  readonly alwaysGathers?: boolean;
 }
 
 interface Waiting<Item, Answer> {
@@ -19,6 +19,8 @@ interface Waiting<Item, Answer> {
 
 /**
  * Group commit: a lone call goes straight through; while a flush is under way, arrivals gather and share the next one.
+ * Whoever shared a flush comes back together: after one, the next waits for this turn of the event loop to bring them
+ * all, or the first of them would go alone and the others wait for it.
  *
  * One bad row must not fail its neighbours, so a batch that certainly failed is tried again row by row. A batch whose
  * outcome is unknown is unknown for each of its rows.
@@ -28,9 +30,11 @@ export class Lane<Item, Answer> {
   readonly #waiting: Waiting<Item, Answer>[] = [];
   #inFlight = 0;
   #scheduled = false;
+  /** The last flush had several rows, or somebody waited for it. */
+  #shared = false;
 
   constructor(options: LaneOptions<Item, Answer>) {
-    this.#options = { maxBatch: 64, maxInFlight: 1, schedule: (look) => look(), ...options };
+    this.#options = { maxBatch: 64, maxInFlight: 1, alwaysGathers: false, ...options };
   }
 
   push(item: Item): Promise<Answer> {
@@ -48,13 +52,22 @@ export class Lane<Item, Answer> {
 
   #lookSoon(): void {
     if (this.#scheduled || this.#inFlight >= this.#options.maxInFlight) return;
+    const isAlone = !this.#shared && this.#inFlight === 0;
+    if (isAlone && !this.#options.alwaysGathers) {
+      this.#look();
+      return;
+    }
     this.#scheduled = true;
-    this.#options.schedule(() => {
+    setImmediate(() => {
       this.#scheduled = false;
-      while (this.#waiting.length > 0 && this.#inFlight < this.#options.maxInFlight) {
-        void this.#flush(this.#waiting.splice(0, this.#options.maxBatch));
-      }
+      this.#look();
     });
+  }
+
+  #look(): void {
+    while (this.#waiting.length > 0 && this.#inFlight < this.#options.maxInFlight) {
+      void this.#flush(this.#waiting.splice(0, this.#options.maxBatch));
+    }
   }
 
   async #flush(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
@@ -63,6 +76,7 @@ export class Lane<Item, Answer> {
       await this.#settle(batch);
     } finally {
       this.#inFlight--;
+      this.#shared = batch.length > 1 || this.#waiting.length > 0;
       if (this.#waiting.length > 0) this.#lookSoon();
     }
   }

@@ -115,8 +115,7 @@ class SqliteStore implements Store {
     this.#writes = new Lane({
       flush: (writes) => this.#commit(writes),
       maxBatch: options.maxBatch ?? 64,
-      // A flush is synchronous, so arrivals gather for one turn of the event loop instead of during it.
-      schedule: setImmediate,
+      alwaysGathers: true,
     });
   }
 
