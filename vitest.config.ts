@@ -21,7 +21,12 @@ function memoryDisk(): string | undefined {
 
 export default defineConfig({
   test: {
-    include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts"],
+    include: [
+      "packages/*/src/**/*.test.ts",
+      "packages/*/test/**/*.test.ts",
+      "bench/**/*.test.ts",
+      "site/test/**/*.test.ts",
+    ],
     globalSetup: `${support}/global-setup.ts`,
     reporters: ["default", `${support}/closing-line-reporter.ts`],
     // Hundreds of processes of our own code are started: each finds what an earlier one has compiled.

@@ -13,7 +13,7 @@ import { postgresStore } from "onceguard/postgres";
 import { makeBundle, newKey, openSealer, readSealedLog, verifyBundle, verifyLog } from "onceguard/seal";
 import { sqliteStore } from "onceguard/sqlite";
 import { startPostgres } from "../packages/onceguard/test/support/postgres.ts";
-import { median } from "./measure.ts";
+import { median } from "./throughput/measure.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -66,7 +66,7 @@ async function bench(name: string, store: Store, folder: string): Promise<void> 
   let seen = 0;
   let last = Number.MIN_SAFE_INTEGER;
   const count = async (): Promise<number> => {
-    for (let page = [null] as unknown[]; page.length > 0; ) {
+    for (let page: readonly unknown[] = [null]; page.length > 0; ) {
       const found = await store.searchLog({ order: "oldest", after: last, limit: 1_000 });
       last = found.at(-1)?.seq ?? last;
       seen += found.length;

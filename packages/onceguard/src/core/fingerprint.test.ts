@@ -74,6 +74,11 @@ describe("withoutFields", () => {
     },
   );
 
+  test("a path that begins with a dot goes through the field without a name, as it does for keys", () => {
+    const odd = { "": { note: "x", id: 1 }, ".note": "y" };
+    expect(withoutFields(odd, [".note"])).toEqual({ "": { id: 1 }, ".note": "y" });
+  });
+
   test("several at once", () => {
     expect(withoutFields(payload, ["note", "customer", "items[].note"])).toEqual({
       orderId: "A1",

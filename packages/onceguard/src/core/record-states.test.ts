@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { LogEntry } from "./ports.ts";
-import { recordStates } from "./record-states.ts";
+import { TRANSITIONS } from "./lifecycle.ts";
+import { ATTEMPT_EVENTS, recordStates } from "./record-states.ts";
 
 type Line = readonly [event: string, state: LogEntry["state"], before?: string | undefined, after?: string];
 
@@ -131,7 +132,37 @@ test.each<[string, readonly Line[], string | null, string | null, number | null]
     null,
     null,
   ],
+  [
+    "certainly not done, and nothing follows",
+    [
+      ["before", "running", "1"],
+      ["definite_failure", "failed"],
+    ],
+    null,
+    null,
+    null,
+  ],
+  [
+    "a certain no after a doubtful attempt says nothing of that one, and a person knows that it happened",
+    [
+      ["before", "running", "1"],
+      ["indefinite", "in_doubt"],
+      ["resend", "running"],
+      ["definite_failure", "in_doubt"],
+      ["give_up", "review"],
+      ["resolve", "succeeded"],
+    ],
+    "1",
+    null,
+    6,
+  ],
 ])("%s", (_what, lines, before, after, seq) => {
   const at = seq === null ? null : 100 * seq;
   expect(recordStates(history(...lines))).toEqual({ before, after, effectAt: at, effectSeq: seq });
+});
+
+test("attempts are the events of the lifecycle by which something is sent, or may have been", () => {
+  // The mark of a dispatch belongs to its claim.
+  const sends = TRANSITIONS.filter(({ to, on }) => to === "running" && on !== "dispatch").map(({ on }) => on);
+  expect(new Set(ATTEMPT_EVENTS)).toEqual(new Set([...sends, "doubt"]));
 });

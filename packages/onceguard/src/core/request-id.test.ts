@@ -69,7 +69,7 @@ describe("checkRequestId", () => {
     [null, /a object/],
     [undefined, /a undefined/],
   ])("refuses %j", (id, message) => {
-    expect(() => checkRequestId(id as string)).toThrow(error("invalid_request_id"));
+    expect(() => checkRequestId(id as string)).toThrow(error("invalid_request_id", { problem: expect.any(String) }));
     expect(() => checkRequestId(id as string)).toThrow(message);
   });
 });
@@ -126,6 +126,13 @@ describe("keyParts", () => {
       error("missing_key_field", { action: "refund", path }),
     );
   });
+
+  test.each<JsonValue>([[], {}, [null], ["x", null], ["x", ""], [[]], [{}], ["x", {}]])(
+    "%j says nothing, or not of every part, and identifies nothing",
+    (value) => {
+      expect(() => keyParts("refund", { value }, ["value"])).toThrow(error("missing_key_field", { path: "value" }));
+    },
+  );
 
   test("the order of the fields is part of the key", () => {
     expect(keyParts("refund", payload, ["amount", "orderId"])).toEqual(["5", "A1"]);

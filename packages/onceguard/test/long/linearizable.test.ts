@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Capability, State } from "../../src/core/receipt.ts";
-import type { Answer, Call, Happened, History } from "./history.ts";
+import type { Answer, Call, Happened } from "./history.ts";
 import { contradictionIn } from "./linearizable.ts";
 
 const OPEN = Number.POSITIVE_INFINITY;
@@ -102,6 +102,11 @@ describe("histories that one request can have", () => {
     "an effect in the store's own database, whose time nobody knows": [
       "transaction",
       [killed(1), read(4, 5, "retry_wait", 2), executed(6, 9, 4, 2)],
+      [effect(0, OPEN, 0)],
+    ],
+    "the same by the third attempt, of which only a replay tells": [
+      "transaction",
+      [killed(1), read(4, 5, "running", 3, 2), replayed(9, 10, 6, 3)],
       [effect(0, OPEN, 0)],
     ],
     "a doubt that brings the answer of the effect": [

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { History } from "./history.ts";
 import { ABSENT, factsOf, type Operation, operationsOf, type Standing, take } from "./request-object.ts";
 
@@ -32,12 +33,15 @@ export function contradictionIn(history: History): string | null {
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     if (node.count === operations.length) return null;
     if (node.count > longest.count) longest = node;
-    for (const at of candidates(operations, node)) {
+    const nexts = candidates(operations, node).flatMap((at): Node[] => {
       const operation = operations[at] as Operation;
       const standing = take(node.standing, operation, facts);
-      if (standing === null) continue;
-      const next = { ...after(node, at), standing, path: { operation, before: node.path } };
-      const key = `${next.low}/${next.done.toString(36)}/${Object.values(standing).join("/")}`;
+      return standing === null ? [] : [{ ...after(node, at), standing, path: { operation, before: node.path } }];
+    });
+    // What changes nothing may as well come first: if there is an order at all, then there is one that goes on like this.
+    const unchanged = nexts.find(({ standing }) => isDeepStrictEqual(standing, node.standing));
+    for (const next of unchanged ? [unchanged] : nexts) {
+      const key = `${next.low}/${next.done.toString(36)}/${Object.values(next.standing).join("/")}`;
       if (seen.has(key)) continue;
       seen.add(key);
       open.push(next);

@@ -43,17 +43,16 @@ export function operationsOf({ calls, effects }: History): readonly Operation[] 
       ? [{ does: "claim", fence: answer.fence, from, to, what: `${by} claims #${answer.fence}` }, tells]
       : [tells];
   });
-  const happened = effects.map(
-    ({ number, fence, from, to }): Operation => ({
-      does: "happen",
-      number,
-      fence,
-      from,
-      to,
-      what: `effect ${number} of #${fence}`,
-    }),
-  );
+  const happened = effects.map(({ number, fence, from, to }): Operation => {
+    const of = fence || fenceTold(calls, number);
+    return { does: "happen", number, fence: of, from, to, what: `effect ${number} of #${of}` };
+  });
   return [...told, ...happened];
+}
+
+/** A table does not say which attempt has written a row; it is one commit with the receipt, and that says it. 0: nobody does. */
+function fenceTold(calls: History["calls"], number: number): number {
+  return calls.find(({ answer }) => answer?.effect === number && answer.state === "succeeded")?.answer?.fence ?? 0;
 }
 
 export function factsOf({ capability, calls }: History): Facts {
@@ -73,17 +72,24 @@ function taken(before: Standing, operation: Operation, facts: Facts): Standing |
     case "claim":
       return before.fence < operation.fence ? running(before, operation.fence, facts) : null;
     case "happen": {
-      if (before.effect !== null) return null;
-      const isOpen = before.state === "running" || before.state === "in_doubt" || before.state === "review";
-      const during =
-        isOpen && operation.fence <= before.fence
-          ? before
-          : running(before, Math.max(operation.fence, before.fence + 1), facts);
-      return during && { ...during, effect: operation.number };
+      const during = sentIn(before, operation.fence, facts);
+      return during && before.effect === null ? { ...during, effect: operation.number } : null;
     }
     case "tell":
       return toldOf(before, operation.answer, facts);
   }
+}
+
+/**
+ * The object while the attempt with this fence (0: the last one) is under way, or may be: as it is, or after its claim. An
+ * earlier attempt than the last one only counts where both are one effect by their key.
+ */
+function sentIn(before: Standing, fence: number, facts: Facts): Standing | null {
+  const isOpen = before.state === "running" || before.state === "in_doubt" || before.state === "review";
+  const isOneOfThese = fence === 0 || fence === before.fence || (fence < before.fence && resends(facts.capability));
+  if (isOpen && isOneOfThese) return before;
+  const next = fence === 0 ? before.fence + 1 : fence;
+  return next > before.fence ? running(before, next, facts) : null;
 }
 
 function running(before: Standing, fence: number, facts: Facts): Standing | null {
@@ -115,7 +121,6 @@ function stepsFrom(
   capability: Capability,
 ): readonly (State | "claimed")[] {
   const probes = capability === "probe" || capability === "probe_and_downstream_key";
-  const resends = capability === "downstream_key" || capability === "probe_and_downstream_key";
   switch (state) {
     case "absent":
       return ["claimed"];
@@ -131,7 +136,7 @@ function stepsFrom(
         "review",
         ...(happened ? (["succeeded"] as const) : []),
         ...(probes && !happened ? (["retry_wait", "failed"] as const) : []),
-        ...(resends ? (["claimed"] as const) : []),
+        ...(resends(capability) ? (["claimed"] as const) : []),
       ];
     case "review":
       // Late evidence; whatever else becomes of it, a person would have to say.
@@ -158,4 +163,8 @@ function canBecome(before: Standing, after: Standing, { capability }: Facts): bo
     }
   }
   return false;
+}
+
+function resends(capability: Capability): boolean {
+  return capability === "downstream_key" || capability === "probe_and_downstream_key";
 }

@@ -214,8 +214,11 @@ WITH input AS (
 SELECT n, now, due_at FROM applied`,
 
     renew: `
-UPDATE ${schema}.request r SET due_at = ${NOW} + i.lease_ms
-FROM ${rows(RENEW, many)}
+WITH input AS (
+  SELECT *, ${NOW} AS now FROM ${rows(RENEW, many)}
+)
+UPDATE ${schema}.request r SET due_at = i.now + i.lease_ms
+FROM input i
 WHERE r.request_id = i.request_id AND r.tenant = i.tenant AND r.fencing_token = i.fencing_token AND r.state = 'running'
 RETURNING r.tenant, r.request_id, r.fencing_token`,
 

@@ -243,9 +243,9 @@ LIMIT 1`,
   };
   yield {
     text: `INSERT INTO ${queue} (record_id, tenant, request_id, seq, expires_at)
-VALUES (?, ?, ?, (SELECT COALESCE(MAX(seq), 0) + 1 FROM ${queue} WHERE record_id = ? AND tenant = ?), ?)
+SELECT ?, ?, ?, COALESCE(MAX(seq), 0) + 1, ? FROM ${queue} WHERE record_id = ? AND tenant = ?
 ON CONFLICT (record_id, tenant, request_id) DO UPDATE SET expires_at = excluded.expires_at RETURNING 1`,
-    values: [...place, recordId, tenant, at + placeMs],
+    values: [...place, at + placeMs, recordId, tenant],
   };
   return false;
 }
