@@ -112,7 +112,7 @@ const ASSUMPTIONS = [
   { name: "P", flags: ["DROP_P"], falls: 1, words: "a person who decides while it is on its way" },
 ];
 
-/** The rows of semantics.md section 4 that are modelled: every step of each must be taken in some configuration. */
+/** The rows of docs/concepts-states.md that are modelled: every step of each must be taken in some configuration. */
 const ROWS = [1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
 
 class ToolMissing extends Error {}

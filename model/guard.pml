@@ -1,7 +1,7 @@
 /*
  * One request, two processes with the guard (each calls and sweeps), one store, the outside world, one person.
  *
- * Row numbers are those of semantics.md section 4; file names are those of packages/onceguard/src. README.md says what is
+ * Row numbers are those of docs/concepts-states.md; file names are those of packages/onceguard/src. README.md says what is
  * left out, and how to read a counterexample. Steps that belong to no row say which code or which assumption they are.
  *
  * Flags, given by check.mjs:

@@ -8,7 +8,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
  *     v1 = hex(SHA-256(JCS({agent_id, action_type, scope, timestamp})))
  *     v2 = "v2:" + hex(SHA-256("mycelium.action-ref:v2:" + JCS(the same four fields)))
  *
- * It contains a timestamp, so it is never a dedup key (semantics.md section 3). Field names stay as on the wire.
+ * It contains a timestamp, so it is never a dedup key. Field names stay as on the wire.
  */
 export type ActionRefVersion = "v1" | "v2";
 

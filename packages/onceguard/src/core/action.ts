@@ -153,7 +153,7 @@ export interface CompensationOptions<Payload, Result> {
   ) => Promise<ProbeAnswer<unknown>> | ProbeAnswer<unknown>;
 }
 
-/** The loop filter of one action (semantics.md section 8). */
+/** The loop filter of one action (docs/control.md). */
 export interface DedupOptions {
   readonly window: Duration;
   /** Requests allowed per window. Default 1. */
@@ -416,7 +416,7 @@ export function capabilityOf(definition: AnyAction): Capability {
   return definition.downstreamKey ? "downstream_key" : "none";
 }
 
-/** What an action promises, in exactly the words of semantics.md section 2. */
+/** What an action promises, in exactly the words of docs/promises.md. */
 export function promiseOf(riskTier: RiskTier, capability: Capability): string {
   if (riskTier === "safe") return "may repeat";
   switch (capability) {

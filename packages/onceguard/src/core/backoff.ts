@@ -1,4 +1,4 @@
-/** The defaults of semantics.md section 6. `capMs` bounds the exponential part only, never what the server asked for. */
+/** The defaults, as in docs/failures.md. `capMs` bounds the exponential part only, never what the server asked for. */
 export const DEFAULT_BACKOFF: { readonly baseMs: number; readonly capMs: number } = { baseMs: 200, capMs: 30_000 };
 
 export interface BackoffInput {

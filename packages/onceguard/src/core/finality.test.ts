@@ -175,6 +175,12 @@ describe("signals", () => {
     expect(addSignal(openCase("case"), says("A", "YES"), policy).verdict).toBe("live");
   });
 
+  test("of two of one source and instant it is the one with the later id, whichever arrives first", () => {
+    const [a, b] = [says("ref", "ann", { id: "a", at: 5 }), says("ref", "bob", { id: "b", at: 5 })];
+    const outcomes = [hear([a, b]), hear([b, a]), hear([b, b])].map(({ signals }) => signals.map(({ outcome }) => outcome));
+    expect(outcomes).toEqual([["bob"], ["bob"], ["bob"]]);
+  });
+
   test("the newer one of a source replaces the older one, whichever arrives first", () => {
     const older = says("A", "NO", { at: 1 });
     const newer = says("A", "YES", { at: 2 });
@@ -197,6 +203,15 @@ describe("signals", () => {
 });
 
 describe("a person", () => {
+  test.each([
+    { actor: " ", reason: "seen" },
+    { actor: "ada", reason: " " },
+  ])("needs more than blanks: %j", (by) => {
+    expect(() => finalizeByPerson(hear([says("ref", "ann")]), { outcome: "ann", ...by }, 0)).toThrow(
+      expect.objectContaining({ code: "missing_reason", fields: { caseId: "case" } }),
+    );
+  });
+
   test("needs a name and a reason", () => {
     const heard = hear([says("A", "YES")]);
     for (const missing of [{ actor: " " }, { reason: "" }]) {

@@ -1,7 +1,7 @@
 import { OnceguardError } from "./errors.ts";
 
 /**
- * The finality gate (semantics.md section 7): an action bound to a case is held until the case is FINAL, executes once,
+ * The finality gate (docs/control.md): an action bound to a case is held until the case is FINAL, executes once,
  * and its success moves the case to SETTLED.
  *
  *   OPEN                  no evidence

@@ -12,7 +12,7 @@ export interface Gate {
   readonly turn: TurnCondition | null;
 }
 
-/** The loop filter: requests of this action on this record (semantics.md section 8). */
+/** The loop filter: requests of this action on this record (docs/control.md). */
 export interface DedupCondition {
   readonly recordId: string;
   readonly windowMs: number;

@@ -88,7 +88,7 @@ export type EventType = LifecycleEvent["type"];
 
 /** One row of the transition table. The first row that fits applies. */
 export interface TransitionRow {
-  /** Its number in semantics.md section 4. */
+  /** Its number in docs/concepts-states.md. */
   readonly row: number;
   readonly from: readonly (State | "absent")[];
   readonly on: EventType;

@@ -94,3 +94,28 @@ test("what cannot be a proof is none", () => {
   expect(isConsistent(hash, { size: 3, root }, { size: 2, root }, [])).toBe(false);
   expect(isConsistent(hash, { size: 1, root }, { size: 2, root }, [])).toBe(false);
 });
+
+test("every tree begins with the empty one, which needs no proof", () => {
+  const [root] = leaves as [Uint8Array];
+  const tree = new FinishedTree(hash, leaves.slice(0, 5));
+  expect(tree.consistencyProof(0)).toEqual([]);
+  const newer = { size: 5, root: tree.root() };
+  expect(isConsistent(hash, { size: 0, root }, newer, [])).toBe(true);
+  expect(isConsistent(hash, { size: 0, root }, newer, [root])).toBe(false);
+});
+
+test("a proof that is cut off, or goes on, proves nothing", () => {
+  const tree = new FinishedTree(hash, leaves.slice(0, 7));
+  const newer = { size: 7, root: tree.root() };
+  for (const size of [1, 2, 3, 4, 5, 6]) {
+    const older = { size, root: treeRoot(hash, leaves.slice(0, size)) };
+    const proof = tree.consistencyProof(size);
+    for (let kept = 0; kept < proof.length; kept++) expect(isConsistent(hash, older, newer, proof.slice(0, kept))).toBe(false);
+    expect(isConsistent(hash, older, newer, [...proof, older.root])).toBe(false);
+  }
+  const same = { size: 7, root: tree.root() };
+  expect(isConsistent(hash, same, newer, [])).toBe(true);
+  expect(isConsistent(hash, same, newer, [newer.root])).toBe(false);
+  expect(isConsistent(hash, { size: 8, root: tree.root() }, newer, [])).toBe(false);
+  expect(isConsistent(hash, { size: 7, root: newer.root.slice(0, 31) }, newer, [])).toBe(false);
+});

@@ -3,7 +3,7 @@ import type { Halt } from "./halt.ts";
 import { isLapsed, type Receipt, resultOf } from "./receipt.ts";
 
 /**
- * What a caller sees (semantics.md section 5): one value, a union on `status`. Uncertain outcomes are values like all
+ * What a caller sees (docs/outcomes.md): one value, a union on `status`. Uncertain outcomes are values like all
  * others; `execute` throws only for misuse.
  */
 export type Outcome<Result = unknown> =

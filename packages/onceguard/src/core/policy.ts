@@ -6,7 +6,7 @@ export type RiskTier = "safe" | "side_effecting" | "irreversible";
 
 export const RISK_TIERS: readonly RiskTier[] = ["safe", "side_effecting", "irreversible"];
 
-/** What the guard demands of an action by its tier (semantics.md section 2). */
+/** What the guard demands of an action by its tier (docs/actions.md). */
 export interface TierDemands {
   /** A durable claim before anything is sent. */
   readonly claim: boolean;

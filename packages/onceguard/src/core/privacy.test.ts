@@ -46,6 +46,12 @@ describe("a failure's message", () => {
     );
   });
 
+  it("has nothing left of a private text that contains another one", () => {
+    const payload = { bank: "1904", iban: "AT611904300234573201" };
+    const clean = withoutPrivate(failed("no account AT611904300234573201 at 1904"), rules(["bank", "iban"]), payload);
+    expect(clean.message).toBe("no account [redacted] at [redacted]");
+  });
+
   it("never has what looks like a secret, also where the action says nothing of privacy", () => {
     const cases: readonly [string, string][] = [
       ["Authorization: Bearer abc.def-123456", "Authorization: [redacted] [redacted]"],

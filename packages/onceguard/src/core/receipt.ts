@@ -3,7 +3,7 @@ import type { Hold } from "./hold.ts";
 import type { RiskTier } from "./policy.ts";
 import type { KeySource } from "./request-id.ts";
 
-/** Where a request stands (semantics.md section 4). */
+/** Where a request stands (docs/concepts-states.md). */
 export type State =
   | "held"
   | "running"
@@ -42,7 +42,7 @@ export function isTerminal(state: State): boolean {
 export type Evidence = "effect" | "probe" | "late" | "person";
 
 /**
- * What settles an unknown outcome of an action without a person (semantics.md section 2). Stored with the request, so
+ * What settles an unknown outcome of an action without a person (docs/uncertain-completion.md). Stored with the request, so
  * that a process which does not have the action's code still knows what to promise.
  */
 export type Capability = "none" | "probe" | "downstream_key" | "probe_and_downstream_key" | "transaction";

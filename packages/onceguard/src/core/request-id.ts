@@ -4,7 +4,7 @@ import { OnceguardError } from "./errors.ts";
 import { isJsonObject, type JsonValue, utf8Length } from "./json.ts";
 
 /**
- * Where a request id came from, best first (the identity ladder of interfaces.md). `host_call` and `content` are lower
+ * Where a request id came from, best first (the identity ladder of docs/concepts.md). `host_call` and `content` are lower
  * rungs: there another id may still be the same intent, so the loop filter watches them by default.
  */
 export type KeySource = "business_key" | "explicit" | "host_call" | "content";
@@ -21,7 +21,7 @@ export function lengthPrefixed(parts: readonly string[]): string {
   return out;
 }
 
-/** SHA-256, in hex, over the length-prefixed parts (semantics.md section 3). */
+/** SHA-256, in hex, over the length-prefixed parts. */
 export function deriveRequestId(sha256: Sha256, tenant: string, action: string, parts: readonly string[]): string {
   return sha256(lengthPrefixed([VERSION, tenant, action, ...parts]));
 }

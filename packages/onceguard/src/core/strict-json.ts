@@ -5,7 +5,7 @@ import { type JsonValue, utf8Length } from "./json.ts";
 export interface JsonLimits {
   /** Largest payload, in bytes of its canonical form. Default 1 MiB. */
   readonly maxBytes: number;
-  /** Deepest nesting of arrays and objects. Default 64 (semantics.md section 3). */
+  /** Deepest nesting of arrays and objects. Default 64. */
   readonly maxDepth: number;
 }
 

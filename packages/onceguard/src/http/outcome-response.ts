@@ -3,7 +3,7 @@ import { outcomeOnWire } from "../wire/outcome-wire.ts";
 import { OUTCOMES_URL, problemResponse, retryAfter } from "./problem.ts";
 
 /**
- * An outcome as an HTTP response (semantics.md section 5). From 400 on it is a problem document, whose `code` is the
+ * An outcome as an HTTP response (docs/outcomes.md). From 400 on it is a problem document, whose `code` is the
  * outcome's status.
  */
 export function outcomeResponse(outcome: Outcome, more: Readonly<Record<string, unknown>> = {}): Response {

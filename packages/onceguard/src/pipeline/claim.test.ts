@@ -1,25 +1,37 @@
 import { describe, expect, test } from "vitest";
-import { settle, testGuard, withVerbs } from "../../test/support/guard.ts";
-import { defineAction } from "../core/action.ts";
+import { settle, type TestOptions, testGuard, withVerbs } from "../../test/support/guard.ts";
+import { type ActionOptions, defineAction } from "../core/action.ts";
 import { OnceguardError } from "../core/errors.ts";
+import type { Gate } from "../core/gate.ts";
 import type { Store } from "../core/ports.ts";
 import { memoryStore } from "../stores/memory/memory-store.ts";
 import { fakeClock } from "../testing/fake-clock.ts";
 import { ReplayForecast } from "./claim.ts";
 
+interface Order {
+  readonly id: string;
+  readonly note?: string;
+}
+
 interface Asked {
+  readonly at: number;
+  readonly gate: Gate | null;
   readonly token: string;
   readonly readFirst: boolean;
 }
 
 /** A guard, and everything its store was asked to claim. `trouble` may keep the store from answering. */
-function watched(trouble: () => OnceguardError | null = () => null) {
+function watched(
+  trouble: () => OnceguardError | null = () => null,
+  more: Partial<ActionOptions<"pay", Order, Order, void>> = {},
+  options: TestOptions = {},
+) {
   const clock = fakeClock();
   const memory = memoryStore({ clock: clock.now });
   const asked: Asked[] = [];
   const store: Store = withVerbs(memory, {
     claim: async (request, readFirst) => {
-      asked.push({ token: request.ownerToken, readFirst: readFirst ?? false });
+      asked.push({ at: clock.monotonicMs(), gate: request.gate, token: request.ownerToken, readFirst: readFirst ?? false });
       const error = trouble();
       if (error) throw error;
       return memory.claim(request, readFirst);
@@ -31,9 +43,10 @@ function watched(trouble: () => OnceguardError | null = () => null) {
     riskTier: "side_effecting",
     keyFields: ["id"],
     volatile: ["note"],
-    execute: async ({ id }: { id: string; note?: string }) => void paid.push(id),
+    ...more,
+    execute: async ({ id }: Order) => void paid.push(id),
   });
-  return { ...testGuard([pay], { store, clock, storeTimeout: "100ms" }), memory, asked, paid };
+  return { ...testGuard([pay], { store, clock, storeTimeout: "100ms", ...options }), memory, asked, paid };
 }
 
 const away = () => new OnceguardError("store_unavailable", "away", { applied: "unknown" });
@@ -193,3 +206,80 @@ describe("a claim that got no answer", () => {
     expect(asked.at(-1)?.token).not.toBe(first);
   });
 });
+
+describe("a store that is away", () => {
+  test("is asked again after growing pauses, up to half a second, until its time is over", async () => {
+    const { guard, asked, clock } = watched(away, {}, { storeTimeout: "2s" });
+    await settle(clock, guard.execute("pay", { id: "1" }));
+    expect(asked.map(({ at }) => at)).toEqual([0, 20, 60, 140, 300, 620, 1_120, 1_620]);
+  });
+
+  test("is asked once more at the very end of its time", async () => {
+    const { guard, asked, clock } = watched(away, {}, { storeTimeout: "140ms" });
+    await settle(clock, guard.execute("pay", { id: "1" }));
+    expect(asked.map(({ at }) => at)).toEqual([0, 20, 60, 140]);
+  });
+});
+
+describe("what a claim looks at besides itself", () => {
+  const gateOf = async (more: Parameters<typeof watched>[1], options: TestOptions = {}, context = {}) => {
+    const { guard, asked } = watched(() => null, more, options);
+    await guard.execute("pay", { id: "1" }, context);
+    return asked[0]?.gate;
+  };
+  const record = ({ id }: Order) => `order:${id}`;
+
+  test.each<[string, Parameters<typeof watched>[1]]>([
+    ["has no record", {}],
+    ["has a record and a business key", { record }],
+    ["says that its repeats are meant", { record, dedupWindow: "none" }],
+  ])("is nothing for an action that %s", async (_what, more) => {
+    expect(await gateOf(more)).toBeNull();
+  });
+
+  test("is the queue of its record, where writes to it are serial", async () => {
+    expect(await gateOf({ record, serialize: true })).toEqual({
+      ...{ dedup: null, budgets: [], turn: { recordId: "order:1", placeMs: 5_000 } },
+    });
+  });
+
+  test("is a window, where the action has one; the policy of the moment is bound to what is held by it", async () => {
+    const gate = await gateOf({ record, dedupWindow: { window: "1h", behaviour: "hold", limit: 2 } });
+    expect(gate).toMatchObject({
+      ...{ turn: null, budgets: [], dedup: { recordId: "order:1", windowMs: 3_600_000, limit: 2 } },
+    });
+    expect(gate?.dedup?.hold).toMatchObject({ waitsFor: "approval", reasons: ["near_duplicate"], approval: null });
+  });
+
+  test("is the guard's budgets, for whom they are", async () => {
+    const gate = await gateOf({}, { budgets: { maxActionsPerRun: 3 } }, { runId: "run-1" });
+    expect(gate).toMatchObject({ dedup: null, turn: null, budgets: [{ name: "maxActionsPerRun", limit: 3 }] });
+  });
+});
+
+describe("a record that another request works on", () => {
+  test("is asked for after growing pauses, up to a tenth of a second, as long as the caller waits", async () => {
+    const { guard, asked, clock, memory } = watched(() => null, { record: () => "order:1", serialize: true });
+    const gate = Promise.withResolvers<void>();
+    const first = watchedOther(memory, clock, gate.promise);
+    void first.execute("pay", { id: "0" });
+    await clock.advance(0);
+    expect(await settle(clock, guard.execute("pay", { id: "1" }, { wait: 426 }))).toMatchObject({ status: "in_progress" });
+    const [began = 0] = asked.map(({ at }) => at);
+    expect(asked.map(({ at }) => at - began)).toEqual([0, 2, 6, 14, 30, 62, 126, 226, 326, 426]);
+    gate.resolve();
+  });
+});
+
+/** A guard of another process, whose effect on the same record takes its time. */
+function watchedOther(store: Store, clock: ReturnType<typeof fakeClock>, gate: Promise<void>) {
+  const pay = defineAction({
+    name: "pay",
+    riskTier: "side_effecting",
+    keyFields: ["id"],
+    record: () => "order:1",
+    serialize: true,
+    execute: async (_order: Order) => gate,
+  });
+  return testGuard([pay], { store, clock }).guard;
+}

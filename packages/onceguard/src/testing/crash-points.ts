@@ -6,7 +6,7 @@ import { forwardingStore } from "../core/forwarding-store.ts";
 import type { EventType, Transition } from "../core/lifecycle.ts";
 import type { ApplyAnswer, ClaimAnswer, Store, StoreTransaction } from "../core/ports.ts";
 
-/** Where a process can die (semantics.md section 9), in the order in which a request passes them. */
+/** Where a process can die (docs/crash-matrix.md), in the order in which a request passes them. */
 export const CRASH_POINTS = [
   "before_claim_sent",
   /** The claim has been handed over; whether it is committed is open. */

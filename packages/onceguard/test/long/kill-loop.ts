@@ -127,6 +127,7 @@ export async function killLoop(options: KillLoopOptions): Promise<KillReport> {
   try {
     const done = new AbortController();
     const struck = site.strike === null ? null : strikes(site.strike, done.signal);
+    struck?.catch(() => undefined); // it is awaited when the last life is over
     await Promise.all(Array.from({ length: workers }, (_, slot) => live(slot))).finally(() => done.abort());
     await struck;
     site.calm();

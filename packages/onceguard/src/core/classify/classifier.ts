@@ -4,7 +4,7 @@ import { isObject, readable } from "./read.ts";
 /** Could the effect have happened? Only an observed rejection, or a call that was never sent, is `definite`. */
 export type Certainty = "definite" | "indefinite";
 
-/** Who can fix it (semantics.md section 6). */
+/** Who can fix it (docs/failures.md). */
 export type FailureTier = "transient" | "validation" | "conflict" | "security";
 
 /** One failed attempt, as data: what is stored, shown and replayed. */

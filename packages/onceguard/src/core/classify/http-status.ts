@@ -3,7 +3,7 @@ import { at, messageOf } from "./read.ts";
 import { withRetryAfter } from "./retry-after.ts";
 
 /**
- * HTTP statuses by which a server says "I did not do it" (semantics.md section 1). Not among them: 408 and 425, which
+ * HTTP statuses by which a server says "I did not do it" (docs/failures.md). Not among them: 408 and 425, which
  * say nothing about the effect, and every 5xx, because a gateway answers 502 to 504 for an upstream that has done it.
  */
 const REJECTIONS: ReadonlyMap<number, FailureTier | null> = new Map([
