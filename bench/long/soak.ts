@@ -6,14 +6,13 @@
  *
  * Ends with 1 when something grows, or when something happened twice.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import type { Store } from "onceguard";
 import { postgresStore } from "onceguard/postgres";
 import { sqliteStore } from "onceguard/sqlite";
@@ -21,6 +20,14 @@ import { type Tolerance, type Trend, trendOf } from "../../packages/onceguard/te
 import { startPostgres } from "../../packages/onceguard/test/support/postgres.ts";
 import { machine } from "./machine.ts";
 import { soakGuard } from "./soak-guard.ts";
+
+// The nursery grows with the largest burst and is never given back, which would look like a leak for a long time.
+const FLAGS = ["--expose-gc", "--max-semi-space-size=8"];
+const collect = globalThis.gc;
+if (collect === undefined) {
+  const { status } = spawnSync(process.execPath, [...FLAGS, ...process.argv.slice(1)], { stdio: "inherit" });
+  process.exit(status ?? 1);
+}
 
 const { values: options } = parseArgs({
   options: {
@@ -36,9 +43,6 @@ const windowMs = (Number(options.minutes) * 60_000) / windows;
 /** Code is compiled, pools and caches are filled. */
 const WARM_UP = 0.2;
 
-setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc") as () => void;
-
 interface Sample {
   /** Used, after a collection. */
   readonly heapMB: number;
@@ -52,10 +56,13 @@ interface Sample {
   readonly calls: number;
 }
 
-const TOLERANCES: Readonly<Record<Exclude<keyof Sample, "calls" | "heapTotalMB">, Tolerance>> = {
+type Judged = Exclude<keyof Sample, "calls" | "heapTotalMB">;
+
+const TOLERANCES: Readonly<Record<Judged, Tolerance>> = {
   heapMB: { relative: 0.05, absolute: 2 },
   externalMB: { relative: 0.05, absolute: 2 },
-  rssMB: { relative: 0.1, absolute: 10 },
+  // A high-water mark, which creeps up to the largest burst.
+  rssMB: { relative: 0.15, absolute: 20 },
   loopDelayP99Ms: { relative: 0.5, absolute: 5 },
   p50Ms: { relative: 0.25, absolute: 1 },
   p99Ms: { relative: 0.5, absolute: 10 },
@@ -97,8 +104,7 @@ async function window(n: number): Promise<void> {
   const expired = await forget();
   latencies.sort((a, b) => a - b);
   const at = (quantile: number): number => latencies[Math.floor(latencies.length * quantile)] ?? Number.NaN;
-  collect();
-  collect();
+  collect?.();
   const { heapUsed, heapTotal, external, rss } = process.memoryUsage();
   const sample = {
     heapMB: heapUsed / 2 ** 20,
@@ -128,7 +134,7 @@ const trends = Object.fromEntries(
       tolerance,
     ),
   ]),
-) as Record<keyof typeof TOLERANCES, Trend>;
+) as Record<Judged, Trend>;
 const twice = duplicates();
 
 process.stderr.write(

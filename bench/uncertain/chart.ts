@@ -12,7 +12,7 @@ const LOOKS: Readonly<Record<(typeof CLASSES)[number], readonly [colour: string,
   duplicate: ["#d23f3f", "happened more than once"],
 };
 
-const [LEFT, WIDTH, ROW, TOP] = [190, 620, 30, 64] as const;
+const [LEFT, WIDTH, ROW, TOP] = [220, 620, 30, 64] as const;
 
 /** One bar per contender: what became of its intents, each counted once, by the worst that can be said of it. */
 export function drawChart({ rows, verdicts }: Report): string {

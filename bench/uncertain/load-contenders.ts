@@ -17,6 +17,7 @@ const ORDER = [
   "BullMQ",
   "pg-boss",
   "LangGraph",
+  "graphile-worker",
   "absurd",
   "DBOS",
   "Restate",

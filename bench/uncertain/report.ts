@@ -1,6 +1,6 @@
 import { cpus, totalmem } from "node:os";
 import type { Fault } from "./faults.ts";
-import { inAWord, type Score, score, type Verdict } from "./judge.ts";
+import { classOf, inAWord, inOrder, type Score, score, type Verdict } from "./judge.ts";
 import type { Entry } from "./load-contenders.ts";
 import { IN_WORDS } from "./offers.ts";
 import { type Compared, comparedWith } from "./reported.ts";
@@ -12,7 +12,7 @@ export interface Row {
   readonly score: Score;
 }
 
-/** All that a run says, as it is written to results.json. */
+/** All that a run says. */
 export interface Report {
   readonly date: string;
   readonly tookMs: number;
@@ -72,6 +72,24 @@ export const COLUMNS: readonly (readonly [string, (score: Score) => string])[] =
   ["recovered alone", ({ recovered }) => String(recovered)],
   ["median", ({ medianMs }) => (medianMs === null ? "-" : `${(medianMs / 1_000).toFixed(2)} s`)],
 ];
+
+/** What is kept of a run: every cell in a few words. */
+export function raw({ verdicts, faults, ...report }: Report): string {
+  const cells = verdicts.map((one) => ({
+    contender: one.contender,
+    world: one.effect,
+    fault: one.fault,
+    hit: one.hit,
+    happened: one.effects,
+    told: inOrder(one.told),
+    why: one.error ?? one.told.find(({ why }) => why !== undefined)?.why ?? null,
+    verdict: classOf(one),
+    settledMs: one.settledMs,
+    earlier: (one.earlier ?? []).map(({ intent, told }) => ({ intent, told: inOrder(told) })),
+  }));
+  const schedule = faults.map(({ name, group, sentence }) => ({ name, group, sentence }));
+  return `${JSON.stringify({ ...report, schedule, cells }, null, 2)}\n`;
+}
 
 export function terminal({ rows, faults, verdicts }: Report): string {
   const head = ["contender", ...COLUMNS.map(([name]) => name)];

@@ -28,7 +28,7 @@ export function comparedWith(verdicts: readonly Verdict[]): readonly Compared[] 
     distinct(
       verdicts
         .filter((one) => one.contender === contender && one.fault === fault && (one.effect === "email") === isNothing)
-        .map(({ effects, told }) => `${effects}, ${inOrder(told.slice(-1))}`),
+        .map(({ effects, told }) => `${effects}, ${inOrder(told.slice(-1)).replace("nothing", "never told")}`),
     );
   const cellOf = ([effects, status]: Cell | undefined = [Number.NaN, null]): string =>
     status === null ? String(effects) : `${effects}, ${status}`;

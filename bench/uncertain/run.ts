@@ -18,7 +18,7 @@ import { FAULTS } from "./faults.ts";
 import { inOrder, judge, type Verdict } from "./judge.ts";
 import { loadContenders } from "./load-contenders.ts";
 import { EFFECTS } from "./offers.ts";
-import { markdown, reportOf, terminal } from "./report.ts";
+import { markdown, raw, reportOf, terminal } from "./report.ts";
 import { runTracks } from "./run-tracks.ts";
 import { type LedgerLine, startWorld } from "./world.ts";
 
@@ -83,11 +83,11 @@ try {
 
 const report = reportOf({ entries, faults, verdicts, tookMs: performance.now() - started });
 process.stdout.write(terminal(report));
-if (options.json) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+if (options.json) writeFileSync(options.json, raw(report));
 if (isWhole) {
   const folder = new URL("./results/", import.meta.url);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL("results.json", folder), `${JSON.stringify(report, null, 1)}\n`);
+  writeFileSync(new URL("results.json", folder), raw(report));
   writeFileSync(new URL("table.md", folder), markdown(report));
   writeFileSync(new URL("../../docs/images/uncertain-completion.svg", import.meta.url), drawChart(report));
 }

@@ -38,6 +38,9 @@ const DECLARED_IN: Record<string, string[]> = {
   "@octokit/rest": ["@octokit/rest", "@octokit/core", "@octokit/plugin-rest-endpoint-methods"],
 };
 
+/** Majors that are in use, where the newest shares no name with them. */
+const MAJOR: Record<string, string> = { "@solana/web3.js": "1" };
+
 const OLDER = "older majors only";
 const VARIABLE = "the first name is what callers call their variable";
 
@@ -142,7 +145,8 @@ function archiveOf(name: string): string {
 }
 
 function fetchPackage(name: string): void {
-  const packed = execFileSync("npm", ["pack", name, "--silent", "--ignore-scripts", "--pack-destination", folder], {
+  const wanted = MAJOR[name] ? `${name}@${MAJOR[name]}` : name;
+  const packed = execFileSync("npm", ["pack", wanted, "--silent", "--ignore-scripts", "--pack-destination", folder], {
     encoding: "utf8",
   });
   renameSync(join(folder, packed.trim().split("\n").at(-1) ?? ""), archiveOf(name));

@@ -6,6 +6,7 @@ import type { Sink } from "./catalogue/sinks.ts";
 import type { Contexts } from "./contexts/context.ts";
 import { findContexts } from "./contexts/find-contexts.ts";
 import { type UserRetry, userRegistrations } from "./contexts/user-registrations.ts";
+import type { CallFact } from "./facts/model.ts";
 import { GuardSearch } from "./guards/find-guards.ts";
 import type { Guard } from "./guards/guard.ts";
 import { guardedFunctions } from "./guards/guarded-functions.ts";
@@ -13,7 +14,7 @@ import { nameOfCall } from "./guards/lookups.ts";
 import { type KeyState, keyStateOf } from "./keys/key-state.ts";
 import type { PathClass } from "./project/path-class.ts";
 import type { Project } from "./project/project.ts";
-import { findPaths, type RetryPath } from "./reach/find-paths.ts";
+import { findPaths, type RetryPath, type Step } from "./reach/find-paths.ts";
 import { hiddenRetries } from "./reach/hidden-retries.ts";
 import { addProcessEdges } from "./reach/process-edges.ts";
 import { addToolEdges } from "./reach/tool-hosts.ts";
@@ -27,6 +28,8 @@ export interface AuditedBoundary {
   paths: RetryPath[];
   hidden: string[];
   key: KeyState;
+  /** The ways on which that key is given: of a key that one caller gives, only those over that caller. */
+  keyPaths: RetryPath[];
   /** By retry family: what stands in between on that way. */
   guards: Map<string, Guard[]>;
   /** In front of the call itself, whichever way it is reached. */
@@ -63,13 +66,18 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
     .map((boundary) => ({ boundary, pathClass: classOf(project, boundary) }))
     .filter((one) => options.classes.has(one.pathClass))
     .map(({ boundary, pathClass }): AuditedBoundary => {
-      const paths = [...findPaths(project, graph, contexts, boundary.call).values()];
+      const pathsTo = (call: CallFact) => [...findPaths(evaluator, graph, contexts, call).values()];
+      const paths = pathsTo(boundary.call);
+      const key = keyStateOf(evaluator, graph, boundary, paths);
       return {
         boundary,
         pathClass,
         paths,
         hidden: hiddenRetries(evaluator, boundary),
-        key: keyStateOf(evaluator, graph, boundary, paths),
+        key,
+        keyPaths: key.givenBy
+          ? pathsTo(key.givenBy).map((path) => ({ ...path, steps: [effectOf(boundary), ...path.steps] }))
+          : paths,
         guards: new Map(paths.map((one) => [one.context.family, guards.onPath(one)])),
         ownGuards: guards.at(boundary.call),
       };
@@ -89,6 +97,10 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
       boundaries.map((one) => one.boundary),
     ),
   };
+}
+
+function effectOf({ call }: Boundary): Step {
+  return { call, via: "call", label: "", alternatives: 1 };
 }
 
 /** A relative URL is only understood by a browser, and a hook is only used in one. */

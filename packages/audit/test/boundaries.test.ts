@@ -67,6 +67,31 @@ describe("what changes something outside", () => {
       ["cloudflare-queue send: no", "cloudflare-r2 put: natural"],
     ],
     [
+      "what a package makes for its own use, and a token that is exchanged for another",
+      'import { REST } from "discord.js";\nimport Stripe from "stripe";\nconst stripe = new Stripe("k", { httpClient: Stripe.createFetchHttpClient() });\nconst rest = new REST();\nexport async function a() {\n  await rest.post("/oauth2", { body: new URLSearchParams({ grant_type: "refresh_token" }) });\n  await rest.post("/channels/1/messages", { body: { content: "a" } });\n  await stripe.refunds.create({});\n}\n',
+      ["discord post: no", "stripe refunds.create: no"],
+    ],
+    [
+      "messages of Discord that are read, and those that are changed",
+      'import { Client } from "discord.js";\nconst client = new Client({});\nclient.on("threadCreate", async (thread) => {\n  await thread.messages.fetch();\n  await thread.messages.crosspost("1");\n  await thread.messages.pin("1");\n});\n',
+      ["discord messages.crosspost: no", "discord messages.pin: natural"],
+    ],
+    [
+      "clients that Nest hands to a constructor",
+      'import { MailerService } from "@nestjs-modules/mailer";\nimport { PrismaService } from "nestjs-prisma";\nexport class Mails {\n  constructor(private readonly mailer: MailerService, private readonly prisma: PrismaService) {}\n  async send(to: string) {\n    await this.mailer.sendMail({ to });\n    await this.prisma.mail.create({ data: { to } });\n  }\n}\n',
+      ["nodemailer sendMail: no", "prisma mail.create: no"],
+    ],
+    [
+      "a nonce that Discord does not enforce",
+      'import { REST } from "discord.js";\nconst rest = new REST();\nexport async function a(id: string) {\n  await rest.post("/channels/1/messages", { body: { content: "a", nonce: id } });\n  await rest.post("/channels/1/messages", { body: { content: "a", nonce: id, enforce_nonce: true } });\n}\n',
+      ["discord post: no", "discord post: key"],
+    ],
+    [
+      "a preview that is put in its place again",
+      'export async function a() {\n  await fetch("https://slack.com/api/chat.unfurl", { method: "POST", body: "{}" });\n  await fetch("https://slack.com/api/chat.postMessage", { method: "POST", body: "{}" });\n}\n',
+      ["POST https://slack.com/api/chat.unfurl: natural", "POST https://slack.com/api/chat.postMessage: no"],
+    ],
+    [
       "routes of GitHub, named or written out",
       'import { Octokit } from "@octokit/rest";\nconst octokit = new Octokit();\nexport async function a() {\n  await octokit.rest.issues.get({});\n  await octokit.rest.issues.create({});\n  await octokit.rest.issues.addLabels({});\n  await octokit.request("GET /repos/{owner}/{repo}", {});\n  await octokit.request("POST /repos/{owner}/{repo}/issues", {});\n}\n',
       [
@@ -98,6 +123,23 @@ describe("keys", () => {
     ["order.customer ? order.id : undefined", "", "key-optional"],
   ])("%s", (expression, before, expected) => {
     expect(key(expression, before)).toEqual([expected]);
+  });
+});
+
+describe("a key that one caller makes", () => {
+  const severities = (loud: string, quiet: string) =>
+    runAudit(
+      temporaryFolder({
+        "src/mail.ts":
+          'import { Resend } from "resend";\nconst resend = new Resend("k");\nexport const send = (to: string, key: string) => resend.emails.send({ to }, { idempotencyKey: key });\n',
+        "src/jobs.ts": `import { Worker } from "bullmq";\nimport { send } from "./mail";\nnew Worker("a", async (job) => {\n  await send(job.data.to, ${loud});\n});\n`,
+        "src/action.ts": `"use server";\nimport { send } from "./mail";\nexport async function remind(id: string, to: string) {\n  await send(to, ${quiet});\n}\n`,
+      }),
+    ).report.findings.map((one) => `${one.place.path} ${one.rule} ${one.severity}`);
+
+  it("weighs as much as what repeats that caller, and not the others", () => {
+    expect(severities("job.id", "crypto.randomUUID()")).toEqual(["src/action.ts DUP002 medium"]);
+    expect(severities("crypto.randomUUID()", "id")).toEqual(["src/jobs.ts DUP002 critical"]);
   });
 });
 

@@ -105,6 +105,147 @@ export const lonely = tool({ description: "d", inputSchema: {} as any, execute: 
     expect(found["lib/mail.ts"]).toEqual(["loop:handwritten"]);
   });
 
+  it("does not take the options of one caller for those of another", () => {
+    const worker = (queue: string, execute: string) =>
+      `import { Worker } from "bullmq";\nimport { send } from "./mail";\nimport { admit } from "./admit";\nnew Worker("${queue}", async () => {\n  await admit({ name: "${queue}", execute: ${execute} });\n});\n`;
+    const admit =
+      "export interface Spec {\n  name: string;\n  execute: () => Promise<unknown>;\n}\nexport const admit = async (spec: Spec) => spec.execute();\n";
+    const mail = `${MAIL}export const note = async () => 1;\n`;
+    const route =
+      'import { admit } from "./admit";\nimport { send } from "./mail";\nexport const handler = async (event: import("aws-lambda").SQSEvent) => {\n  for (let attempt = 0; attempt < 3; attempt++)\n    try {\n      return await admit({ name: "c", execute: async () => 1 });\n    } catch {}\n};\nexport { send };\n';
+    const found = families({
+      "admit.ts": admit,
+      "mail.ts": mail,
+      "a.ts": worker("a", "async () => send('a')"),
+      "other.ts": route,
+    });
+    expect(found["mail.ts"]).toEqual(["job:bullmq"]);
+  });
+
+  it("does not take the calls of one subclass for those of its sibling", () => {
+    const found = families({
+      "lib/mail.ts": MAIL,
+      "runner.ts":
+        'import { send } from "./lib/mail";\nexport abstract class Runner {\n  abstract finish(): Promise<void>;\n  async run() {\n    await this.finish();\n  }\n}\nexport class Loud extends Runner {\n  async finish() {\n    await send("a");\n  }\n}\nexport class Quiet extends Runner {\n  async finish() {}\n}\n',
+      "quiet.ts":
+        'import { Worker } from "bullmq";\nimport { Quiet } from "./runner";\nnew Worker("quiet", async () => {\n  await new Quiet().run();\n});\n',
+    });
+    expect(found["lib/mail.ts"]).toEqual([]);
+    const loud = families({
+      "lib/mail.ts": MAIL,
+      "runner.ts":
+        'import { send } from "./lib/mail";\nexport abstract class Runner {\n  abstract finish(): Promise<void>;\n  async run() {\n    await this.finish();\n  }\n}\nexport class Loud extends Runner {\n  async finish() {\n    await send("a");\n  }\n}\nexport class Louder extends Loud {}\n',
+      "loud.ts":
+        'import { Worker } from "bullmq";\nimport { Louder, type Runner } from "./runner";\nnew Worker("loud", async () => {\n  await new Louder().run();\n});\nexport const cron = (runner: Runner) => runner.run();\n',
+    });
+    expect(loud["lib/mail.ts"]).toEqual(["job:bullmq"]);
+  });
+
+  it.each([
+    [
+      "a table of resolvers",
+      'import { send } from "./lib/mail";\nconst mutations = { order: async (_: unknown, { to }: { to: string }) => send(to) };\nexport const resolvers = { Query: {}, Mutation: { ...mutations } };\n',
+      "graphql/resolvers.ts",
+    ],
+    [
+      "the fields of graphql-js, in a file about mutations",
+      'import { GraphQLString } from "graphql";\nimport { send } from "./lib/mail";\nexport default { order: { type: GraphQLString, resolve: async (_: unknown, { to }: { to: string }) => send(to) } };\n',
+      "graphql/mutations.ts",
+    ],
+    [
+      "a decorator",
+      'import { Mutation, Resolver } from "@nestjs/graphql";\nimport { send } from "./lib/mail";\n@Resolver()\nexport class Orders {\n  @Mutation(() => String)\n  async order(to: string) {\n    await send(to);\n  }\n}\n',
+      "graphql/orders.resolver.ts",
+    ],
+    [
+      "a procedure of oRPC",
+      'import { os } from "@orpc/server";\nimport { send } from "./lib/mail";\nexport const order = os.route({}).handler(async ({ input }) => send(input.to));\n',
+      "rpc/orders.ts",
+    ],
+  ])("enters through %s", (_, source, path) => {
+    const found = families({ "lib/mail.ts": MAIL, [path]: source.replaceAll('"./lib/mail"', '"../lib/mail"') });
+    expect(found["lib/mail.ts"]).toEqual(["entry:http-route"]);
+  });
+
+  it("takes a module for itself behind what compilers write around `require`, and leaves out what was built of a source", () => {
+    const built = `"use strict";
+var __importStar = (this && this.__importStar) || function (mod) {
+  if (mod && mod.__esModule) return mod;
+  var result = {};
+  for (var k in mod) result[k] = mod[k];
+  return result;
+};
+const admin = __importStar(require("firebase-admin"));
+const functions = __importStar(require("firebase-functions"));
+exports.hook = functions.https.onRequest(async (request, response) => {
+  await admin.messaging().send({});
+  response.status(200).send("done");
+});
+`;
+    const reported = (files: Record<string, string>) =>
+      runAudit(temporaryFolder(files)).report.boundaries.map(
+        (one) => `${one.place.path}:${one.place.line} ${one.name}`,
+      );
+    expect(reported({ "functions/lib/index.js": built })).toEqual([
+      "functions/lib/index.js:11 firebase-messaging messaging().send",
+    ]);
+    const source =
+      'import * as admin from "firebase-admin";\nexport const notify = () => admin.messaging().send({});\n';
+    expect(reported({ "functions/lib/index.js": built, "functions/src/index.ts": source })).toEqual([
+      "functions/src/index.ts:2 firebase-messaging messaging().send",
+    ]);
+  });
+
+  it("knows from a CDK app what calls a function, and which queue it takes from", () => {
+    const handler = 'import { send } from "./mail";\nexport const main = async (event) => send(event.to);\n';
+    const root = temporaryFolder({
+      "infra/lib/stack.ts": `import { join } from "node:path";
+import { Stack } from "aws-cdk-lib";
+import * as lambda from "aws-cdk-lib/aws-lambda";
+import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
+import { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs";
+import { Queue } from "aws-cdk-lib/aws-sqs";
+import { Topic } from "aws-cdk-lib/aws-sns";
+import { LambdaSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
+export class Orders extends Stack {
+  constructor() {
+    super();
+    const orders = new Queue(this, "Orders");
+    const work = new NodejsFunction(this, "Work", { entry: join(__dirname, "../../src/work.js"), handler: "main" });
+    work.addEventSource(new SqsEventSource(orders, { batchSize: 1 }));
+    const told = new lambda.Function(this, "Told", { code: lambda.Code.fromAsset("src"), handler: "told.main" });
+    new Topic(this, "News").addSubscription(new LambdaSubscription(told));
+    new NodejsFunction(this, "Idle", { entry: "src/idle.js", handler: "main" });
+    new NodejsFunction(this, "Shop", { entry: "src/shop.js", environment: { ORDERS_URL: orders.queueUrl } });
+  }
+}
+`,
+      "src/mail.js": MAIL.replaceAll(": string", ""),
+      "src/work.js": handler,
+      "src/told.js": 'import { note } from "./note";\nexport const main = async () => note();\n',
+      "src/note.js":
+        'import { Resend } from "resend";\nconst resend = new Resend("k");\nexport const note = () => resend.emails.send({});\n',
+      "src/idle.js":
+        'import { Resend } from "resend";\nconst resend = new Resend("k");\nexport const main = () => resend.emails.send({});\n',
+      "src/shop.js":
+        'import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";\nconst sqs = new SQSClient({});\nexport const handler = () => sqs.send(new SendMessageCommand({ QueueUrl: process.env.ORDERS_URL, MessageBody: "" }));\n',
+    });
+    const { analysis, report } = runAudit(root);
+    const found = Object.fromEntries(
+      report.boundaries.map((one) => [one.place.path, one.paths.map((path) => path.family)]),
+    );
+    expect(found).toEqual({
+      "src/idle.js": [],
+      "src/mail.js": ["queue:sqs-lambda"],
+      "src/note.js": ["lambda:async"],
+      "src/shop.js": [],
+    });
+    const edges = (analysis?.boundaries ?? []).flatMap(({ boundary }) => analysis?.graph.outOf(boundary.call) ?? []);
+    expect(edges.filter((one) => one.via === "process").map((one) => `${one.callee.file.path} ${one.label}`)).toEqual([
+      "src/work.js queue $ORDERS_URL",
+    ]);
+  });
+
   it("does not take the host of somebody else for a route of its own", () => {
     const found = families({
       "lib/mail.ts": MAIL,

@@ -3,6 +3,7 @@ import { type Catalogue, isNatural, type SinkMatch } from "../catalogue/catalogu
 import { naturalByName, tierOf } from "../catalogue/refine.ts";
 import type { CallFact, Expr, FileFacts } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
+import { findOption } from "../values/options.ts";
 import { HOLE, textOf } from "../values/text.ts";
 import { textsOf } from "../values/texts.ts";
 import type { Value } from "../values/value.ts";
@@ -11,7 +12,7 @@ import { awsCommand, awsMethod } from "./aws-command.ts";
 import type { Boundary } from "./boundary.ts";
 import { chainSend } from "./chain-send.ts";
 import { providerOf, setsState } from "./http-provider.ts";
-import { bodyOnlyAsks, isMutation, isQuery, onlyAsks, requestOf } from "./http-request.ts";
+import { bodyOnlyAsks, exchangesToken, isMutation, isQuery, onlyAsks, requestOf } from "./http-request.ts";
 import { billsAtOnce, countsUp, setsAllowance } from "./provider-details.ts";
 import { toolDispatch } from "./tool-dispatch.ts";
 
@@ -83,7 +84,13 @@ function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value,
   if (condition && !conditionHolds(search.evaluator, call, condition)) return null;
   if (condition?.kind === "command") return awsCommand(search.evaluator, search.catalogue, call);
   if (match.compiled.sink.kind === "http-write") return methodBoundary(search, call, match, value.made ?? null);
+  if (call.args.some((arg) => exchangesToken(search.evaluator, bodyIn(search.evaluator, arg)))) return null;
   return sdkBoundary(search, call, match, value.made ?? null);
+}
+
+/** `rest.post(path, { body })` */
+function bodyIn(evaluator: Evaluator, arg: Expr): Expr {
+  return findOption(evaluator, arg, ["body", "data"])?.value ?? arg;
 }
 
 function sdkBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, made: CallFact | null): Boundary {

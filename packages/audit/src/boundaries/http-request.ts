@@ -69,15 +69,20 @@ const READ_RPC = /^(?:eth_(?:call|get|block|chain|estimate|gas|fee)|net_|web3_|g
 
 /** A GraphQL query, a JSON-RPC read, or the exchange of a token. */
 export function bodyOnlyAsks(evaluator: Evaluator, body: Expr): boolean {
-  const text = textOf(evaluator, body);
-  if (text?.includes("grant_type=")) return true;
-  if (findOption(evaluator, body, ["grant_type"])) return true;
+  if (exchangesToken(evaluator, body)) return true;
   const query = findOption(evaluator, body, ["query"]);
   const documents = query ? textsOf(evaluator, query.value).filter(isDocument) : [];
   if (documents.length > 0) return documents.every(isQuery);
   const rpc = findOption(evaluator, body, ["jsonrpc"]) ? findOption(evaluator, body, ["method"]) : null;
   const method = rpc ? textOf(evaluator, rpc.value) : null;
   return method !== null && READ_RPC.test(method);
+}
+
+/** `grant_type`: a token for a token. */
+export function exchangesToken(evaluator: Evaluator, body: Expr): boolean {
+  return (
+    findOption(evaluator, body, ["grant_type"]) !== null || textOf(evaluator, body)?.includes("grant_type=") === true
+  );
 }
 
 export function isQuery(document: string): boolean {

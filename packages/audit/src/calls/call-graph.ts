@@ -1,3 +1,4 @@
+import { NONE } from "../facts/lists.ts";
 import type { CallFact, ClassFact, Expr, FunctionFact } from "../facts/model.ts";
 import type { Callers, Evaluator } from "../values/evaluator.ts";
 
@@ -22,31 +23,37 @@ const MAX_TARGETS = 256;
 /** Who calls whom, across files. */
 export class CallGraph implements Callers {
   readonly #to: Map<FunctionFact, Edge[]> = new Map();
+  /** Of these, the calls by name. */
+  readonly #named: Map<FunctionFact, Edge[]> = new Map();
   readonly #from: Map<CallFact, Edge[]> = new Map();
-  readonly #nobody: Edge[] = [];
 
   add(edge: Edge): void {
     const known = this.#from.get(edge.call);
     if (known?.some((one) => one.callee === edge.callee && one.via === edge.via)) return;
-    if (known) known.push(edge);
-    else this.#from.set(edge.call, [edge]);
-    const list = this.#to.get(edge.callee);
-    if (list) list.push(edge);
-    else this.#to.set(edge.callee, [edge]);
+    put(this.#from, edge.call, edge);
+    put(this.#to, edge.callee, edge);
+    if (edge.via === "call") put(this.#named, edge.callee, edge);
   }
 
   /** Calls of a function by name, with what they pass. */
   of(fn: FunctionFact): readonly Edge[] {
-    const edges = this.#to.get(fn);
-    return edges ? edges.filter((one) => one.via === "call") : this.#nobody;
+    return this.#named.get(fn) ?? NONE;
+  }
+
+  /** The functions that another graph knows other callers of. */
+  *differences(other: CallGraph): Generator<FunctionFact> {
+    for (const fn of new Set([...this.#named.keys(), ...other.#named.keys()])) {
+      const [own, others] = [this.of(fn), other.of(fn)];
+      if (own.length !== others.length || own.some(({ call }, index) => call !== others[index]?.call)) yield fn;
+    }
   }
 
   into(fn: FunctionFact): readonly Edge[] {
-    return this.#to.get(fn) ?? this.#nobody;
+    return this.#to.get(fn) ?? NONE;
   }
 
   outOf(call: CallFact): readonly Edge[] {
-    return this.#from.get(call) ?? this.#nobody;
+    return this.#from.get(call) ?? NONE;
   }
 }
 
@@ -57,12 +64,19 @@ export class CallGraph implements Callers {
 export function buildCallGraph(evaluator: Evaluator, rounds = 2): CallGraph {
   let graph = new CallGraph();
   for (let round = 0; round < rounds; round++) {
+    const before = graph;
     graph = new CallGraph();
     for (const file of evaluator.project.files.values())
       for (const call of file.calls) addTargets(evaluator, graph, call);
-    evaluator.useCallers(graph);
+    evaluator.useCallers(graph, graph.differences(before));
   }
   return graph;
+}
+
+function put<K>(map: Map<K, Edge[]>, key: K, edge: Edge): void {
+  const list = map.get(key);
+  if (list) list.push(edge);
+  else map.set(key, [edge]);
 }
 
 function addTargets(evaluator: Evaluator, graph: CallGraph, call: CallFact): void {
@@ -89,6 +103,8 @@ function constructorOf(cls: ClassFact): FunctionFact | undefined {
 
 function inlineFunctions(arg: Expr): FunctionFact[] {
   if (arg.k === "function") return [arg.f];
+  // `admit({ name, execute: async () => ... })`
+  if (arg.k === "object") return arg.props.flatMap(({ value }) => (value.k === "function" ? [value.f] : []));
   const named = arg.k === "ref" && arg.b.sources.length === 1 ? arg.b.sources[0] : undefined;
   return named?.k === "function" ? [named.f] : [];
 }

@@ -44,7 +44,8 @@ export function matches(pattern: Pattern, path: readonly string[]): boolean {
 
 export function segmentMatches(pattern: string, name: string): boolean {
   if (pattern.includes("|")) return pattern.split("|").some((one) => segmentMatches(one, name));
-  if (pattern === "*") return name !== "()" && name !== "new" && name !== "cb";
+  // A default export is the package, and none of its names.
+  if (pattern === "*") return name !== "()" && name !== "new" && name !== "cb" && name !== "default";
   if (!pattern.includes("*")) return pattern === name;
   const [head = "", ...rest] = pattern.split("*");
   const tail = rest.at(-1) ?? "";

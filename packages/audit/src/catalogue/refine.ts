@@ -15,6 +15,8 @@ const MILD: Record<string, RegExp> = {
   twilio: /^conversations|^verify/,
   "slack-web": /^(?:chat\.update|chat\.delete|conversations|reactions|files)/,
   knock: /^messages/,
+  // An answer goes to the one who has just asked.
+  telegram: /(?:^|\.)reply(?:With\w+)?$/,
   googleapis: /./,
 };
 

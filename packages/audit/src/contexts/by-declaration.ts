@@ -16,7 +16,7 @@ const DECORATORS: readonly [RegExp, string][] = [
   [/^(?:RabbitSubscribe|RabbitRPC)$/, "queue:amqp"],
   [/^(?:SqsMessageHandler)$/, "queue:sqs-poll"],
   [/^(?:Cron|Interval)$/, "cron:node"],
-  [/^(?:Post|Put|Patch|Delete|All)$/, "entry:http-route"],
+  [/^(?:Post|Put|Patch|Delete|All|Mutation)$/, "entry:http-route"],
   [/^(?:MessagePattern|EventPattern|KafkaListener)$/, "queue:kafka"],
 ];
 

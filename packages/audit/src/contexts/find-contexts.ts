@@ -1,11 +1,13 @@
 import type { CallGraph } from "../calls/call-graph.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { addDeclared } from "./by-declaration.ts";
+import { addCdk } from "./cdk.ts";
 import { addCloudQueues } from "./cloud-queues.ts";
 import { Contexts } from "./context.ts";
 import { addRegistrations } from "./from-registrations.ts";
 import { addLoops } from "./loops.ts";
 import type { Registration } from "./registrations.ts";
+import { addResolvers } from "./resolvers.ts";
 import { addRoutes } from "./routes.ts";
 import { addSignatureChecks } from "./signatures.ts";
 import { spreadVerifiers } from "./verifiers.ts";
@@ -18,9 +20,11 @@ export function findContexts(evaluator: Evaluator, graph: CallGraph, added: read
     addRegistrations(evaluator, contexts, file.calls, added);
     addLoops(contexts, file);
     addDeclared(evaluator, contexts, file);
+    addResolvers(evaluator, contexts, file);
     addSignatureChecks(contexts, file);
   }
   addRoutes(evaluator, contexts, project);
+  addCdk(evaluator, contexts);
   addCloudQueues(evaluator, contexts);
   spreadVerifiers(contexts, graph);
   return contexts;

@@ -1,3 +1,4 @@
+import { append, NONE } from "../facts/lists.ts";
 import type { CallFact, Expr, FileFacts, FunctionFact, Region } from "../facts/model.ts";
 import type { Contexts } from "./context.ts";
 
@@ -6,8 +7,8 @@ const LIMIT = /max_?(?:attempts|retries|tries)|retr(?:y|ies)|attempts/i;
 
 /** Hand-written retries: loops that go on after a failure, and functions that call themselves again. */
 export function addLoops(contexts: Contexts, file: FileFacts): void {
-  for (const region of loopsOf(file)) {
-    if (!isRetryLoop(region, file)) continue;
+  for (const [region, calls] of loopsOf(file)) {
+    if (!isRetryLoop(region, calls)) continue;
     contexts.add({
       family: "loop:handwritten",
       region,
@@ -16,19 +17,19 @@ export function addLoops(contexts: Contexts, file: FileFacts): void {
       attempts: limitOf(region),
     });
   }
-  for (const fn of file.functions) {
-    const again = callsItself(fn);
-    if (again) contexts.add({ family: "loop:recursive", fn, at: { fn, pos: again.pos }, label: fn.name });
+  for (const call of file.calls) {
+    const fn = functionAround(call);
+    if (fn && triesAgain(call, fn))
+      contexts.add({ family: "loop:recursive", fn, at: { fn, pos: call.pos }, label: fn.name });
   }
 }
 
-function loopsOf(file: FileFacts): Set<Region> {
-  const loops = new Set<Region>();
-  const visit = (from: Region) => {
-    for (let at: Region | null = from; at; at = at.parent) if (at.kind === "loop") loops.add(at);
-  };
-  for (const call of file.calls) visit(call.region);
-  for (const fn of file.functions) for (const exit of fn.exits) visit(exit.region);
+/** The loops that call anything, with their calls. */
+function loopsOf(file: FileFacts): Map<Region, CallFact[]> {
+  const loops = new Map<Region, CallFact[]>();
+  for (const call of file.calls)
+    for (let at: Region | null = call.region; at; at = at.parent)
+      if (at.kind === "loop") loops.set(at, append(loops.get(at) ?? NONE, call));
   return loops;
 }
 
@@ -36,13 +37,11 @@ function loopsOf(file: FileFacts): Set<Region> {
  * A loop over items is not a retry. One that counts attempts is, and so is one whose body fails into a catch that lets
  * the loop go on.
  */
-function isRetryLoop(region: Region, file: FileFacts): boolean {
+function isRetryLoop(region: Region, calls: readonly CallFact[]): boolean {
   const loop = region.loop as NonNullable<Region["loop"]>;
   if (loop.type === "of" || loop.type === "in") return loop.over !== null && mentions(loop.over, COUNTER);
   const counts = loop.test !== null && mentions(loop.test, COUNTER);
-  const inside = file.calls.filter((one) => within(one.region, region));
-  if (inside.length === 0) return false;
-  const caught = inside.some((one) => goesOnAfterFailure(one.region, region));
+  const caught = calls.some((one) => goesOnAfterFailure(one.region, region));
   if (counts) return caught || leavesEarly(region);
   // `while (true) { try { return await x() } catch { await sleep() } }`
   return caught && leavesOnSuccess(region) && !walksPages(loop) && !readsOn(region);
@@ -136,24 +135,24 @@ function hasLimitInside(region: Region): boolean {
   });
 }
 
-/** Calls itself out of a catch, or with a counter of attempts. */
-function callsItself(fn: FunctionFact): CallFact | null {
-  for (const call of callsWithin(fn)) {
-    const { callee } = call;
-    const same =
-      (callee.k === "ref" && callee.b.sources.some((one) => one.k === "function" && one.f === fn)) ||
-      (callee.k === "member" && callee.o.k === "this" && fn.cls !== null && fn.cls.methods[callee.p] === fn);
-    if (!same) continue;
-    const counts =
-      call.args.some((one) => mentions(one, COUNTER) && one.k === "op") || call.args.some((one) => countsInside(one));
-    if (counts || (inCatchOf(call, fn) && !mentionsPages(call))) return call;
-  }
+/** The function that a call stands in, if it is the one that is called. */
+function functionAround({ callee, fn }: CallFact): FunctionFact | null {
+  const isOwnMethod = callee.k === "member" && callee.o.k === "this";
+  if (callee.k !== "ref" && !isOwnMethod) return null;
+  for (let at: FunctionFact | null = fn; at; at = at.parent)
+    if (isOwnMethod ? at.cls?.methods[callee.p] === at : isNamedBy(at, callee)) return at;
   return null;
 }
 
-function callsWithin(fn: FunctionFact): CallFact[] {
-  const inner = fn.file.functions.filter((one) => one.parent === fn);
-  return [...fn.calls, ...inner.flatMap(callsWithin)];
+function isNamedBy(fn: FunctionFact, callee: Expr): boolean {
+  return callee.k === "ref" && callee.b.sources.some((one) => one.k === "function" && one.f === fn);
+}
+
+/** Calls itself out of a catch, or with a counter of attempts. */
+function triesAgain(call: CallFact, fn: FunctionFact): boolean {
+  const counts =
+    call.args.some((one) => mentions(one, COUNTER) && one.k === "op") || call.args.some((one) => countsInside(one));
+  return counts || (inCatchOf(call, fn) && !mentionsPages(call));
 }
 
 function countsInside(expr: Expr): boolean {

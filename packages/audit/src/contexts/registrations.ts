@@ -337,6 +337,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   { family: "cron:node", packages: /^firebase-functions/, path: /onSchedule$|onRun$/, take: FN },
   // Routes
   { family: "entry:trpc-mutation", packages: /^@trpc\/server/, path: /\.mutation$/, take: FN },
+  { family: "entry:http-route", packages: /^@orpc\/server/, path: /\.handler$/, take: FN },
   { family: "entry:http-route", packages: /^firebase-functions/, path: /onRequest$|onCall$/, take: FN },
   {
     family: "entry:http-route",

@@ -1,5 +1,6 @@
 import type { AssignmentTarget, AssignmentTargetMaybeDefault, Expression } from "oxc-parser";
 import { keyName, type Lowering } from "./context.ts";
+import { append, NONE } from "./lists.ts";
 import type { Expr } from "./model.ts";
 
 /** Records where a value goes: a name, a member, the names of a pattern. */
@@ -9,7 +10,7 @@ export function assignTo(on: Lowering, target: AssignmentTarget, value: Expr, co
       const binding = on.scope.find(target.name);
       if (!binding) return;
       binding.reassigned = true;
-      binding.sources.push(value);
+      binding.sources = append(binding.sources, value);
       // `x += ...` keeps the old value in the new one; its sources already say so.
       return;
     }
@@ -60,8 +61,7 @@ function assignToMember(
   }
   if (o.k === "this" && o.cls) {
     const fields = o.cls.fields;
-    if (!Object.hasOwn(fields, p)) fields[p] = [];
-    fields[p]?.push(value);
+    fields[p] = append(fields[p] ?? NONE, value);
     return;
   }
   on.file.writes.push({ o, p, value, region: on.region, pos: target.start });

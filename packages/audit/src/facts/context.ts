@@ -7,7 +7,8 @@ import type {
   Statement,
   TSType,
 } from "oxc-parser";
-import type { Binding, ClassFact, Expr, FileFacts, FunctionFact, Region, TypeFact } from "./model.ts";
+import { append } from "./lists.ts";
+import type { Binding, ClassFact, Exit, Expr, FileFacts, FunctionFact, Region, TypeFact } from "./model.ts";
 import type { PendingReference, Scope } from "./scope.ts";
 
 /**
@@ -34,9 +35,9 @@ export interface Lowering {
 }
 
 export function reference(on: Lowering, name: string): Expr {
-  const expr: Expr = { k: "global", name };
-  on.pending.push({ expr, name, scope: on.scope });
-  return expr;
+  const reference: PendingReference = { k: "global", name, b: on.scope };
+  on.pending.push(reference);
+  return reference as unknown as Expr;
 }
 
 /** Runs with another scope, and puts the old one back. */
@@ -50,11 +51,15 @@ export function inScope<T>(on: Lowering, scope: Scope, run: () => T): T {
   }
 }
 
+export function addExit(on: Lowering, kind: Exit["kind"], { start }: { start: number }, value: Expr | null): void {
+  on.fn.exits = append(on.fn.exits, { kind, region: on.region, pos: start, value });
+}
+
 export function inRegion(
   on: Lowering,
   kind: Region["kind"],
   span: { start: number; end: number },
-  more: Partial<Region>,
+  more: Partial<Pick<Region, "test" | "loop">>,
   run: () => void,
 ): Region {
   const region: Region = {
@@ -63,10 +68,9 @@ export function inRegion(
     fn: on.fn,
     start: span.start,
     end: span.end,
-    test: null,
-    loop: null,
+    test: more.test ?? null,
+    loop: more.loop ?? null,
     handler: null,
-    ...more,
   };
   const before = on.region;
   on.region = region;

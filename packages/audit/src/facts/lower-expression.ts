@@ -1,6 +1,7 @@
 import type { Argument, Expression, JSXChild, JSXElement, JSXFragment, ObjectExpression, TSType } from "oxc-parser";
 import { assignTo } from "./assign.ts";
 import { inRegion, keyName, type Lowering, reference } from "./context.ts";
+import { append, NONE } from "./lists.ts";
 import type { CallFact, Expr, FunctionFact, Prop } from "./model.ts";
 
 /** What a stack can bear; a file nested deeper than that was made by a machine. */
@@ -141,7 +142,7 @@ export function lowerArgument(on: Lowering, node: Argument): Expr {
 }
 
 function typesOf(on: Lowering, node: { params: TSType[] } | null | undefined): CallFact["typeArgs"] {
-  return node ? node.params.map((one) => on.typeOf(one)) : [];
+  return node ? node.params.map((one) => on.typeOf(one)) : NONE;
 }
 
 function lowerCall(
@@ -156,7 +157,7 @@ function lowerCall(
   const call: CallFact = {
     id: on.file.calls.length,
     callee,
-    args: [],
+    args: NONE,
     isNew,
     awaited: false,
     pos: callee.k === "member" ? callee.pos : calleeNode.start,
@@ -169,8 +170,8 @@ function lowerCall(
     typeArgs,
   };
   on.file.calls.push(call);
-  on.fn.calls.push(call);
-  for (const one of args) call.args.push(lowerArgument(on, one));
+  on.fn.calls = append(on.fn.calls, call);
+  if (args.length > 0) call.args = args.map((one) => lowerArgument(on, one));
   const inner = callee.k === "member" ? callee.o : null;
   if (inner?.k === "call") inner.c.next = call;
   noteRequire(on, call);
@@ -185,7 +186,7 @@ function noteRequire(on: Lowering, call: CallFact): void {
 
 function lowerObject(on: Lowering, node: ObjectExpression): Expr {
   const props: Prop[] = [];
-  const expr = { k: "object" as const, props, pos: node.start };
+  const expr = { k: "object" as const, props: NONE as Prop[], pos: node.start };
   let functions: FunctionFact | null = null;
   for (const one of node.properties) {
     if (one.type === "SpreadElement") {
@@ -208,6 +209,7 @@ function lowerObject(on: Lowering, node: ObjectExpression): Expr {
     }
     props.push({ key, value, pos: one.key.start });
   }
+  if (props.length > 0) expr.props = props.slice();
   if (functions !== null || props.some((one) => HANDLER_KEYS.has(one.key)))
     on.file.handlers.push({ expr, fn: on.fn, region: on.region });
   return expr;
@@ -225,6 +227,8 @@ const HANDLER_KEYS = new Set([
   "perform",
   "jobs",
   "handlers",
+  "resolve",
+  "Mutation",
 ]);
 
 function lowerJsx(on: Lowering, node: JSXElement | JSXFragment): Expr[] {

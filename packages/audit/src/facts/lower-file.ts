@@ -9,11 +9,15 @@ import type { Expr, FileFacts } from "./model.ts";
 import { readIgnores } from "./read-ignores.ts";
 import { Scope } from "./scope.ts";
 
-const RAW = rawTransferSupported() ? { experimentalRawTransfer: true } : {};
+const OPTIONS = {
+  sourceType: "unambiguous",
+  preserveParens: false,
+  ...(rawTransferSupported() ? { experimentalRawTransfer: true } : {}),
+} as Parameters<typeof parseSync>[2];
 
 /** Parses a file and keeps its facts. Throws for what cannot be read at all; syntax errors leave what could be parsed. */
 export function lowerFile(path: string, source: string, hash: string): FileFacts {
-  const parsed = parseSync(path, source, { ...RAW, sourceType: "unambiguous" } as Parameters<typeof parseSync>[2]);
+  const parsed = parseSync(path, source, OPTIONS);
   const lineStarts = findLines(source);
   const file: FileFacts = {
     path,
@@ -64,13 +68,11 @@ export function lowerFile(path: string, source: string, hash: string): FileFacts
 
 /** Functions and vars may be used before they are declared: names are looked up when all are known. */
 function settle(on: Lowering): void {
-  for (const { expr, name, scope } of on.pending) {
-    const binding = scope.find(name);
-    if (!binding) continue;
-    const reference = expr as { k: string; b?: unknown; name?: string };
+  for (const reference of on.pending) {
+    reference.b = (reference.b as Scope).find(reference.name);
+    if (reference.b === null) continue;
     reference.k = "ref";
-    reference.b = binding;
-    delete reference.name;
+    reference.name = "";
   }
   for (const { type, scope } of on.pendingTypes) type.root = scope.find(type.name);
 }

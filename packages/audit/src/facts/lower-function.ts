@@ -1,5 +1,7 @@
 import type { ArrowFunctionExpression, Class, Expression, Function as FunctionNode, ParamPattern } from "oxc-parser";
-import { inScope, keyName, type Lowering } from "./context.ts";
+import { addExit, inScope, keyName, type Lowering } from "./context.ts";
+import { append, NONE } from "./lists.ts";
+import { namedType } from "./lower-type.ts";
 import type { Binding, ClassFact, Expr, FunctionFact, Region } from "./model.ts";
 import { Scope } from "./scope.ts";
 
@@ -10,16 +12,16 @@ export function newFunction(on: Pick<Lowering, "file">, span: { start: number; e
     file: on.file,
     kind: "module" as FunctionFact["kind"],
     hasBody: true,
-    params: [],
-    returns: [],
+    params: NONE,
+    returns: NONE,
     returnType: null,
     async: false,
     parent: null as FunctionFact | null,
     cls: null as ClassFact | null,
-    decorators: [],
+    decorators: NONE,
     directive: null,
-    calls: [],
-    exits: [],
+    calls: NONE,
+    exits: NONE,
     region: null as unknown as Region,
     pos: span.start,
     start: span.start,
@@ -59,9 +61,7 @@ export function lowerFunction(
   on.fn = fn;
   on.region = fn.region;
   inScope(on, new Scope(on.scope, fn, true), () => {
-    node.params.forEach((one, index) => {
-      fn.params.push(lowerParam(on, one, fn, index));
-    });
+    if (node.params.length > 0) fn.params = node.params.map((one, index) => lowerParam(on, one, fn, index));
     if (node.returnType) fn.returnType = on.typeOf(node.returnType.typeAnnotation);
     lowerBody(on, node.body, fn);
   });
@@ -73,8 +73,8 @@ function lowerBody(on: Lowering, body: FunctionNode["body"] | Expression, fn: Fu
   if (body === null) return;
   if (body.type !== "BlockStatement") {
     const value = on.expression(body as Expression);
-    fn.returns.push(value);
-    fn.exits.push({ kind: "return", region: on.region, pos: (body as Expression).start, value });
+    fn.returns = append(fn.returns, value);
+    addExit(on, "return", body, value);
     return;
   }
   for (const one of body.body) {
@@ -105,7 +105,7 @@ export function lowerClass(on: Lowering, node: Class, name: string): ClassFact {
     superClass: node.superClass ? on.expression(node.superClass) : null,
     superArgs: node.superTypeArguments ? node.superTypeArguments.params.map((one) => on.typeOf(one)) : [],
     implements: (node.implements ?? []).flatMap((one) =>
-      one.expression.type === "Identifier" ? [named(on, one.expression.name)] : [],
+      one.expression.type === "Identifier" ? [namedType(on, one.expression.name)] : [],
     ),
     abstract: node.abstract === true,
     decorators: node.decorators.map((one) => on.expression(one.expression)),
@@ -126,7 +126,8 @@ export function lowerClass(on: Lowering, node: Class, name: string): ClassFact {
     }
     if (one.type === "TSIndexSignature") continue;
     const key = keyName(one.key, one.computed) ?? "[]";
-    const decorators = one.decorators.map((decorator) => on.expression(decorator.expression));
+    const decorators =
+      one.decorators.length > 0 ? one.decorators.map((decorator) => on.expression(decorator.expression)) : NONE;
     if (one.type === "MethodDefinition" || one.type === "TSAbstractMethodDefinition") {
       const kind = one.kind === "constructor" ? "constructor" : "method";
       const fn = on.functionOf(one.value, key, kind);
@@ -151,8 +152,7 @@ export function lowerClass(on: Lowering, node: Class, name: string): ClassFact {
       value.f.decorators = decorators;
     }
     const table = one.static ? cls.staticFields : cls.fields;
-    if (!table[key]) table[key] = [];
-    table[key]?.push(value);
+    table[key] = append(table[key] ?? NONE, value);
   }
   on.cls = before;
   return cls;
@@ -161,10 +161,4 @@ export function lowerClass(on: Lowering, node: Class, name: string): ClassFact {
 /** What a getter returns is the value of the field. */
 function addGetter(table: ClassFact["fields"], key: string, fn: FunctionFact): void {
   table[key] = [...(table[key] ?? []), ...fn.returns];
-}
-
-function named(on: Lowering, name: string): ClassFact["implements"][number] {
-  const type = { root: null, name, path: [], args: [], any: [], members: null, query: false };
-  on.pendingTypes.push({ type, scope: on.scope });
-  return type;
 }

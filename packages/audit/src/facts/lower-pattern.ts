@@ -1,5 +1,6 @@
 import type { BindingPattern } from "oxc-parser";
 import { keyName, type Lowering } from "./context.ts";
+import { append } from "./lists.ts";
 import type { Binding, Expr, TypeFact } from "./model.ts";
 
 /** Declares what a pattern binds. Returns the binding of a plain name, or an invisible one that stands for the whole. */
@@ -13,18 +14,18 @@ export function lowerPattern(
   const type = node.typeAnnotation ? on.typeOf(node.typeAnnotation.typeAnnotation) : given;
   if (node.type === "Identifier") {
     const binding = on.scope.declare(on.file, node.name, kind, node.start);
-    if (value) binding.sources.push(value);
+    if (value) binding.sources = append(binding.sources, value);
     if (type) binding.type = type;
     return binding;
   }
   if (node.type === "AssignmentPattern") {
     const fallback = on.expression(node.right);
     const binding = lowerPattern(on, node.left, value, kind, type);
-    binding.sources.push(fallback);
+    binding.sources = append(binding.sources, fallback);
     return binding;
   }
   const whole = on.scope.declare(on.file, `{${node.start}}`, kind, node.start);
-  if (value) whole.sources.push(value);
+  if (value) whole.sources = append(whole.sources, value);
   if (type) whole.type = type;
   const base: Expr = { k: "ref", b: whole };
   const member = (p: string, pos: number): Expr => ({ k: "member", o: base, p, x: null, pos });

@@ -1,8 +1,9 @@
-import type { Declaration, Expression, ForStatementLeft, Statement, VariableDeclaration } from "oxc-parser";
+import type { Declaration, ForStatementLeft, Statement, VariableDeclaration } from "oxc-parser";
 import { assignTo } from "./assign.ts";
-import { inRegion, inScope, type Lowering } from "./context.ts";
+import { addExit, inRegion, inScope, type Lowering } from "./context.ts";
+import { append, NONE } from "./lists.ts";
 import { lowerModuleStatement } from "./lower-module.ts";
-import { lowerMembers } from "./lower-type.ts";
+import { namedType, shapeType } from "./lower-type.ts";
 import type { Expr, Region } from "./model.ts";
 import { Scope } from "./scope.ts";
 
@@ -52,23 +53,17 @@ export function lowerStatement(on: Lowering, node: Statement): void {
     }
     case "ReturnStatement": {
       const value = node.argument ? on.expression(node.argument) : null;
-      if (value) on.fn.returns.push(value);
-      on.fn.exits.push({ kind: "return", region: on.region, pos: node.start, value });
+      if (value) on.fn.returns = append(on.fn.returns, value);
+      addExit(on, "return", node, value);
       return;
     }
     case "ThrowStatement": {
-      const value = on.expression(node.argument);
-      on.fn.exits.push({ kind: "throw", region: on.region, pos: node.start, value });
+      addExit(on, "throw", node, on.expression(node.argument));
       return;
     }
     case "BreakStatement":
     case "ContinueStatement":
-      on.fn.exits.push({
-        kind: node.type === "BreakStatement" ? "break" : "continue",
-        region: on.region,
-        pos: node.start,
-        value: null,
-      });
+      addExit(on, node.type === "BreakStatement" ? "break" : "continue", node, null);
       return;
     case "LabeledStatement": {
       on.statement(node.body);
@@ -193,23 +188,20 @@ function lowerDeclaration(on: Lowering, node: Declaration | Statement): void {
     case "ClassExpression": {
       if (!node.id) return;
       const binding = on.scope.declare(on.file, node.id.name, "class", node.id.start);
-      binding.sources.push({ k: "class", c: on.classOf(node, node.id.name) });
+      binding.sources = append(binding.sources, { k: "class", c: on.classOf(node, node.id.name) });
       return;
     }
     case "TSInterfaceDeclaration": {
       const binding = on.scope.declare(on.file, node.id.name, "type", node.id.start);
-      const members = lowerMembers(on, node.body.body);
-      const is = { root: null, name: "", path: [], args: [], any: [], members, query: false };
-      binding.decl = {
-        name: node.id.name,
-        is,
-        extends: node.extends.map((one) => typeOfHeritage(on, one.expression)),
-      };
+      const parents = node.extends.flatMap(({ expression }) =>
+        expression.type === "Identifier" ? [namedType(on, expression.name)] : [],
+      );
+      binding.decl = { name: node.id.name, is: shapeType(on, node.body.body), extends: parents };
       return;
     }
     case "TSTypeAliasDeclaration": {
       const binding = on.scope.declare(on.file, node.id.name, "type", node.id.start);
-      binding.decl = { name: node.id.name, is: on.typeOf(node.typeAnnotation), extends: [] };
+      binding.decl = { name: node.id.name, is: on.typeOf(node.typeAnnotation), extends: NONE };
       return;
     }
     case "TSEnumDeclaration":
@@ -232,11 +224,4 @@ function lowerDeclaration(on: Lowering, node: Declaration | Statement): void {
     default:
       return;
   }
-}
-
-function typeOfHeritage(on: Lowering, node: Expression): ReturnType<Lowering["typeOf"]> {
-  const name = node.type === "Identifier" ? node.name : "";
-  const type = { root: null, name, path: [], args: [], any: [], members: null, query: false };
-  if (name) on.pendingTypes.push({ type, scope: on.scope });
-  return type;
 }

@@ -1,77 +1,83 @@
 import type { TSSignature, TSType, TSTypeName } from "oxc-parser";
 import { keyName, type Lowering } from "./context.ts";
+import { NONE } from "./lists.ts";
 import type { TypeFact } from "./model.ts";
 
-const NO_TYPE = { root: null, name: "", path: [], args: [], any: [], members: null, query: false };
+/** Says nothing. Nothing is ever added to it, so that there is only one. */
+const NO_TYPE: TypeFact = { root: null, name: "", path: NONE, args: NONE, any: NONE, members: null, query: false };
 
 /** Keeps the names in a type; everything computed about types is left out. */
 export function lowerType(on: Lowering, node: TSType): TypeFact {
   switch (node.type) {
     case "TSTypeReference": {
-      const type = named(on, node.typeName);
+      const type = qualified(on, node.typeName);
       if (node.typeArguments) type.args = node.typeArguments.params.map((one) => on.typeOf(one));
       return type;
     }
     case "TSTypeQuery": {
-      if (node.exprName.type === "TSImportType") return { ...NO_TYPE };
-      const type = named(on, node.exprName);
+      if (node.exprName.type === "TSImportType") return NO_TYPE;
+      const type = qualified(on, node.exprName);
       type.query = true;
       return type;
     }
     case "TSUnionType":
     case "TSIntersectionType":
-      return { ...NO_TYPE, any: node.types.map((one) => on.typeOf(one)) };
+      return lowerAlternatives(on, node.types);
     case "TSArrayType":
       return { ...NO_TYPE, name: "Array", args: [on.typeOf(node.elementType)] };
     case "TSTypeOperator":
     case "TSParenthesizedType":
       return on.typeOf(node.typeAnnotation);
     case "TSTypeLiteral":
-      return { ...NO_TYPE, members: lowerMembers(on, node.members) };
-    case "TSFunctionType":
-      return { ...NO_TYPE, name: "Function" };
+      return shapeType(on, node.members);
     case "TSIndexedAccessType": {
-      const whole = on.typeOf(node.objectType);
+      const type = on.typeOf(node.objectType);
       const index = node.indexType;
-      if (index.type === "TSLiteralType" && index.literal.type === "Literal")
-        return {
-          ...NO_TYPE,
-          root: whole.root,
-          name: whole.name,
-          path: [...whole.path, `[${String(index.literal.value)}]`],
-        };
-      return { ...NO_TYPE };
+      if (type.name === "" || index.type !== "TSLiteralType" || index.literal.type !== "Literal") return NO_TYPE;
+      type.path = [...type.path, `[${String(index.literal.value)}]`];
+      return type;
     }
     default:
-      return { ...NO_TYPE, name: KEYWORDS[node.type] ?? "" };
+      return NO_TYPE;
   }
 }
 
-const KEYWORDS: Record<string, string> = {
-  TSStringKeyword: "string",
-  TSNumberKeyword: "number",
-  TSBooleanKeyword: "boolean",
-};
-
-export function lowerMembers(on: Lowering, members: TSSignature[]): Record<string, TypeFact> {
-  const result: Record<string, TypeFact> = Object.create(null);
+/** The members of an interface whose types say what they may be: `name: string` does not. */
+function lowerMembers(on: Lowering, members: TSSignature[]): Map<string, TypeFact> {
+  const result = new Map<string, TypeFact>();
   for (const one of members) {
     if (one.type !== "TSPropertySignature" || !one.typeAnnotation) continue;
     const name = keyName(one.key, one.computed);
-    if (name !== null) result[name] = on.typeOf(one.typeAnnotation.typeAnnotation);
+    const type = on.typeOf(one.typeAnnotation.typeAnnotation);
+    if (name !== null && type !== NO_TYPE) result.set(name, type);
   }
   return result;
 }
 
-function named(on: Lowering, node: TSTypeName): TypeFact {
-  const path: string[] = [];
-  let at: TSTypeName = node;
-  while (at.type === "TSQualifiedName") {
-    path.unshift(at.right.name);
-    at = at.left;
-  }
-  const name = at.type === "Identifier" ? at.name : "this";
+/** A type by its name, which is looked up when all declarations of the file are known. */
+export function namedType(on: Lowering, name: string, path: string[] = NONE): TypeFact {
   const type: TypeFact = { ...NO_TYPE, name, path };
   on.pendingTypes.push({ type, scope: on.scope });
   return type;
+}
+
+/** An object type, or an interface. */
+export function shapeType(on: Lowering, members: TSSignature[]): TypeFact {
+  return { ...NO_TYPE, members: lowerMembers(on, members) };
+}
+
+function qualified(on: Lowering, node: TSTypeName): TypeFact {
+  let path: string[] = NONE;
+  let at: TSTypeName = node;
+  while (at.type === "TSQualifiedName") {
+    path = [at.right.name, ...path];
+    at = at.left;
+  }
+  return namedType(on, at.type === "Identifier" ? at.name : "this", path);
+}
+
+/** What is left of a union without `undefined`, texts and numbers. */
+function lowerAlternatives(on: Lowering, nodes: TSType[]): TypeFact {
+  const any = nodes.map((one) => on.typeOf(one)).filter((one) => one !== NO_TYPE);
+  return any.length < 2 ? (any[0] ?? NO_TYPE) : { ...NO_TYPE, any };
 }

@@ -60,7 +60,7 @@ export interface TypeFact {
   args: TypeFact[];
   /** Alternatives of a union or intersection. */
   any: TypeFact[];
-  members: Record<string, TypeFact> | null;
+  members: ReadonlyMap<string, TypeFact> | null;
   /** `typeof x`. */
   query: boolean;
 }

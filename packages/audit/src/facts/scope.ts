@@ -1,8 +1,9 @@
-import type { Binding, Expr, FileFacts, FunctionFact } from "./model.ts";
+import { NONE } from "./lists.ts";
+import type { Binding, FileFacts, FunctionFact } from "./model.ts";
 
 /** Lexical scopes while one file is lowered. References are resolved late, because functions and vars are hoisted. */
 export class Scope {
-  readonly names: Map<string, Binding> = new Map();
+  #names: Map<string, Binding> | null = null;
   readonly parent: Scope | null;
   readonly fn: FunctionFact | null;
   /** Where `var` goes. */
@@ -16,7 +17,7 @@ export class Scope {
 
   find(name: string): Binding | null {
     for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
-      const found = scope.names.get(name);
+      const found = scope.#names?.get(name);
       if (found) return found;
     }
     return null;
@@ -24,7 +25,8 @@ export class Scope {
 
   declare(file: FileFacts, name: string, kind: Binding["kind"], pos: number): Binding {
     const target = kind === "var" ? this.hoist : this;
-    const existing = target.names.get(name);
+    target.#names ??= new Map();
+    const existing = target.#names.get(name);
     // `var` twice, an overload, or an interface merged with a class: one binding.
     if (existing && existing.kind !== "import") {
       if (existing.kind === "type" && kind !== "type") existing.kind = kind;
@@ -35,7 +37,7 @@ export class Scope {
       kind,
       file,
       fn: target.fn,
-      sources: [],
+      sources: NONE,
       type: null,
       param: null,
       imported: null,
@@ -43,15 +45,18 @@ export class Scope {
       reassigned: false,
       pos,
     };
-    target.names.set(name, binding);
+    target.#names.set(name, binding);
     file.bindings.push(binding);
     return binding;
   }
 }
 
-/** A reference that waits until all declarations of the file are known. */
+/**
+ * A reference that waits until all declarations of the file are known: then `b` is its binding, or null. It has the form
+ * of both expressions that it may become, so that all references of a project have one.
+ */
 export interface PendingReference {
-  expr: Expr;
+  k: "global" | "ref";
   name: string;
-  scope: Scope;
+  b: Scope | Binding | null;
 }

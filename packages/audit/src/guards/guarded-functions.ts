@@ -41,12 +41,22 @@ export function guardedFunctions(evaluator: Evaluator): Map<FunctionFact, Guard>
   return found;
 }
 
+const KNOWN = new Map<string, typeof LIBRARIES>();
+
+function librariesOf(pkg: string): typeof LIBRARIES {
+  let known = KNOWN.get(pkg);
+  if (!known) {
+    known = LIBRARIES.filter(([name]) => name.test(pkg));
+    KNOWN.set(pkg, known);
+  }
+  return known;
+}
+
 function guardOf(evaluator: Evaluator, call: CallFact): Guard | null {
   for (const value of evaluator.of(call.callee)) {
     if (value.k !== "ext") continue;
-    for (const [pkg, path, kind, detail] of LIBRARIES)
-      if (pkg.test(value.pkg) && path.test(value.path.join(".")))
-        return { kind, detail, at: { fn: call.fn, pos: call.pos } };
+    for (const [, path, kind, detail] of librariesOf(value.pkg))
+      if (path.test(value.path.join("."))) return { kind, detail, at: { fn: call.fn, pos: call.pos } };
   }
   return null;
 }

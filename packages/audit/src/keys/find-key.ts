@@ -26,6 +26,10 @@ const OPTIONS_FROM: Record<string, number> = {
 };
 /** Operations with a key of their own. */
 const SPECIAL: Record<string, { names: string[] }> = { "stripe billing.meterEvents.create": { names: ["identifier"] } };
+/** Keys that count only together with another option. */
+const ONLY_WITH: Record<string, { names: string[]; option: string }> = {
+  "discord post": { names: ["nonce"], option: "enforce_nonce" },
+};
 const KEY_WORDS = [
   "idempotencyKey",
   "idempotency_key",
@@ -54,7 +58,9 @@ function sdkKey(evaluator: Evaluator, boundary: Boundary): FoundKey | null {
   const { sink, call } = boundary;
   const special = SPECIAL[`${sink.id} ${boundary.operation}`];
   const from = special ? 0 : (OPTIONS_FROM[sink.id] ?? 0);
-  const supported = special !== undefined || sink.key.place !== "none";
+  const bound = ONLY_WITH[`${sink.id} ${boundary.operation}`];
+  const switchedOn = !bound || call.args.some((one) => deepOption(evaluator, one, [bound.option], 2));
+  const supported = switchedOn && (special !== undefined || sink.key.place !== "none");
   // The id of what is changed is no key, though a key of the same provider may be named so.
   const names = (special?.names ?? sink.key.names).filter((one) => one !== "id" || !boundary.natural);
   const args = call.args.flatMap((arg, index) => unwrapped(arg).map((expr) => ({ expr, index })));
@@ -71,8 +77,9 @@ function sdkKey(evaluator: Evaluator, boundary: Boundary): FoundKey | null {
         return { value: positional, pos: call.pos, conditional: false, place: "right", name: names[0] ?? "" };
     }
   }
+  const others = names.filter((one) => one.length > 4 && !bound?.names.includes(one));
   for (const { expr } of args) {
-    const found = deepOption(evaluator, expr, [...names.filter((one) => one.length > 4), ...KEY_WORDS], 2);
+    const found = deepOption(evaluator, expr, [...others, ...KEY_WORDS], 2);
     if (found) return { ...found, place: "trap", name: KEY_WORDS[0] as string };
   }
   return null;

@@ -31,6 +31,8 @@ export interface KeyState {
   expr: Expr | null;
   /** Call sites that leave an optional key out. */
   omittedBy: CallFact[];
+  /** The call that gives a key which is no good, where it is not the effect itself. */
+  givenBy: CallFact | null;
 }
 
 /** What protects a call against being made twice, as far as the provider's own key goes. */
@@ -67,7 +69,7 @@ function state(
   expr: Expr | null,
   omittedBy: CallFact[] = [],
 ): KeyState {
-  return { kind, detail, at, expr, omittedBy };
+  return { kind, detail, at, expr, omittedBy, givenBy: null };
 }
 
 function judge(
@@ -93,12 +95,15 @@ function judge(
   }
   const fresh = callers?.every.find((one) => one.made.fresh);
   if (fresh?.made.fresh)
-    return state(
-      "unstable",
-      `a caller makes the key of ${fresh.made.fresh.what}`,
-      { fn: fresh.call.fn, pos: fresh.call.pos },
-      found.value,
-    );
+    return {
+      ...state(
+        "unstable",
+        `a caller makes the key of ${fresh.made.fresh.what}`,
+        { fn: fresh.call.fn, pos: fresh.call.pos },
+        found.value,
+      ),
+      givenBy: fresh.call,
+    };
   if (!made.data || made.sometimesFixed)
     return state("coarse", "the key does not depend on what this call is about", at, found.value);
   if (ignoresLoop(boundary.call, made))

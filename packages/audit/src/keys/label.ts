@@ -1,5 +1,6 @@
 import type { AuditedBoundary } from "../audit.ts";
-import { isStrong } from "../guards/guard.ts";
+import { type Guard, isStrong } from "../guards/guard.ts";
+import type { RetryPath } from "../reach/find-paths.ts";
 
 /** One word for what protects a boundary. */
 export type Protection =
@@ -26,12 +27,25 @@ const OF_KEY = {
 } as const;
 
 /** The strongest thing that holds on every way to the boundary. */
-export function labelOf({ boundary, key, paths, guards, ownGuards }: AuditedBoundary): Protection {
+export function labelOf(one: AuditedBoundary): Protection {
+  const ways = one.paths.map((path) => guardsOn(one, path));
+  return protectionOf(one, ways.length === 0 ? [one.ownGuards] : ways);
+}
+
+/** The strongest thing that holds on one way to it. */
+export function protectionOn(one: AuditedBoundary, path: RetryPath): Protection {
+  return protectionOf(one, [guardsOn(one, path)]);
+}
+
+function guardsOn({ guards }: AuditedBoundary, path: RetryPath): Guard[] {
+  return guards.get(path.context.family) ?? [];
+}
+
+function protectionOf({ boundary, key }: AuditedBoundary, ways: readonly Guard[][]): Protection {
   if (key.kind !== "none") return OF_KEY[key.kind];
   if (boundary.natural) return "natural";
-  const ways = paths.map((one) => guards.get(one.context.family) ?? []);
   const everywhere = (test: (kinds: string[], strong: boolean) => boolean) =>
-    (ways.length === 0 ? [ownGuards] : ways).every((guard) =>
+    ways.every((guard) =>
       test(
         guard.map((one) => one.kind),
         guard.some(isStrong),

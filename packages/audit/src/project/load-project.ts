@@ -31,7 +31,8 @@ export function loadProject(root: string, { cacheFolder, include, found = findFi
   const resolver = new ModuleResolver(root, new Set(sources.keys()), packages, configured);
   const reader = new Reader(cache, found.notRead);
   // Tests, examples and tools are read only where they are audited, or where audited code imports them.
-  const wanted = found.sources.map((one) => one.path).filter((path) => isWanted(classOfName(path), include));
+  const classOf = (path: string) => (isBuilt(path, sources) ? "generated" : classOfName(path));
+  const wanted = found.sources.map((one) => one.path).filter((path) => isWanted(classOf(path), include));
   const queued = new Set(wanted);
   const follow = (facts: FileFacts | null) => {
     for (const request of facts?.requests ?? []) {
@@ -53,7 +54,9 @@ export function loadProject(root: string, { cacheFolder, include, found = findFi
   return {
     root,
     files,
-    classes: new Map([...files.values()].map((file) => [file, classifyPath(file)])),
+    classes: new Map(
+      [...files.values()].map((file) => [file, isBuilt(file.path, sources) ? "generated" : classifyPath(file)]),
+    ),
     skipped: found.sources.length - queued.size,
     packages,
     cronPaths: readCronPaths(found.configs),
@@ -62,6 +65,14 @@ export function loadProject(root: string, { cacheFolder, include, found = findFi
     lines: reader.lines,
     cached: reader.cached,
   };
+}
+
+/** `lib/index.js`, where there is a `src/index.ts`: what a compiler has made of it, and somebody has committed. */
+function isBuilt(path: string, sources: ReadonlyMap<string, string>): boolean {
+  const match = /^(.*\/|)(?:lib|dist|build|out)\/(.*)\.([cm]?)jsx?$/.exec(path);
+  if (!match) return false;
+  const [, folder, name, kind] = match;
+  return ["ts", "tsx"].some((one) => sources.has(`${folder}src/${name}.${kind}${one}`));
 }
 
 function isWanted(name: PathClass | null, include: ReadonlySet<PathClass> | undefined): boolean {

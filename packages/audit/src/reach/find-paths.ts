@@ -1,8 +1,8 @@
 import type { CallGraph, Edge } from "../calls/call-graph.ts";
 import type { Contexts, RetryContext } from "../contexts/context.ts";
-import type { CallFact, FunctionFact, Region } from "../facts/model.ts";
+import type { CallFact, ClassFact, FunctionFact, Region } from "../facts/model.ts";
 import type { PathClass } from "../project/path-class.ts";
-import type { Project } from "../project/project.ts";
+import type { Evaluator } from "../values/evaluator.ts";
 
 /** One step of the way from the effect back to what repeats it. */
 export interface Step {
@@ -23,30 +23,46 @@ const MAX_STATES = 4000;
 const MAX_STEPS = 24;
 const NOT_CALLERS: ReadonlySet<PathClass> = new Set(["test", "example", "generated"]);
 
+/** A function is searched once, or once for each class that it runs for. */
+class Seen {
+  readonly #known: Map<FunctionFact, (ClassFact | null)[]> = new Map();
+
+  /** False for what is known. */
+  add({ fn, self }: State): boolean {
+    const known = this.#known.get(fn) ?? [];
+    if (known.includes(self) || known.includes(null)) return false;
+    this.#known.set(fn, [...known, self]);
+    return true;
+  }
+}
+
 interface State {
   fn: FunctionFact;
   region: Region;
   steps: Step[];
   /** Inside a helper that runs a parameter: only the way of that parameter leads further out. */
   helper: boolean;
+  /** What `this` is, if the way came out of an override: what calls the same method of its siblings is another way. */
+  self: ClassFact | null;
 }
 
 /** Searches backwards from a call: for every retry family the first, shortest way. */
 export function findPaths(
-  project: Project,
+  evaluator: Evaluator,
   graph: CallGraph,
   contexts: Contexts,
   from: CallFact,
 ): Map<string, RetryPath> {
   const found = new Map<string, RetryPath>();
-  const seen = new Set<FunctionFact>();
-  const seenHelpers = new Set<FunctionFact>();
+  const seen = new Seen();
+  const seenHelpers = new Seen();
   const queue: State[] = [
     {
       fn: from.fn,
       region: from.region,
       steps: [{ call: from, via: "call", label: "", alternatives: 1 }],
       helper: false,
+      self: null,
     },
   ];
   const meet = (context: RetryContext, steps: Step[]) => {
@@ -57,13 +73,12 @@ export function findPaths(
     for (let region: Region | null = state.region; region; region = region.parent)
       for (const context of contexts.ofRegion(region)) meet(context, state.steps);
     const known = state.helper ? seenHelpers : seen;
-    if (known.has(state.fn) || state.steps.length > MAX_STEPS) continue;
-    known.add(state.fn);
+    if (state.steps.length > MAX_STEPS || !known.add(state)) continue;
     for (const context of entriesOf(contexts, state.fn))
       if (!state.helper || context.family.startsWith("loop:")) meet(context, state.steps);
     for (const context of contexts.replaysOf(state.fn, (state.steps.at(-1) as Step).call.pos))
       meet(context, state.steps);
-    for (const next of outwards(project, graph, contexts, state)) queue.push(next);
+    for (const next of outwards(evaluator, graph, contexts, state)) queue.push(next);
   }
   return found;
 }
@@ -80,7 +95,7 @@ function entriesOf(contexts: Contexts, fn: FunctionFact): readonly RetryContext[
   });
 }
 
-function outwards(project: Project, graph: CallGraph, contexts: Contexts, state: State): State[] {
+function outwards(evaluator: Evaluator, graph: CallGraph, contexts: Contexts, state: State): State[] {
   const next: State[] = [];
   const { fn, steps } = state;
   let climbed = false;
@@ -92,22 +107,42 @@ function outwards(project: Project, graph: CallGraph, contexts: Contexts, state:
     // A job that is enqueued twice is the business of the call that enqueues it.
     // A tool runs as a part of the host that was given it, as a route does of the request for it.
     if (edge.via === "process" && !/^(?:route|tool) /.test(edge.label)) continue;
-    if (NOT_CALLERS.has(project.classes.get(edge.caller.file) ?? "production")) continue;
+    if (NOT_CALLERS.has(evaluator.project.classes.get(edge.caller.file) ?? "production")) continue;
     const step: Step = { call: edge.call, via: edge.via, label: edge.label, alternatives: alternatives(graph, edge) };
-    const throughParam = edge.via === "call" && callsParam(edge.call);
+    const throughParam = edge.via === "call" && (callsParam(edge.call) || isHandedIn(graph, edge));
     if (state.helper && !throughParam && !edge.call.args.some((one) => isParam(one))) continue;
     climbed = true;
+    const self = edge.via === "call" ? selfOf(evaluator, edge, state) : state.self;
+    if (self === "another") continue;
     next.push({
       fn: edge.caller,
       region: edge.call.region,
       steps: [...steps, step],
       helper: throughParam || state.helper,
+      self,
     });
   }
   // A closure that is stored or returned runs for whoever made it.
   if (!climbed && fn.parent && fn.parent.kind !== "module" && contexts.ofFunction(fn).length === 0 && !state.helper)
-    next.push({ fn: fn.parent, region: fn.parent.region, steps, helper: false });
+    next.push({ fn: fn.parent, region: fn.parent.region, steps, helper: false, self: state.self });
   return next;
+}
+
+/** What `this` is in the caller of a method; "another", if the call is made on an object that the way cannot have come from. */
+function selfOf(evaluator: Evaluator, edge: Edge, { fn, self }: State): ClassFact | null | "another" {
+  const { callee } = edge.call;
+  const own = self ?? fn.cls;
+  if (own === null || callee.k !== "member") return null;
+  const { o } = callee;
+  const isOwn = o.k === "this" || o.k === "super";
+  const { classes } = evaluator;
+  const on = isOwn ? [o.cls] : evaluator.of(o).map((one) => (one.k === "instance" ? one.c : null));
+  if (on.length === 0 || on.includes(null)) return null;
+  const fitting = on.filter((one) => one !== null && (classes.isKindOf(own, one) || classes.isKindOf(one, own)));
+  if (fitting.length === 0) return "another";
+  if (!isOwn) return null;
+  const [declared] = fitting as [ClassFact];
+  return classes.isKindOf(own, declared) ? own : declared;
 }
 
 /** A method that several classes have; `handlers[name]()` is none of it, because there each of them is meant in turn. */
@@ -115,6 +150,17 @@ function alternatives(graph: CallGraph, edge: Edge): number {
   if (edge.via !== "call" || (edge.call.callee.k === "member" && edge.call.callee.p === "[]")) return 1;
   const targets = graph.outOf(edge.call).filter((one) => one.via === "call");
   return new Set(targets.map((one) => one.callee.file)).size;
+}
+
+/** `spec.execute()`: a function that was written into the options of some caller belongs to that caller, and to no other. */
+function isHandedIn(graph: CallGraph, { call, callee }: Edge): boolean {
+  const { callee: named } = call;
+  return (
+    named.k === "member" &&
+    named.o.k === "ref" &&
+    named.o.b.param !== null &&
+    graph.into(callee).some((one) => one.via === "callback")
+  );
 }
 
 function callsParam(call: CallFact): boolean {

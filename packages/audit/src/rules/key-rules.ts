@@ -7,7 +7,7 @@ import { heaviest, lower, severityOf, weightOf } from "./severity.ts";
 
 /** Keys that do not do what they are for: DUP002 to DUP006, DUP017, DUP022. */
 export function keyRules(one: AuditedBoundary): Draft[] {
-  const { boundary, key, paths } = one;
+  const { boundary, key, keyPaths: paths } = one;
   const name = nameOf(boundary);
   const weight = heaviest(paths);
   const worst = paths.toSorted((a, b) => weightOf(b) - weightOf(a))[0] ?? null;

@@ -101,7 +101,7 @@ export function unknownClients(analysis: Analysis, classes: ReadonlySet<PathClas
     for (const call of file.calls) {
       const found = known.has(call) ? null : unknownWrite(evaluator, catalogue, call)?.name;
       if (!found) continue;
-      const path = [...findPaths(project, graph, contexts, call).values()].find((one) => weightOf(one) >= 3);
+      const path = [...findPaths(evaluator, graph, contexts, call).values()].find((one) => weightOf(one) >= 3);
       if (!path) continue;
       drafts.push({
         rule: "DUP090",

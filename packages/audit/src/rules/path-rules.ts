@@ -3,7 +3,7 @@ import { nameOf } from "../boundaries/boundary.ts";
 import { retryFamily } from "../catalogue/retries.ts";
 import { familyOf } from "../contexts/context.ts";
 import { nameOfCall } from "../guards/lookups.ts";
-import { labelOf, type Protection } from "../keys/label.ts";
+import { labelOf, type Protection, protectionOn } from "../keys/label.ts";
 import type { RetryPath } from "../reach/find-paths.ts";
 import { atCall, type Draft, describe } from "./finding.ts";
 import { fixesFor } from "./fixes.ts";
@@ -16,12 +16,19 @@ import { lower, severityOf, weightOf } from "./severity.ts";
 export function pathRules(one: AuditedBoundary): Draft[] {
   const { boundary } = one;
   if (boundary.local) return [];
-  const protection = labelOf(one);
-  if (protection !== "no" && protection !== "state-check" && protection !== "human-approval") return [];
-  const path = mostTelling(one.paths.filter((candidate) => !mayBeStep(candidate)));
-  if (!path) return hidden(one);
-  const draft = draftFor(one, path, protection);
+  const ways = one.paths.map((path) => ({ path, protection: protectionOn(one, path) }));
+  const open = ways.filter(({ path, protection }) => protection in RELIEF && !mayBeStep(path));
+  const worst = mostTelling(open);
+  const draft = worst && draftFor(one, worst.path, worst.protection);
   return draft ? [draft] : hidden(one);
+}
+
+/** By how much a way weighs less when something weak stands on it. What is protected better is no finding. */
+const RELIEF: Partial<Record<Protection, number>> = { no: 0, "state-check": 1, "human-approval": 2 };
+
+interface Way {
+  readonly path: RetryPath;
+  readonly protection: Protection;
 }
 
 /** On the way from the engine the effect is handed to something that may well be a step: `io.runTask("send", () => ...)`. */
@@ -47,12 +54,13 @@ const ORDER = [
   /^entry:/,
 ];
 
-function mostTelling(paths: readonly RetryPath[]): RetryPath | null {
-  const rank = (path: RetryPath) => {
+function mostTelling(ways: readonly Way[]): Way | null {
+  const weight = ({ path, protection }: Way) => weightOf(path) - (RELIEF[protection] ?? 0);
+  const rank = ({ path }: Way) => {
     const at = ORDER.findIndex((one) => one.test(path.context.family));
     return at === -1 ? ORDER.length : at;
   };
-  return paths.toSorted((a, b) => weightOf(b) - weightOf(a) || rank(a) - rank(b))[0] ?? null;
+  return ways.toSorted((a, b) => weight(b) - weight(a) || rank(a) - rank(b))[0] ?? null;
 }
 
 function draftFor(one: AuditedBoundary, path: RetryPath, protection: Protection): Draft | null {
@@ -63,7 +71,7 @@ function draftFor(one: AuditedBoundary, path: RetryPath, protection: Protection)
   const base = { at: atCall(boundary.call), path, one, subject: boundary.operation, fixes: fixesFor(boundary) };
   const severity = severityOf(one, weight);
   if (protection === "state-check") {
-    const guard = [...one.guards.values()].flat().find((candidate) => candidate.kind === "state-check");
+    const guard = one.guards.get(family)?.find((candidate) => candidate.kind === "state-check");
     if (weight < 1) return null;
     return {
       ...base,

@@ -1,9 +1,9 @@
 import type { CallFact, Expr, FunctionFact } from "../facts/model.ts";
-import { unique, type Value } from "./value.ts";
+import { unique, type Values } from "./value.ts";
 
 interface Host {
-  of(expr: Expr): Value[];
-  returned(fn: FunctionFact): Value[];
+  of(expr: Expr): Values;
+  returned(fn: FunctionFact): Values;
 }
 
 const SAME = new Set(["filter", "slice", "concat", "reverse", "sort", "flat", "toSorted", "toReversed", "values"]);
@@ -31,7 +31,7 @@ export function isArrayCallback(method: string, index: number): boolean {
 }
 
 /** Calls that take arrays and promises apart or put them together; null for all others. */
-export function arrayCall(host: Host, c: CallFact): Value[] | null {
+export function arrayCall(host: Host, c: CallFact): Values | null {
   const callee = c.callee;
   if (callee.k !== "member" || c.isNew) return null;
   const { p, o } = callee;
@@ -49,17 +49,17 @@ export function arrayCall(host: Host, c: CallFact): Value[] | null {
   return [{ k: "array", e: callbackReturns(host, c.args[0]) }];
 }
 
-function callbackReturns(host: Host, callback: Expr | undefined): Value[] {
+function callbackReturns(host: Host, callback: Expr | undefined): Values {
   if (!callback) return [];
   return unique(host.of(callback).flatMap((one) => (one.k === "function" ? host.returned(one.f) : [])));
 }
 
-function afterThen(host: Host, c: CallFact, promise: Expr): Value[] {
+function afterThen(host: Host, c: CallFact, promise: Expr): Values {
   const results = callbackReturns(host, c.args[0]);
   return results.length > 0 ? results : host.of(promise).filter((one) => one.k === "ext");
 }
 
-function ofStatic(host: Host, c: CallFact, name: string, p: string): Value[] | null {
+function ofStatic(host: Host, c: CallFact, name: string, p: string): Values | null {
   const first = c.args[0];
   if (!first) return null;
   if (name === "Promise")

@@ -1,6 +1,6 @@
 import type { Binding, ClassFact, Expr, TypeFact } from "../facts/model.ts";
 import type { Project } from "../project/project.ts";
-import type { Value } from "./value.ts";
+import type { Value, Values } from "./value.ts";
 
 type Found = { k: "expr"; e: Expr } | { k: "type"; t: TypeFact } | { k: "value"; v: Value };
 
@@ -10,12 +10,12 @@ const MAX_OVERRIDES = 40;
 export class ClassIndex {
   readonly #subclasses: Map<ClassFact, ClassFact[]> = new Map();
   readonly #implementors: Map<Binding, ClassFact[]> = new Map();
-  readonly #parents: Map<ClassFact, Value[]> = new Map();
-  readonly #values: (expr: Expr) => Value[];
+  readonly #parents: Map<ClassFact, Values> = new Map();
+  readonly #values: (expr: Expr) => Values;
   #built = false;
   readonly #project: Project;
 
-  constructor(project: Project, values: (expr: Expr) => Value[]) {
+  constructor(project: Project, values: (expr: Expr) => Values) {
     this.#project = project;
     this.#values = values;
   }
@@ -31,7 +31,7 @@ export class ClassIndex {
       }
   }
 
-  parents(cls: ClassFact): Value[] {
+  parents(cls: ClassFact): Values {
     let parents = this.#parents.get(cls);
     if (!parents) {
       this.#parents.set(cls, []);
@@ -79,6 +79,13 @@ export class ClassIndex {
   implementors(binding: Binding): ClassFact[] {
     this.#build();
     return this.#implementors.get(this.#declaration(binding)) ?? [];
+  }
+
+  /** The same class, or one that extends it. */
+  isKindOf(cls: ClassFact, ancestor: ClassFact, hops = 0): boolean {
+    if (cls === ancestor) return true;
+    if (hops > 10) return false;
+    return this.parents(cls).some((one) => one.k === "class" && this.isKindOf(one.c, ancestor, hops + 1));
   }
 
   /** The class and everything that extends it. */

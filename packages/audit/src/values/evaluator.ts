@@ -1,10 +1,12 @@
-import type { Binding, CallFact, ExportFact, Expr, FileFacts, FunctionFact } from "../facts/model.ts";
+import { NONE } from "../facts/lists.ts";
+import type { Binding, CallFact, ExportFact, Expr, FileFacts, FunctionFact, TypeFact } from "../facts/model.ts";
 import { packageName } from "../project/packages.ts";
 import { type Project, WriteIndex } from "../project/project.ts";
+import { type Answer, Answers } from "./answers.ts";
 import { arrayCall, isArrayCallback } from "./array-calls.ts";
 import { ClassIndex } from "./class-index.ts";
 import { typeValues } from "./type-values.ts";
-import { unique, type Value } from "./value.ts";
+import { compact, unique, type Value, type Values } from "./value.ts";
 
 const MAX_VALUES = 64;
 const MAX_FUNCTIONS = 256;
@@ -31,15 +33,10 @@ export class Evaluator {
   readonly project: Project;
   readonly classes: ClassIndex;
   readonly writes: WriteIndex;
-  /** Answers that no parameter has a part in: they stay, whatever callers become known. */
-  readonly #stable: Map<Expr | Binding, Value[]> = new Map();
-  /** All others. */
-  readonly #memo: Map<Expr | Binding, Value[]> = new Map();
-  /** How often a parameter had a part in an answer. */
-  #asked = 0;
-  readonly #tainted: Set<Value[]> = new Set();
-  readonly #properties: Map<object, Map<string, Value[]>> = new Map();
-  readonly #exports: Map<FileFacts, Map<string, Value[]>> = new Map();
+  readonly #answers: Answers = new Answers();
+  readonly #known: Map<Derived | Binding, Answer> = new Map();
+  readonly #properties: Map<object, Map<string, Answer>> = new Map();
+  readonly #exports: Map<FileFacts, Map<string, Answer>> = new Map();
   readonly #exportIndex: Map<FileFacts, { named: Map<string, ExportFact[]>; stars: string[] }> = new Map();
   readonly #active: Set<object> = new Set();
   readonly #callbacks: Map<FunctionFact, { call: CallFact; index: number }[]> = new Map();
@@ -62,13 +59,10 @@ export class Evaluator {
         });
   }
 
-  /** From now on parameters are also known by what callers pass. */
-  useCallers(callers: Callers): void {
+  /** From now on parameters are also known by what callers pass. `changed` are the functions with other callers than before. */
+  useCallers(callers: Callers, changed: Iterable<FunctionFact>): void {
     this.#callers = callers;
-    this.#memo.clear();
-    this.#tainted.clear();
-    this.#exports.clear();
-    this.#properties.clear();
+    this.#answers.nextRound(changed);
   }
 
   /** The calls a function is passed to as an argument. */
@@ -76,114 +70,97 @@ export class Evaluator {
     return this.#callbacks.get(fn) ?? [];
   }
 
-  of(expr: Expr): Value[] {
-    const known = this.#known(expr);
-    if (known) return known;
-    if (expr.k === "lit" || expr.k === "function" || expr.k === "class" || expr.k === "object" || expr.k === "global") {
-      const alone = this.#compute(expr);
-      this.#stable.set(expr, alone);
-      return alone;
-    }
-    if (this.#active.size === 0) this.#budget = MAX_STEPS;
-    if (this.#active.has(expr) || this.#depth > MAX_DEPTH || --this.#budget < 0) {
-      this.#cut++;
-      return [];
-    }
-    const cut = this.#cut;
-    const asked = this.#asked;
-    this.#active.add(expr);
-    this.#depth++;
-    const values = atMost(unique(this.#compute(expr)));
-    this.#depth--;
-    this.#active.delete(expr);
-    // Inside a cycle the answer may be partial: nothing found there is asked again later.
-    this.#remember(expr, values, cut, asked);
-    return values;
-  }
-
-  #known(what: Expr | Binding): Value[] | undefined {
-    const stable = this.#stable.get(what);
-    if (stable) return stable;
-    const known = this.#memo.get(what);
-    if (known) this.#asked++;
-    return known;
-  }
-
-  #remember(what: Expr | Binding, values: Value[], cut: number, asked: number): void {
-    if (cut === this.#cut && asked === this.#asked) this.#stable.set(what, values);
-    else if (cut === this.#cut || values.length > 0 || this.#active.size === 0) this.#memo.set(what, values);
-  }
-
-  #again(values: Value[]): Value[] {
-    if (this.#tainted.has(values)) this.#asked++;
-    return values;
-  }
-
-  #compute(expr: Expr): Value[] {
+  of(expr: Expr): Values {
     switch (expr.k) {
-      case "lit":
-        return expr.v === null ? [] : [{ k: "lit", v: expr.v }];
       case "ref":
         return this.ofBinding(expr.b);
+      case "spread":
+        return this.of(expr.e);
+      case "lit":
+        return expr.v === null ? NONE : [{ k: "lit", v: expr.v }];
+      case "template":
+        return expr.e.length === 0 ? [{ k: "lit", v: expr.s.join("") }] : NONE;
       case "global":
         return [{ k: "global", path: [expr.name] }];
       case "this":
-        return expr.cls ? [{ k: "instance", c: expr.cls }] : [];
-      case "super":
-        return expr.cls?.superClass ? this.of(expr.cls.superClass).flatMap((one) => instantiate(one)) : [];
-      case "member":
-        return this.#member(expr);
-      case "call":
-        return this.ofCall(expr.c);
+        return expr.cls ? [{ k: "instance", c: expr.cls }] : NONE;
       case "object":
         return [{ k: "object", e: expr, file: null }];
-      case "array":
-        return [{ k: "array", e: unique(expr.e.slice(0, MAX_ELEMENTS).flatMap((one) => this.#element(one))) }];
       case "function":
         return [{ k: "function", f: expr.f }];
       case "class":
         return [{ k: "class", c: expr.c }];
-      case "either":
-        return (expr.op === "&&" ? expr.e.slice(-1) : expr.e).flatMap((one) => this.of(one));
-      case "spread":
-        return this.of(expr.e);
-      case "import":
-        return expr.from.k === "lit" && typeof expr.from.v === "string"
-          ? this.imported(expr.file, expr.from.v, "*")
-          : [];
-      case "template":
-        return expr.e.length === 0 ? [{ k: "lit", v: expr.s.join("") }] : [];
       case "op":
-        return [];
+        return NONE;
+      default:
+        return this.#answer(expr);
     }
   }
 
-  #element(expr: Expr): Value[] {
+  ofBinding(b: Binding): Values {
+    return this.#answer(b);
+  }
+
+  /** What has to be worked out is worked out once. Inside a cycle the answer is cut short. */
+  #answer(what: Derived | Binding): Values {
+    const known = this.#answers.reuse(this.#known.get(what));
+    if (known) return known;
+    const cut = this.#cut;
+    if (!this.#enter(what)) return NONE;
+    const outer = this.#answers.begin();
+    const values = compact(atMost(unique("k" in what ? this.#derived(what) : this.#binding(what))));
+    const answer = this.#answers.end(outer, values, cut !== this.#cut);
+    this.#leave(what);
+    // What was cut short and found nothing is asked again.
+    if (cut === this.#cut || values.length > 0 || this.#active.size === 0) this.#known.set(what, answer);
+    return values;
+  }
+
+  /** Not twice into the same, not too deep, and not for too long. */
+  #enter(what: object): boolean {
+    if (this.#active.size === 0) this.#budget = MAX_STEPS;
+    if (this.#active.has(what) || this.#depth > MAX_DEPTH || --this.#budget < 0) {
+      this.#cut++;
+      return false;
+    }
+    this.#active.add(what);
+    this.#depth++;
+    return true;
+  }
+
+  #leave(what: object): void {
+    this.#depth--;
+    this.#active.delete(what);
+  }
+
+  #derived(expr: Derived): Values {
+    switch (expr.k) {
+      case "member":
+        return this.#member(expr);
+      case "call":
+        return this.ofCall(expr.c);
+      case "array":
+        return [{ k: "array", e: unique(expr.e.slice(0, MAX_ELEMENTS).flatMap((one) => this.#element(one))) }];
+      case "either":
+        return (expr.op === "&&" ? expr.e.slice(-1) : expr.e).flatMap((one) => this.of(one));
+      case "super":
+        return expr.cls?.superClass ? this.of(expr.cls.superClass).flatMap((one) => instantiate(one)) : NONE;
+      case "import":
+        return expr.from.k === "lit" && typeof expr.from.v === "string"
+          ? this.imported(expr.file, expr.from.v, "*")
+          : NONE;
+    }
+  }
+
+  #element(expr: Expr): Values {
     const values = this.of(expr);
     return expr.k === "spread" ? values.flatMap((one) => (one.k === "array" ? one.e : [])) : values;
   }
 
-  ofBinding(b: Binding): Value[] {
-    const known = this.#known(b);
-    if (known) return known;
-    if (this.#active.has(b)) {
-      this.#cut++;
-      return [];
-    }
-    const cut = this.#cut;
-    const asked = this.#asked;
-    this.#active.add(b);
-    const values = atMost(unique(this.#binding(b)));
-    this.#active.delete(b);
-    this.#remember(b, values, cut, asked);
-    return values;
-  }
-
-  #binding(b: Binding): Value[] {
+  #binding(b: Binding): Values {
     if (b.imported) return this.imported(b.file, b.imported.from, b.imported.name);
     const values = b.sources.flatMap((one) => this.of(one));
     if (b.param) {
-      this.#asked++;
       const typed = b.type ? this.ofType(b) : [];
       values.push(...typed);
       if (typed.every((one) => one.k === "shape")) values.push(...this.#passed(b));
@@ -193,7 +170,7 @@ export class Evaluator {
     return values;
   }
 
-  ofType(b: Binding): Value[] {
+  ofType(b: Binding): Values {
     return b.type ? typeValues(this, b.type) : [];
   }
 
@@ -208,9 +185,10 @@ export class Evaluator {
   }
 
   /** What callers, array methods and packages pass for a parameter. */
-  #passed(b: Binding): Value[] {
+  #passed(b: Binding): Values {
     const { fn, index, rest } = b.param as NonNullable<Binding["param"]>;
     const values: Value[] = [];
+    this.#answers.dependOn(fn);
     for (const { call, offset } of this.#callers?.of(fn).slice(0, MAX_CALLERS) ?? []) {
       if (rest) values.push({ k: "array", e: call.args.slice(index - offset).flatMap((one) => this.of(one)) });
       else {
@@ -233,7 +211,7 @@ export class Evaluator {
     return values;
   }
 
-  imported(from: FileFacts, request: string, name: string): Value[] {
+  imported(from: FileFacts, request: string, name: string): Values {
     const path = this.project.resolver.resolve(from.path, request);
     const file = path === null ? undefined : this.project.files.get(path);
     if (file) return this.exported(file, name);
@@ -243,28 +221,28 @@ export class Evaluator {
     return [{ k: "ext", pkg: packageName(request), path: name === "*" ? [] : [name] }];
   }
 
-  exported(file: FileFacts, name: string): Value[] {
+  exported(file: FileFacts, name: string): Values {
     if (name === "*") return [{ k: "namespace", file }];
     let names = this.#exports.get(file);
     if (!names) {
       names = new Map();
       this.#exports.set(file, names);
     }
-    const known = names.get(name);
-    if (known) return this.#again(known);
+    const known = this.#answers.reuse(names.get(name));
+    if (known) return known;
     if (this.#depth > MAX_DEPTH) {
       this.#cut++;
       return [];
     }
     const cut = this.#cut;
-    const asked = this.#asked;
+    const outer = this.#answers.begin();
     const values = this.#exported(file, name);
-    if (asked !== this.#asked) this.#tainted.add(values);
-    if (cut === this.#cut || values.length > 0) names.set(name, values);
+    const answer = this.#answers.end(outer, values, cut !== this.#cut);
+    if (cut === this.#cut || values.length > 0) names.set(name, answer);
     return values;
   }
 
-  #exported(file: FileFacts, name: string): Value[] {
+  #exported(file: FileFacts, name: string): Values {
     this.#depth++;
     const values: Value[] = [];
     const { named, stars } = this.#exportsOf(file);
@@ -289,13 +267,13 @@ export class Evaluator {
   }
 
   /** `export * from "./x"`: nothing is known of the names of a package. */
-  #reexported(from: FileFacts, request: string, name: string): Value[] {
+  #reexported(from: FileFacts, request: string, name: string): Values {
     const path = this.project.resolver.resolve(from.path, request);
     const file = path === null ? undefined : this.project.files.get(path);
     return file ? this.exported(file, name) : [];
   }
 
-  #commonJs(file: FileFacts, name: string): Value[] {
+  #commonJs(file: FileFacts, name: string): Values {
     const values: Value[] = [];
     for (const { o, p, value } of file.writes) {
       const onModule = o.k === "global" && o.name === "module" && p === "exports";
@@ -311,15 +289,16 @@ export class Evaluator {
     return values;
   }
 
-  #member(expr: Extract<Expr, { k: "member" }>): Value[] {
-    const values = this.of(expr.o).flatMap((one) => this.memberOf(one, expr.p));
-    if (expr.o.k === "ref")
-      for (const write of this.writes.of(expr.o.b))
-        if (write.p === expr.p || expr.p === "[]") values.push(...this.of(write.value));
+  #member(expr: Extract<Expr, { k: "member" }>): Values {
+    const on = this.of(expr.o);
+    const writes = expr.o.k === "ref" ? this.writes.of(expr.o.b) : NONE;
+    if (on.length === 1 && writes.length === 0) return this.memberOf(on[0] as Value, expr.p);
+    const values = on.flatMap((one) => this.memberOf(one, expr.p));
+    for (const write of writes) if (write.p === expr.p || expr.p === "[]") values.push(...this.of(write.value));
     return values;
   }
 
-  memberOf(value: Value, p: string): Value[] {
+  memberOf(value: Value, p: string): Values {
     switch (value.k) {
       case "ext":
         return isEndless(value.path, p, MAX_PATH) ? [] : [{ ...value, path: [...value.path, p] }];
@@ -340,7 +319,7 @@ export class Evaluator {
       case "array":
         return p === "[]" || /^\d+$/.test(p) ? value.e : [];
       case "shape": {
-        const type = value.members[p];
+        const type = value.members.get(p);
         return type ? typeValues(this, type) : [];
       }
       default:
@@ -348,25 +327,19 @@ export class Evaluator {
     }
   }
 
-  #property(object: Extract<Expr, { k: "object" }>, p: string): Value[] {
+  #property(object: Extract<Expr, { k: "object" }>, p: string): Values {
+    if (p !== "[]" && !object.props.some(({ key }) => key === p || key === "..." || key === "[]")) return NONE;
     let known = this.#properties.get(object);
     if (!known) {
       known = new Map();
       this.#properties.set(object, known);
     }
-    const before = known.get(p);
-    if (before) return this.#again(before);
+    const before = this.#answers.reuse(known.get(p));
+    if (before) return before;
     // `options = { ...options, x }`: the object is among its own spreads.
-    const guard = object.props;
-    if (this.#active.size === 0) this.#budget = MAX_STEPS;
-    if (this.#active.has(guard) || this.#depth > MAX_DEPTH || --this.#budget < 0) {
-      this.#cut++;
-      return [];
-    }
     const cut = this.#cut;
-    const asked = this.#asked;
-    this.#active.add(guard);
-    this.#depth++;
+    if (!this.#enter(object)) return NONE;
+    const outer = this.#answers.begin();
     const values: Value[] = [];
     for (const one of object.props) {
       // A table of thousands of entries is data.
@@ -375,18 +348,18 @@ export class Evaluator {
         for (const from of this.of(one.value)) if (from.k !== "lit") values.push(...this.memberOf(from, p));
       } else if (one.key === p || p === "[]" || one.key === "[]") values.push(...this.of(one.value));
     }
-    this.#depth--;
-    this.#active.delete(guard);
-    const found = atMost(unique(values));
-    if (asked !== this.#asked) this.#tainted.add(found);
-    if (cut === this.#cut || found.length > 0) known.set(p, found);
+    this.#leave(object);
+    const found = compact(atMost(unique(values)));
+    const answer = this.#answers.end(outer, found, cut !== this.#cut);
+    if (cut === this.#cut || found.length > 0) known.set(p, answer);
     return found;
   }
 
-  ofCall(c: CallFact): Value[] {
+  ofCall(c: CallFact): Values {
     const first = c.args[0];
     if (c.callee.k === "global" && c.callee.name === "require" && first?.k === "lit" && typeof first.v === "string")
       return this.#required(c.fn.file, first.v);
+    if (first && INTEROP.test(nameOf(c.callee))) return this.of(first);
     const array = arrayCall(this, c);
     if (array) return array;
     if (c.isNew && c.callee.k === "global") {
@@ -409,19 +382,19 @@ export class Evaluator {
   }
 
   /** What a map holds, by its type or by the entries that it begins with. */
-  #mapOf(c: CallFact): Value[] {
-    const held = c.typeArgs[1] ? typeValues(this, c.typeArgs[1]) : [];
+  #mapOf(c: CallFact): Values {
+    const held = c.typeArgs[1] ? [...typeValues(this, c.typeArgs[1])] : [];
     const entries = c.args[0] ? this.of(c.args[0]).flatMap((one) => (one.k === "array" ? one.e : [])) : [];
     for (const one of entries) if (one.k === "array") held.push(...one.e.filter((value) => value.k !== "lit"));
     return [{ k: "array", e: unique(held) }];
   }
 
-  #functions(arg: Expr): Value[] {
+  #functions(arg: Expr): Values {
     if (arg.k !== "function" && arg.k !== "ref" && arg.k !== "call") return [];
     return this.of(arg).filter((one) => one.k === "function");
   }
 
-  #required(file: FileFacts, request: string): Value[] {
+  #required(file: FileFacts, request: string): Values {
     const path = this.project.resolver.resolve(file.path, request);
     const target = path === null ? undefined : this.project.files.get(path);
     if (!target) return request.startsWith(".") ? [] : [{ k: "ext", pkg: packageName(request), path: [] }];
@@ -429,16 +402,26 @@ export class Evaluator {
     return whole.length > 0 ? whole : [{ k: "namespace", file: target }];
   }
 
-  returned(fn: FunctionFact): Value[] {
+  returned(fn: FunctionFact): Values {
     const values = unique(fn.returns.flatMap((one) => this.of(one)));
-    if (fn.returnType && !values.some((one) => one.k !== "lit" && one.k !== "param"))
-      values.push(...typeValues(this, fn.returnType));
-    return values;
+    const telling = !fn.returnType || values.some((one) => one.k !== "lit" && one.k !== "param");
+    return telling ? values : [...values, ...typeValues(this, fn.returnType as TypeFact)];
   }
 }
 
+/** What compilers write around `require`: `__importStar(require("x"))` is x. */
+const INTEROP = /^_{1,2}(?:importStar|importDefault|interopRequire(?:Default|Wildcard))$/;
+
+function nameOf(callee: Expr): string {
+  if (callee.k === "member") return callee.p;
+  return callee.k === "ref" ? callee.b.name : callee.k === "global" ? callee.name : "";
+}
+
+/** What does not stand for itself. */
+type Derived = Extract<Expr, { k: "member" | "call" | "array" | "either" | "super" | "import" }>;
+
 /** `new x`. */
-export function instantiate(value: Value, c?: CallFact): Value[] {
+export function instantiate(value: Value, c?: CallFact): Values {
   if (value.k === "class") return [{ k: "instance", c: value.c }];
   if (value.k === "ext" || value.k === "global")
     return [
@@ -453,7 +436,7 @@ function isEndless(path: readonly string[], p: string, limit: number): boolean {
 }
 
 /** A table of many functions is a dispatcher, and all of them count; a table of much else is data. */
-function atMost(values: Value[]): Value[] {
+function atMost(values: Values): Values {
   if (values.length <= MAX_VALUES) return values;
   let others = 0;
   let functions = 0;
@@ -461,7 +444,7 @@ function atMost(values: Value[]): Value[] {
 }
 
 /** What a package hands to a callback. */
-function handed(value: Value): Value[] {
+function handed(value: Value): Values {
   return value.k === "ext" && value.path.length < MAX_PATH ? [{ ...value, path: [...value.path, "cb"] }] : [];
 }
 

@@ -1,11 +1,13 @@
 import type { Binding, Expr, TypeFact } from "../facts/model.ts";
 import type { ClassIndex } from "./class-index.ts";
-import type { Value } from "./value.ts";
+import type { Value, Values } from "./value.ts";
 
 /** What types need of the evaluator. */
 export interface TypeHost {
-  of(expr: Expr): Value[];
-  imported(from: Binding["file"], request: string, name: string): Value[];
+  ofBinding(b: Binding): Values;
+  of(expr: Expr): Values;
+  memberOf(value: Value, p: string): Values;
+  imported(from: Binding["file"], request: string, name: string): Values;
   readonly classes: ClassIndex;
 }
 
@@ -39,11 +41,11 @@ interface Walk {
 }
 
 /** What something annotated with a type may be. */
-export function typeValues(host: TypeHost, type: TypeFact): Value[] {
+export function typeValues(host: TypeHost, type: TypeFact): Values {
   return valuesOf(host, type, { depth: 0, left: { steps: MAX_STEPS } });
 }
 
-function valuesOf(host: TypeHost, type: TypeFact, { depth, left }: Walk): Value[] {
+function valuesOf(host: TypeHost, type: TypeFact, { depth, left }: Walk): Values {
   if (depth > MAX_DEPTH || --left.steps < 0) return [];
   const walk = { depth: depth + 1, left };
   const again = (one: TypeFact) => valuesOf(host, one, walk);
@@ -61,7 +63,7 @@ function valuesOf(host: TypeHost, type: TypeFact, { depth, left }: Walk): Value[
     if (type.name === "ReturnType") return type.args.flatMap((one) => returnedBy(host, one));
     return TRANSPARENT.has(type.name) ? type.args.slice(0, 1).flatMap(again) : [];
   }
-  if (type.query) return host.of(path({ k: "ref", b: root }, type.path));
+  if (type.query) return named(host, root, type.path);
   if (root.imported) {
     const declared = host.classes.declarationOf(root);
     if (declared && declared !== root) return ofDeclaration(host, declared, type, walk);
@@ -70,16 +72,16 @@ function valuesOf(host: TypeHost, type: TypeFact, { depth, left }: Walk): Value[
   return ofDeclaration(host, root, type, walk);
 }
 
-function ofDeclaration(host: TypeHost, binding: Binding, type: TypeFact, walk: Walk): Value[] {
-  if (binding.kind === "class") return host.of({ k: "ref", b: binding }).flatMap((one) => instances(one, []));
+function ofDeclaration(host: TypeHost, binding: Binding, type: TypeFact, walk: Walk): Values {
+  if (binding.kind === "class") return host.ofBinding(binding).flatMap((one) => instances(one, []));
   const decl = binding.decl;
   if (!decl) return [];
-  let values = valuesOf(host, decl.is, walk);
+  let values = [...valuesOf(host, decl.is, walk)];
   for (const one of decl.extends) values.push(...valuesOf(host, one, walk));
   for (const step of type.path) {
     const name = step.replace(/^\[|\]$/g, "");
     values = values.flatMap((one) => {
-      const member = one.k === "shape" ? one.members[name] : undefined;
+      const member = one.k === "shape" ? one.members.get(name) : undefined;
       return member ? valuesOf(host, member, walk) : [];
     });
   }
@@ -93,20 +95,21 @@ function ofDeclaration(host: TypeHost, binding: Binding, type: TypeFact, walk: W
   return values;
 }
 
-function returnedBy(host: TypeHost, type: TypeFact): Value[] {
+function returnedBy(host: TypeHost, type: TypeFact): Values {
   if (!type.query || !type.root) return [];
-  return host.of(path({ k: "ref", b: type.root }, type.path)).flatMap((one): Value[] => {
+  return named(host, type.root, type.path).flatMap((one): Values => {
     if (one.k === "function") return one.f.returns.flatMap((value) => host.of(value));
     return one.k === "ext" ? [{ ...one, path: [...one.path, "()"] }] : [];
   });
 }
 
-function instances(value: Value, names: string[]): Value[] {
+function instances(value: Value, names: string[]): Values {
   if (value.k === "class") return [{ k: "instance", c: value.c }];
   if (value.k === "ext") return [{ ...value, path: [...value.path, ...names, "new"] }];
   return [];
 }
 
-function path(from: Expr, names: string[]): Expr {
-  return names.reduce<Expr>((o, p) => ({ k: "member", o, p, x: null, pos: 0 }), from);
+/** `typeof root.a.b`. */
+function named(host: TypeHost, root: Binding, path: readonly string[]): Values {
+  return path.reduce<Values>((values, p) => values.flatMap((one) => host.memberOf(one, p)), host.ofBinding(root));
 }

@@ -15,6 +15,23 @@ const preimage = {
 const V1 = "bd9d4d341695bba61c5c04f7fc3c16869dfe1fc33e09f21728ae6b19e522e99b";
 
 describe("actionRef, strict", () => {
+  test.each([
+    ["2024-02-29", true],
+    ["2000-02-29", true],
+    ["2023-02-29", false],
+    ["1900-02-29", false],
+  ])("%s is a day: %s", (day, exists) => {
+    expect(actionRef({ ...preimage, timestamp: `${day}T10:00:00.000Z` }, { sha256 }).ok).toBe(exists);
+  });
+
+  test("of the texts only the scope has to say something", () => {
+    expect(actionRef({ ...preimage, agent_id: "", action_type: "" }, { sha256 }).ok).toBe(true);
+  });
+
+  test("a reference is the whole text", () => {
+    for (const text of [` ${V1}`, `${V1} `, ` v2:${V1}`, `v2:${V1} `]) expect(actionRefVersion(text)).toBeUndefined();
+  });
+
   test("hashes the four fields whatever their order", () => {
     expect(actionRef(preimage, { sha256 })).toEqual({ ok: true, actionRef: V1 });
     const reversed = Object.fromEntries(Object.entries(preimage).reverse());

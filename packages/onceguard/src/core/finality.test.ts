@@ -177,7 +177,9 @@ describe("signals", () => {
 
   test("of two of one source and instant it is the one with the later id, whichever arrives first", () => {
     const [a, b] = [says("ref", "ann", { id: "a", at: 5 }), says("ref", "bob", { id: "b", at: 5 })];
-    const outcomes = [hear([a, b]), hear([b, a]), hear([b, b])].map(({ signals }) => signals.map(({ outcome }) => outcome));
+    const outcomes = [hear([a, b]), hear([b, a]), hear([b, b])].map(({ signals }) =>
+      signals.map(({ outcome }) => outcome),
+    );
     expect(outcomes).toEqual([["bob"], ["bob"], ["bob"]]);
   });
 

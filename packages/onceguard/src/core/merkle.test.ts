@@ -110,7 +110,8 @@ test("a proof that is cut off, or goes on, proves nothing", () => {
   for (const size of [1, 2, 3, 4, 5, 6]) {
     const older = { size, root: treeRoot(hash, leaves.slice(0, size)) };
     const proof = tree.consistencyProof(size);
-    for (let kept = 0; kept < proof.length; kept++) expect(isConsistent(hash, older, newer, proof.slice(0, kept))).toBe(false);
+    for (let kept = 0; kept < proof.length; kept++)
+      expect(isConsistent(hash, older, newer, proof.slice(0, kept))).toBe(false);
     expect(isConsistent(hash, older, newer, [...proof, older.root])).toBe(false);
   }
   const same = { size: 7, root: tree.root() };

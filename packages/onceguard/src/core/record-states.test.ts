@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { LogEntry } from "./ports.ts";
 import { TRANSITIONS } from "./lifecycle.ts";
+import type { LogEntry } from "./ports.ts";
 import { ATTEMPT_EVENTS, recordStates } from "./record-states.ts";
 
 type Line = readonly [event: string, state: LogEntry["state"], before?: string | undefined, after?: string];

@@ -31,7 +31,12 @@ function watched(
   const asked: Asked[] = [];
   const store: Store = withVerbs(memory, {
     claim: async (request, readFirst) => {
-      asked.push({ at: clock.monotonicMs(), gate: request.gate, token: request.ownerToken, readFirst: readFirst ?? false });
+      asked.push({
+        at: clock.monotonicMs(),
+        gate: request.gate,
+        token: request.ownerToken,
+        readFirst: readFirst ?? false,
+      });
       const error = trouble();
       if (error) throw error;
       return memory.claim(request, readFirst);
@@ -264,7 +269,9 @@ describe("a record that another request works on", () => {
     const first = watchedOther(memory, clock, gate.promise);
     void first.execute("pay", { id: "0" });
     await clock.advance(0);
-    expect(await settle(clock, guard.execute("pay", { id: "1" }, { wait: 426 }))).toMatchObject({ status: "in_progress" });
+    expect(await settle(clock, guard.execute("pay", { id: "1" }, { wait: 426 }))).toMatchObject({
+      status: "in_progress",
+    });
     const [began = 0] = asked.map(({ at }) => at);
     expect(asked.map(({ at }) => at - began)).toEqual([0, 2, 6, 14, 30, 62, 126, 226, 326, 426]);
     gate.resolve();

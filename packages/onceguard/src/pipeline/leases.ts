@@ -57,6 +57,9 @@ export class Leases {
   }
 
   async renewAll(): Promise<void> {
+    // First, and whatever the store is doing: a process that was frozen past its lease must not go on while it asks. Its
+    // successor may be at work, and what it was about to send is not sent yet.
+    for (const held of this.#held) if (held.validUntil <= this.#clock.monotonicMs()) this.#lose(held);
     if (this.#renewing) return; // a slow store must not pile renewals up; the next tick sees what became of this one
     this.#renewing = true;
     try {

@@ -31,7 +31,12 @@ describe("a handle that can be taken back", () => {
 
   test("gives plain members and plain answers as they are", async () => {
     const answer = { rows: [1] };
-    const { handle } = revocable({ mode: "write", query: () => answer, nothing: () => null, asked: async () => answer });
+    const { handle } = revocable({
+      mode: "write",
+      query: () => answer,
+      nothing: () => null,
+      asked: async () => answer,
+    });
     const tx = handle as { mode: string; query(): object; nothing(): null; asked(): Promise<object> };
     expect(tx.mode).toBe("write");
     expect(tx.query()).toBe(answer);

@@ -94,7 +94,8 @@ describe("unwrap", () => {
 });
 
 describe("why the next attempt is made", () => {
-  const record = (more: Partial<Receipt>) => ({ state: "retry_wait", attemptNumber: 1, reason: null, ...more }) as Receipt;
+  const record = (more: Partial<Receipt>) =>
+    ({ state: "retry_wait", attemptNumber: 1, reason: null, ...more }) as Receipt;
 
   test.each<[string, Partial<Receipt>, string]>([
     ["the first one is the first, whoever asks", { attemptNumber: 0, reason: "ada: try again" }, "first"],
@@ -126,7 +127,9 @@ describe("the payload that is executed", () => {
 
 test("digests are SHA-256, and keyed by tenant under the store's secret", () => {
   expect(sha256("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  const digests = [tenantHmac("secret", "a"), tenantHmac("secret", "b"), tenantHmac("other", "a")].map((hmac) => hmac("x"));
+  const digests = [tenantHmac("secret", "a"), tenantHmac("secret", "b"), tenantHmac("other", "a")].map((hmac) =>
+    hmac("x"),
+  );
   expect(new Set(digests).size).toBe(3);
   expect(tenantHmac("secret", "a")("x")).toBe(digests[0]);
 });

@@ -84,7 +84,11 @@ describe("an effect in the store's own transaction", () => {
     expect(here.effects()).toEqual([]);
     await here.clock.advance(60_000);
     await here.guard.reconcile();
-    expect(await here.guard.receipt(requestId)).toMatchObject({ state: "succeeded", attemptNumber: 2, fencingToken: 2 });
+    expect(await here.guard.receipt(requestId)).toMatchObject({
+      state: "succeeded",
+      attemptNumber: 2,
+      fencingToken: 2,
+    });
     expect(await events(here, requestId)).toEqual(["claim", "definite_failure", "retry", "success"]);
     expect(here.effects()).toEqual(["1"]);
   });
@@ -94,7 +98,11 @@ describe("an effect in the store's own transaction", () => {
     const { requestId } = await here.guard.execute("post", { id: "1" }, { wait: 0 });
     await here.clock.advance(60_000);
     await here.guard.reconcile();
-    expect(await here.guard.receipt(requestId)).toMatchObject({ state: "review", reason: "retries_exhausted", attemptNumber: 2 });
+    expect(await here.guard.receipt(requestId)).toMatchObject({
+      state: "review",
+      reason: "retries_exhausted",
+      attemptNumber: 2,
+    });
     expect(here.effects()).toEqual([]);
   });
 
@@ -113,7 +121,10 @@ describe("an effect in the store's own transaction", () => {
     await here.clock.advance(0);
     await here.clock.advance(1_000);
     const outcome = await here.settle(call);
-    expect(outcome).toMatchObject({ status: "retry_later", receipt: { failure: { code: "timeout", certainty: "definite" } } });
+    expect(outcome).toMatchObject({
+      status: "retry_later",
+      receipt: { failure: { code: "timeout", certainty: "definite" } },
+    });
     gate.resolve();
     await here.clock.advance(0);
     expect(late).toMatchObject({ message: expect.stringContaining("The transaction is over") });
@@ -121,16 +132,25 @@ describe("an effect in the store's own transaction", () => {
   });
 
   test("reads its record before and after in the same transaction", async () => {
-    const count = (_: Order, { tx }: { tx?: unknown }) => (tx as DatabaseSync).prepare("SELECT count(*) AS n FROM effect").get();
+    const count = (_: Order, { tx }: { tx?: unknown }) =>
+      (tx as DatabaseSync).prepare("SELECT count(*) AS n FROM effect").get();
     const here = ledger({ before: count, after: count });
     const { requestId } = await here.guard.execute("post", { id: "1" });
-    expect((await here.guard.log(requestId)).at(-1)).toMatchObject({ event: "success", before: '{"n":0}', after: '{"n":1}' });
+    expect((await here.guard.log(requestId)).at(-1)).toMatchObject({
+      event: "success",
+      before: '{"n":0}',
+      after: '{"n":1}',
+    });
   });
 
   test("of which the record is not as expected is not made: a conflict", async () => {
     const here = ledger({ before: () => ({ state: "closed" }), expect: () => "the order is closed" });
     expect(await here.guard.execute("post", { id: "1" })).toMatchObject({
-      ...{ status: "review", route: "domain_expert", failure: { code: "unexpected_state", message: "the order is closed" } },
+      ...{
+        status: "review",
+        route: "domain_expert",
+        failure: { code: "unexpected_state", message: "the order is closed" },
+      },
     });
     expect([here.effects(), here.seen]).toEqual([[], []]);
   });
@@ -153,17 +173,21 @@ describe("an effect in the store's own transaction", () => {
   });
 
   test("that was taken away meanwhile is undone: its new owner makes it", async () => {
-    const here: ReturnType<typeof ledger> = ledger({}, (n) => (n === 1 ? http(429) : `posted ${n}`), (store) => ({
-      transact: async (work) =>
-        (store.transact as NonNullable<Store["transact"]>)(async (transaction) =>
-          work({
-            ...transaction,
-            handle: transaction.handle,
-            claim: (request) => transaction.claim(request),
-            apply: async (change) => ({ kind: "stale", receipt: change.from }),
-          }),
-        ),
-    }));
+    const here: ReturnType<typeof ledger> = ledger(
+      {},
+      (n) => (n === 1 ? http(429) : `posted ${n}`),
+      (store) => ({
+        transact: async (work) =>
+          (store.transact as NonNullable<Store["transact"]>)(async (transaction) =>
+            work({
+              ...transaction,
+              handle: transaction.handle,
+              claim: (request) => transaction.claim(request),
+              apply: async (change) => ({ kind: "stale", receipt: change.from }),
+            }),
+          ),
+      }),
+    );
     const { requestId } = await here.guard.execute("post", { id: "1" }, { wait: 0 });
     await here.clock.advance(60_000);
     await here.guard.reconcile();
@@ -174,12 +198,14 @@ describe("an effect in the store's own transaction", () => {
 
 describe("a commit without an answer", () => {
   const away = () => new OnceguardError("store_unavailable", "away", { applied: "unknown" });
-  const mute = (commits: boolean) => (store: Store): Partial<Store> => ({
-    transact: async (work) => {
-      if (commits) await (store.transact as NonNullable<Store["transact"]>)(work);
-      throw away();
-    },
-  });
+  const mute =
+    (commits: boolean) =>
+    (store: Store): Partial<Store> => ({
+      transact: async (work) => {
+        if (commits) await (store.transact as NonNullable<Store["transact"]>)(work);
+        throw away();
+      },
+    });
 
   test("is found in the store, as one fact", async () => {
     const here = ledger({}, undefined, mute(true));
@@ -194,7 +220,9 @@ describe("a commit without an answer", () => {
   });
 
   test("of a store with another trouble is thrown", async () => {
-    const here = ledger({}, undefined, () => ({ transact: () => Promise.reject(new OnceguardError("store_unusable", "damaged")) }));
+    const here = ledger({}, undefined, () => ({
+      transact: () => Promise.reject(new OnceguardError("store_unusable", "damaged")),
+    }));
     await expect(here.guard.execute("post", { id: "1" })).rejects.toMatchObject({ code: "store_unusable" });
   });
 });

@@ -270,7 +270,9 @@ describe("consent", () => {
     const clock = fakeClock();
     const store = memoryStore({ clock: clock.now });
     const { order } = orders();
-    const { requestId } = await testGuard([order], { ...ASK, store, clock, holdFor: "1h" }).guard.execute("order", { id: "1" });
+    const { requestId } = await testGuard([order], { ...ASK, store, clock, holdFor: "1h" }).guard.execute("order", {
+      id: "1",
+    });
     const { guard } = testGuard([order], { ...ASK, store, clock, holdFor: "1d" });
     await clock.advance(3_600_000);
     await guard.reconcile();
@@ -288,7 +290,11 @@ describe("consent", () => {
     await guard.evidence(requestId, { answer: "happened", source: "a webhook" });
     await clock.advance(86_400_000);
     await guard.reconcile();
-    expect(await guard.receipt(requestId)).toMatchObject({ state: "denied", conflict: true, reason: "not_approved_in_time" });
+    expect(await guard.receipt(requestId)).toMatchObject({
+      state: "denied",
+      conflict: true,
+      reason: "not_approved_in_time",
+    });
     expect(sent).toEqual([]);
   });
 
@@ -306,7 +312,10 @@ describe("consent", () => {
     await clock.advance(600_000);
     await guard.case("match:1").signal(signal);
     await guard.reconcile();
-    expect(await guard.receipt(requestId)).toMatchObject({ state: "held", hold: { waitsFor: "approval", approval: null } });
+    expect(await guard.receipt(requestId)).toMatchObject({
+      state: "held",
+      hold: { waitsFor: "approval", approval: null },
+    });
     expect(sent).toEqual([]);
   });
 });
@@ -348,7 +357,10 @@ describe("an amount", () => {
   const paying = (amount: number) => testGuard([orders({ amount: () => amount }).order]).guard;
 
   test.each([0, 0.5, 1_000_000])("of %d is one", async (amount) => {
-    expect(await paying(amount).execute("order", { id: "1" })).toMatchObject({ status: "executed", receipt: { amount } });
+    expect(await paying(amount).execute("order", { id: "1" })).toMatchObject({
+      status: "executed",
+      receipt: { amount },
+    });
   });
 
   test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])("of %d is none, and nothing is sent", async (amount) => {

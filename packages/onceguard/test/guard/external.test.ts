@@ -42,7 +42,10 @@ describe("a claim", () => {
     const { claim, claims, guard } = desk();
     const { requestId } = await claim();
     await claims.complete(requestId, { fencingToken: 1, result: 1 });
-    expect(await claims.complete(requestId, { fencingToken: 1, result: 1 })).toMatchObject({ status: "replayed", result: 1 });
+    expect(await claims.complete(requestId, { fencingToken: 1, result: 1 })).toMatchObject({
+      status: "replayed",
+      result: 1,
+    });
     expect((await guard.log(requestId)).map(({ event }) => event)).toEqual(["claim", "success"]);
     expect(await guard.receipt(requestId)).toMatchObject({ conflict: false });
   });
@@ -114,7 +117,10 @@ describe("a claim", () => {
   test("is skipped by the loop filter, and waits for its turn on its record", async () => {
     const skip = desk({ keyFields: ["valve", "n"], record: () => "valve:1", dedupWindow: "1h" });
     const first = await skip.claim({ valve: "V1", n: 1 });
-    expect(await skip.claim({ valve: "V1", n: 2 })).toMatchObject({ status: "skipped", receipt: { requestId: first.requestId } });
+    expect(await skip.claim({ valve: "V1", n: 2 })).toMatchObject({
+      status: "skipped",
+      receipt: { requestId: first.requestId },
+    });
 
     const turn = desk({ keyFields: ["valve", "n"], record: () => "valve:1", dedupWindow: "none", serialize: true });
     const one = await turn.claim({ valve: "V1", n: 1 });
@@ -198,13 +204,20 @@ describe("a failure", () => {
     const { claim, claims, guard } = desk({ retry: { maxAttempts: 1 } });
     const { requestId } = await claim();
     await claims.fail(requestId, { fencingToken: 1, failure: { ...NO, tier: "transient" } });
-    expect(await guard.receipt(requestId)).toMatchObject({ state: "review", reason: "retries_exhausted", route: "operator" });
+    expect(await guard.receipt(requestId)).toMatchObject({
+      state: "review",
+      reason: "retries_exhausted",
+      route: "operator",
+    });
   });
 
   test("that is certain, and nothing else is said of it, is the answer", async () => {
     const { claim, claims } = desk();
     const { requestId } = await claim();
-    expect(await claims.fail(requestId, { fencingToken: 1, failure: NO })).toMatchObject({ status: "failed", failure: NO });
+    expect(await claims.fail(requestId, { fencingToken: 1, failure: NO })).toMatchObject({
+      status: "failed",
+      failure: NO,
+    });
     expect(await claim()).toMatchObject({ status: "failed" });
   });
 
@@ -222,7 +235,10 @@ describe("a failure", () => {
   test("that is not certain is a question, due at once", async () => {
     const { claim, claims, guard, clock } = desk();
     const { requestId } = await claim();
-    expect(await claims.fail(requestId, { fencingToken: 1, failure: UNSURE })).toMatchObject({ status: "in_doubt", failure: UNSURE });
+    expect(await claims.fail(requestId, { fencingToken: 1, failure: UNSURE })).toMatchObject({
+      status: "in_doubt",
+      failure: UNSURE,
+    });
     expect(await guard.receipt(requestId)).toMatchObject({ dueAt: clock.now() });
     expect(await claim()).toMatchObject({ status: "in_doubt" });
   });
@@ -259,7 +275,10 @@ describe("whose request it is", () => {
   });
 
   test("an older token that was given out is late evidence: a second effect under another claim is a conflict", async () => {
-    const { claim, claims, clock, guard } = desk({ probe: () => ({ answer: "did_not_happen" }), retry: { base: "1s", cap: "1s" } });
+    const { claim, claims, clock, guard } = desk({
+      probe: () => ({ answer: "did_not_happen" }),
+      retry: { base: "1s", cap: "1s" },
+    });
     const { requestId } = await claim(V1, { lease: "5s" });
     await clock.advance(5_000);
     await claim();
@@ -274,7 +293,10 @@ describe("whose request it is", () => {
     const { claim, claims, guard } = desk({ downstreamKey: { lifetime: "1h" } });
     const { requestId } = await claim();
     await claims.fail(requestId, { fencingToken: 1, failure: UNSURE });
-    expect(await claims.complete(requestId, { fencingToken: 1, result: 1 })).toMatchObject({ status: "replayed", result: 1 });
+    expect(await claims.complete(requestId, { fencingToken: 1, result: 1 })).toMatchObject({
+      status: "replayed",
+      result: 1,
+    });
     expect(await guard.receipt(requestId)).toMatchObject({ state: "succeeded", evidence: "late", conflict: false });
   });
 
@@ -288,10 +310,16 @@ describe("whose request it is", () => {
   test("what the guard executes itself is nobody's to claim or to complete", async () => {
     const own = defineAction({ name: "own", riskTier: "side_effecting", keyFields: ["id"], execute: () => 1 });
     const { guard } = testGuard([own]);
-    expect(() => guard.external([own])).toThrow(expect.objectContaining({ code: "invalid_action", fields: { action: "own" } }));
+    expect(() => guard.external([own])).toThrow(
+      expect.objectContaining({ code: "invalid_action", fields: { action: "own" } }),
+    );
     const claims = guard.external([externalAction(DEFINITION), externalAction({ ...DEFINITION, name: "close_valve" })]);
     await expect(claims.claim("own", { id: "1" })).rejects.toMatchObject({
-      ...{ code: "unknown_action", message: expect.stringContaining("close_valve, open_valve"), fields: { action: "own" } },
+      ...{
+        code: "unknown_action",
+        message: expect.stringContaining("close_valve, open_valve"),
+        fields: { action: "own" },
+      },
     });
     const { requestId } = await guard.execute("own", { id: "1" });
     await expect(claims.complete(requestId, { fencingToken: 1 })).rejects.toMatchObject({ code: "unknown_action" });

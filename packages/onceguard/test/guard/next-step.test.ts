@@ -144,7 +144,12 @@ describe("a retry that waits", () => {
 describe("a question", () => {
   test.each<[string, Options, string, string]>([
     ["that nobody can ever answer goes to a person", {}, "review", "no_capability"],
-    ["that a probe elsewhere may answer is left to whoever has it", { probe: () => ({ answer: "cannot_tell" }) }, "in_doubt", ""],
+    [
+      "that a probe elsewhere may answer is left to whoever has it",
+      { probe: () => ({ answer: "cannot_tell" }) },
+      "in_doubt",
+      "",
+    ],
   ])("of an action that is not known here, %s", async (_what, more, state, reason) => {
     const { store, clock } = shared();
     const { pay } = payments(more, lost);
@@ -211,7 +216,10 @@ describe("a question", () => {
   });
 
   test("that a probe cannot answer is given to a person when its time is over, counted from its last attempt", async () => {
-    const { pay } = payments({ probe: () => ({ answer: "cannot_tell" }), retry: { base: "1m", cap: "1m", maxElapsed: "1h" } }, lost);
+    const { pay } = payments(
+      { probe: () => ({ answer: "cannot_tell" }), retry: { base: "1m", cap: "1m", maxElapsed: "1h" } },
+      lost,
+    );
     const { guard, clock } = testGuard([pay]);
     const { requestId } = await guard.execute("pay", { id: "1" }, { wait: 0 });
     await clock.advance(3_599_000);
@@ -230,7 +238,11 @@ describe("a question", () => {
       return { answer: "cannot_tell" } as const;
     };
     const { pay } = payments({ probe, retry: { base: "10s", cap: "2m", maxElapsed: "1h" } }, lost);
-    const { guard, store } = testGuard([pay], { clock, store: memoryStore({ clock: clock.now }), randomness: { random: () => 0, token: () => crypto.randomUUID() } });
+    const { guard, store } = testGuard([pay], {
+      clock,
+      store: memoryStore({ clock: clock.now }),
+      randomness: { random: () => 0, token: () => crypto.randomUUID() },
+    });
     const { requestId } = await guard.execute("pay", { id: "1" }, { wait: 0 });
     askedAt.length = 0;
     const waits: number[] = [];
@@ -282,7 +294,11 @@ describe("a payload that does not open", () => {
     const times = sent.length;
     await here.clock.advance(600_000);
     await testGuard([pay], unreadable(here)).guard.reconcile();
-    expect(await first.guard.receipt(requestId)).toMatchObject({ state: "review", reason: "payload_unreadable", route: "operator" });
+    expect(await first.guard.receipt(requestId)).toMatchObject({
+      state: "review",
+      reason: "payload_unreadable",
+      route: "operator",
+    });
     expect(sent).toHaveLength(times);
   });
 

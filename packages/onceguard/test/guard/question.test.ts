@@ -57,8 +57,14 @@ describe("a question with a probe and a key", () => {
       await clock.advance(60_000);
       await guard.reconcile();
     }
-    expect(await guard.receipt(requestId)).toMatchObject({ state: "succeeded", capability: "probe_and_downstream_key" });
-    expect(sent.map(({ idempotencyKey }) => idempotencyKey)).toEqual([sent[0]?.idempotencyKey, sent[0]?.idempotencyKey]);
+    expect(await guard.receipt(requestId)).toMatchObject({
+      state: "succeeded",
+      capability: "probe_and_downstream_key",
+    });
+    expect(sent.map(({ idempotencyKey }) => idempotencyKey)).toEqual([
+      sent[0]?.idempotencyKey,
+      sent[0]?.idempotencyKey,
+    ]);
   });
 });
 
@@ -106,7 +112,9 @@ describe("a key", () => {
       ...{ onRepeat: "replays", onMismatch: "error", cachesErrors: "server_errors", lookup: null },
       ...{ concurrent: "waits", source: "test", checked: "2026-01-01" },
     } as never;
-    const { guard, ask, clock, sent } = doubt({ downstreamKey: { ...KEY, contract } }, {}, (n) => (n === 1 ? lost() : "paid"));
+    const { guard, ask, clock, sent } = doubt({ downstreamKey: { ...KEY, contract } }, {}, (n) =>
+      n === 1 ? lost() : "paid",
+    );
     const { requestId } = await ask();
     await clock.advance(60_000);
     await guard.reconcile();
@@ -158,10 +166,14 @@ describe("a probe", () => {
 
   test("is not asked about what another process still has open", async () => {
     let asked = 0;
-    const { guard, clock, ask, sent } = doubt({
-      timeout: "1s",
-      probe: () => ({ answer: ++asked > 0 ? "did_not_happen" : "cannot_tell" }) as ProbeAnswer<unknown>,
-    }, {}, () => new Promise(() => undefined));
+    const { guard, clock, ask, sent } = doubt(
+      {
+        timeout: "1s",
+        probe: () => ({ answer: ++asked > 0 ? "did_not_happen" : "cannot_tell" }) as ProbeAnswer<unknown>,
+      },
+      {},
+      () => new Promise(() => undefined),
+    );
     const call = ask();
     await clock.advance(1_000);
     const { requestId } = await call;
@@ -209,7 +221,11 @@ describe("why an attempt is made", () => {
   test("a lapse and a probe are nobody's repetition", async () => {
     const clock = fakeClock();
     const store = memoryStore({ clock: clock.now });
-    const dead = doubt({}, { clock, store: withVerbs(store, { renew: async (all) => all }), lease: "3s" }, () => new Promise(() => undefined));
+    const dead = doubt(
+      {},
+      { clock, store: withVerbs(store, { renew: async (all) => all }), lease: "3s" },
+      () => new Promise(() => undefined),
+    );
     void dead.ask();
     await clock.advance(5_000);
     const { guard } = doubt({ probe: says("happened") }, { clock, store });
@@ -233,7 +249,11 @@ describe("a guard that closes", () => {
         return memory.findCase(tenant, id);
       },
     });
-    const { guard, ask, sent } = doubt({ case: () => ({ id: "match:1", outcome: "ann" }) }, { clock, store }, () => "paid");
+    const { guard, ask, sent } = doubt(
+      { case: () => ({ id: "match:1", outcome: "ann" }) },
+      { clock, store },
+      () => "paid",
+    );
     const { requestId } = await ask();
     await guard.case("match:1").signal({ id: "s", source: "ref", outcome: "ann", confidence: 1, at: 1 });
     await clock.advance(60_000);
@@ -293,7 +313,10 @@ describe("late evidence", () => {
   });
 
   test.each<[object, object]>([
-    [{ answer: "happened", source: "" }, { what: "source", problem: "empty" }],
+    [
+      { answer: "happened", source: "" },
+      { what: "source", problem: "empty" },
+    ],
     [{ answer: "maybe", ...by }, { what: "answer" }],
   ])("%j is none", async (given, fields) => {
     const { guard, ask } = doubt();

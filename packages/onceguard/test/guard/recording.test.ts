@@ -71,13 +71,27 @@ const http = (status: number) => () => {
 };
 const FINAL = { id: "s1", source: "ref", outcome: "ann", confidence: 1, at: 1 };
 
+/** An effect that answers, and takes the store along. */
+function taking(
+  goAway: ReturnType<typeof fragile>["goAway"],
+  verbs: readonly Verb[],
+  answer: unknown,
+  why: "store_unavailable" | "store_unusable" = "store_unavailable",
+): unknown {
+  goAway(verbs, why);
+  return answer;
+}
+
 describe("a success", () => {
   test("settles its case before the caller hears of it", async () => {
     const { guard, memory } = fragile({ case: () => ({ id: "match:1", outcome: "ann" }) });
     await guard.case("match:1").signal(FINAL);
     const { requestId, status } = await guard.execute("pay", { id: "1" });
     expect(status).toBe("executed");
-    expect((await memory.findCase("default", "match:1"))?.case).toMatchObject({ state: "SETTLED", settledBy: requestId });
+    expect((await memory.findCase("default", "match:1"))?.case).toMatchObject({
+      state: "SETTLED",
+      settledBy: requestId,
+    });
   });
 
   test("of an attempt that failed first leaves its case to the next one", async () => {
@@ -90,11 +104,17 @@ describe("a success", () => {
 
 describe("what the store did not take", () => {
   test("of a success is told with its result, and kept on the disk", async () => {
-    const { guard, settle, goAway, spilled, reported } = fragile({}, () => (goAway(["apply"]), { charge: "ch_1" }));
+    const { guard, settle, goAway, spilled, reported } = fragile({}, () =>
+      taking(goAway, ["apply"], { charge: "ch_1" }),
+    );
     const outcome = await settle(guard.execute("pay", { id: "1" }));
     expect(outcome).toMatchObject({ status: "in_doubt", result: { charge: "ch_1" }, failure: null, since: null });
     expect(spilled()).toMatchObject([
-      { of: { requestId: outcome.requestId, fencingToken: 1, attemptNumber: 1, generation: 1 }, sendsKey: false, failure: null },
+      {
+        of: { requestId: outcome.requestId, fencingToken: 1, attemptNumber: 1, generation: 1 },
+        sendsKey: false,
+        failure: null,
+      },
     ]);
     // That the store is away is no news to whoever hears of what goes wrong in the background.
     expect(reported).toEqual([]);
@@ -112,7 +132,7 @@ describe("what the store did not take", () => {
   });
 
   test("for another reason than that it is away is reported, too", async () => {
-    const { guard, settle, goAway, reported } = fragile({}, () => (goAway(["apply"], "store_unusable"), "paid"));
+    const { guard, settle, goAway, reported } = fragile({}, () => taking(goAway, ["apply"], "paid", "store_unusable"));
     expect(await settle(guard.execute("pay", { id: "1" }))).toMatchObject({ status: "in_doubt", result: "paid" });
     expect(reported).toMatchObject([{ code: "store_unusable" }]);
   });
@@ -131,18 +151,22 @@ describe("what the store did not take", () => {
     ["a key and a probe", { downstreamKey: { lifetime: "1h" }, probe: () => ({ answer: "cannot_tell" }) }, true],
     ["a probe alone", { probe: () => ({ answer: "cannot_tell" }) }, false],
   ] as [string, Options, boolean][])("says whether it was sent under %s", async (_what, more, sendsKey) => {
-    const { guard, settle, goAway, spilled } = fragile(more, () => (goAway(["apply"]), "paid"));
+    const { guard, settle, goAway, spilled } = fragile(more, () => taking(goAway, ["apply"], "paid"));
     await settle(guard.execute("pay", { id: "1" }));
     expect(spilled()).toMatchObject([{ sendsKey }]);
   });
 
   test("is recorded by the next pass, as the late evidence that it is, and its file goes", async () => {
-    const { guard, settle, goAway, comeBack, spilled, spill } = fragile({}, () => (goAway(["apply"]), "paid"));
+    const { guard, settle, goAway, comeBack, spilled, spill } = fragile({}, () => taking(goAway, ["apply"], "paid"));
     const { requestId } = await settle(guard.execute("pay", { id: "1" }));
     expect(spilled()).toHaveLength(1);
     comeBack();
     await guard.reconcile();
-    expect(await guard.receipt(requestId)).toMatchObject({ state: "running", evidence: "late", result: { json: '"paid"' } });
+    expect(await guard.receipt(requestId)).toMatchObject({
+      state: "running",
+      evidence: "late",
+      result: { json: '"paid"' },
+    });
     expect(readdirSync(spill)).toEqual([]);
   });
 });

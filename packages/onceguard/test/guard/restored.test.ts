@@ -7,6 +7,7 @@ import { testGuard, withVerbs } from "../support/guard.ts";
 
 interface Order {
   readonly id: string;
+  readonly note?: string;
 }
 type Options = Partial<ActionOptions<"pay", Order, Order, unknown>>;
 
@@ -21,7 +22,7 @@ function shop(more: Options = {}, verbs: (memory: Store) => Partial<Store> = () 
     keyFields: ["id"],
     volatile: ["note"],
     ...more,
-    execute: async (_order: Order & { note?: string }) => "paid",
+    execute: async (_order: Order) => "paid",
   });
   const store = withVerbs(memory, verbs(memory));
   return { ...testGuard([pay], { store, clock }), memory, pay };

@@ -45,13 +45,13 @@ onLinux("a synchronous standby takes over, and nothing acknowledged is lost", as
 });
 
 it.concurrent("notices a world that forgets its keys", async () => {
-  const report = await killLoop({ site: "sqlite", kills: 20, seed: 1, workers: 3, planted: "forgetful_world" });
+  const report = await killLoop({ site: "sqlite", kills: KILLS, seed: 1, workers: 3, planted: "forgetful_world" });
   expectNoticed(report, /^it happened 2 times/);
 });
 
 it.concurrent("notices a database that loses what it has acknowledged", async () => {
   const planted = "forgetful_database";
-  const report = await killLoop({ site: "postgres", kills: 20, seed: 1, workers: 3, strikeEvery: 20, planted });
+  const report = await killLoop({ site: "postgres", kills: 30, seed: 1, workers: 3, strikeEvery: 36, planted });
   expectNoticed(report, /there is no receipt|happened 2 times/);
 });
 

@@ -24,6 +24,8 @@ const FATES = {
 } as const;
 
 function fate(): keyof typeof FATES {
+  // A world without keys loses many replies, so that there is much to repeat.
+  if (honoursKeys !== "true" && random() < 0.4) return "lose_reply";
   let left = random() * 100;
   for (const [name, percent] of Object.entries(FATES)) {
     left -= percent;

@@ -29,6 +29,18 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [LIFECYCLE, `${PIPELINE}perform.test.ts`],
   },
   {
+    name: "a lease that ran out is believed until the store has answered",
+    harm: "a process that was frozen sends, after it wakes up, what its successor has sent meanwhile",
+    file: "src/pipeline/leases.ts",
+    replace: [
+      [
+        "    for (const held of this.#held) if (held.validUntil <= this.#clock.monotonicMs()) this.#lose(held);\n    if",
+        "    if",
+      ],
+    ],
+    tests: [`${PIPELINE}leases.test.ts`],
+  },
+  {
     name: "delete on error",
     harm: "an effect whose answer was lost is forgotten, and the next call makes it again",
     file: "src/stores/sql/apply.ts",

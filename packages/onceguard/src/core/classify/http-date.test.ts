@@ -28,6 +28,7 @@ describe("parseHttpDate", () => {
     "Sun Nov  6 08:49:37 1994",
     "Sun, 06 Nov 1994 08:49:37 UTC",
     "Sun, 06 Nov 1994 08:49:37 GMT ",
+    " Sun, 06 Nov 1994 08:49:37 GMT",
     "Sun, 06 Nux 1994 08:49:37 GMT",
     "Sun, 00 Nov 1994 08:49:37 GMT",
     "Sun, 31 Nov 1994 08:49:37 GMT",
