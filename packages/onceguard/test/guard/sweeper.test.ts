@@ -35,7 +35,14 @@ function desk(
     execute: async (_order: Order) => behave(),
   });
   const store = verbs ? withVerbs(memory, verbs(memory, clock)) : memory;
-  const made = testGuard([pay], { clock, store, grace: "1s", storeTimeout: "100ms", onBackgroundError: (error) => reported.push(error), ...options });
+  const made = testGuard([pay], {
+    clock,
+    store,
+    grace: "1s",
+    storeTimeout: "100ms",
+    onBackgroundError: (error) => reported.push(error),
+    ...options,
+  });
   return { ...made, memory, reported, pay };
 }
 
@@ -67,7 +74,11 @@ describe("the sweeper", () => {
 
   test.each([
     ["is away is asked again next time, and nobody is told", away(), []],
-    ["has another trouble is asked again, too, and that is reported", new OnceguardError("store_unusable", "damaged"), [{ code: "store_unusable" }]],
+    [
+      "has another trouble is asked again, too, and that is reported",
+      new OnceguardError("store_unusable", "damaged"),
+      [{ code: "store_unusable" }],
+    ],
   ])("whose store %s", async (_what, error, told) => {
     let failing = true;
     let passes = 0;
@@ -121,7 +132,10 @@ describe("the sweeper", () => {
     await clock.advance(60_000);
     await guard.reconcile();
     expect(await guard.receipt(requestId)).toMatchObject({ state: "succeeded", evidence: "probe" });
-    expect((await memory.findCase("default", "match:1"))?.case).toMatchObject({ state: "SETTLED", settledBy: requestId });
+    expect((await memory.findCase("default", "match:1"))?.case).toMatchObject({
+      state: "SETTLED",
+      settledBy: requestId,
+    });
   });
 
   test("says what it has moved and what it could not, each once", async () => {
@@ -137,21 +151,28 @@ describe("the sweeper", () => {
 
 describe("what was spilled", () => {
   /** An outcome on the disk, and whoever finds it. */
-  const spilled = async (behave: () => unknown = () => "paid", verbs: (memory: Store) => Partial<Store> = () => ({})) => {
+  const spilled = async (
+    behave: () => unknown = () => "paid",
+    verbs: (memory: Store) => Partial<Store> = () => ({}),
+  ) => {
     const spill = join(mkdtempSync(join(tmpdir(), "onceguard-sweeper-")), "a", "b");
     let gone = false;
-    const first = desk({}, () => {
-      gone = true;
-      return behave();
-    }, {
-      spill,
-      verbs: (memory) => ({
-        apply: async (change) => {
-          if (gone) throw away();
-          return memory.apply(change);
-        },
-      }),
-    });
+    const first = desk(
+      {},
+      () => {
+        gone = true;
+        return behave();
+      },
+      {
+        spill,
+        verbs: (memory) => ({
+          apply: async (change) => {
+            if (gone) throw away();
+            return memory.apply(change);
+          },
+        }),
+      },
+    );
     const outcome = await first.settle(first.guard.execute("pay", { id: "1" }));
     const reported: unknown[] = [];
     const next = testGuard([first.pay], {
