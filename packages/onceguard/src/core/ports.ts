@@ -145,7 +145,7 @@ export interface ReceiptQuery {
   readonly conflict?: true | undefined;
   /** Last changed before this time of the store's clock, in ms since the epoch. */
   readonly updatedBefore?: number | undefined;
-  /** `newest` first (default), or `longest_due`: what has waited longest, by `dueAt`. */
+  /** `newest` first (default), or `longest_due`: what has waited longest, by `dueAt`, and of equal ones the oldest. */
   readonly order?: "newest" | "longest_due" | undefined;
   /** In order `newest`: continue after this receipt. Lists go from the newest to the oldest; equal times come in a stable order. */
   readonly after?: Pick<Receipt, "createdAt" | "requestId" | "tenant"> | undefined;

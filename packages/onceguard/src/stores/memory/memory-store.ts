@@ -539,5 +539,6 @@ function oldestFirst(a: Notification, b: Notification): number {
 }
 
 function longestDueFirst(a: Receipt, b: Receipt): number {
-  return (a.dueAt ?? Number.POSITIVE_INFINITY) - (b.dueAt ?? Number.POSITIVE_INFINITY);
+  const [first, second] = [a.dueAt ?? Number.POSITIVE_INFINITY, b.dueAt ?? Number.POSITIVE_INFINITY];
+  return first === second ? -newestFirst(a, b) : first - second;
 }

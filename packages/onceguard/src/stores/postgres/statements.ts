@@ -262,5 +262,5 @@ export function listStatement(
 ): string {
   const condition = where.length > 0 ? `WHERE ${where.join(" AND ")}` : "";
   return `SELECT ${NOW} AS now, ${COLUMNS} FROM ${schema}.request r ${condition}
-ORDER BY ${order === "longest_due" ? "r.due_at NULLS LAST" : "r.created_at DESC, r.request_id DESC, r.tenant DESC"} LIMIT ${limit}`;
+ORDER BY ${order === "longest_due" ? "r.due_at NULLS LAST, r.created_at, r.request_id, r.tenant" : "r.created_at DESC, r.request_id DESC, r.tenant DESC"} LIMIT ${limit}`;
 }

@@ -243,7 +243,7 @@ class SqliteStore implements Store {
         values.push(query.after.requestId, query.after.tenant);
       }
       const condition = where.length > 0 ? `WHERE ${where.join(" AND ")}` : "";
-      const order = query.order === "longest_due" ? "due_at NULLS LAST" : "id DESC";
+      const order = query.order === "longest_due" ? "due_at NULLS LAST, id" : "id DESC";
       const text = `SELECT ${COLUMNS} FROM onceguard_request ${condition} ORDER BY ${order} LIMIT ?`;
       return ask({ text, values: [...values, query.limit] }).map((row) => receiptOf(row as unknown as ReceiptRow, now));
     });

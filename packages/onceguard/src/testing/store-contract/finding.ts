@@ -125,6 +125,26 @@ export const finding: readonly StoreContractCase[] = [
     },
   },
   {
+    name: "list: of those that have waited equally long, the oldest first",
+    async run({ store, advance }) {
+      for (const [id, leaseMs] of [
+        ["c", 3_000],
+        ["a", 2_000],
+        ["b", 1_000],
+      ] as const) {
+        await claimed(store, id, { leaseMs });
+        await advance(1_000);
+      }
+      for (const limit of [2, 10]) {
+        const listed = await store.list({ limit, order: "longest_due", states: ["running"] });
+        assert.deepEqual(
+          listed.map(({ requestId }) => requestId),
+          ["c", "a", "b"].slice(0, limit),
+        );
+      }
+    },
+  },
+  {
     name: "list: by finality case, by conflict, and by when they last changed",
     async run({ store, advance }) {
       const late: LifecycleEvent = { type: "late_success", fencingToken: 9, result: null, sameKey: false };
