@@ -61,7 +61,8 @@ export function ReviewsView(): JSX.Element {
     } else if (!known && (receipt.state === "review" || receipt.state === "held")) reload();
   });
   useEffect(() => {
-    if (item && selected === null) setSelected(item.request_id);
+    // A key may have been pressed since this was drawn, and what it has selected stays.
+    if (item && selected === null) setSelected((now) => now ?? item.request_id);
   }, [item, selected]);
   useEffect(() => {
     list.current?.querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
