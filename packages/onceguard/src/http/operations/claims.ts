@@ -8,7 +8,7 @@ import type { AnyOperation, Call, Operation } from "../operation.ts";
 import { jsonResponse, outcomeDocument, outcomeResponse } from "../outcome-response.ts";
 import { OUTCOMES_URL, problemResponse } from "../problem.ts";
 import { CALL_PROPERTIES, OUTCOME, ref, TEXT, taken } from "../schemas.ts";
-import { type CallBody, contextOf, IDEMPOTENCY_HEADER, payloadOf } from "./execute.ts";
+import { CALL_HEADERS, type CallBody, contextOf, payloadOf } from "./execute.ts";
 
 const FENCE: JsonSchema = { type: "integer", minimum: 1, description: "The fencing_token of the claim." };
 const LEASE: JsonSchema = {
@@ -32,7 +32,7 @@ const claim: Operation<ClaimBody> = {
   description:
     "Only with status `claimed` do it, once, and then complete it; if it certainly did not happen, or nobody knows, fail it. With any other status do not do it.",
   roles: ["caller"],
-  headers: IDEMPOTENCY_HEADER,
+  headers: CALL_HEADERS,
   body: taken(
     {
       ...CALL_PROPERTIES,

@@ -22,8 +22,9 @@ interface ExecuteBody extends CallBody {
   readonly expected?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-export const IDEMPOTENCY_HEADER = {
+export const CALL_HEADERS = {
   "Idempotency-Key": { type: "string", description: "The request id; quoted or not." },
+  traceparent: { type: "string", description: "W3C Trace Context: its trace is recorded with the request." },
 } as const;
 
 const operation: Operation<ExecuteBody> = {
@@ -35,7 +36,7 @@ const operation: Operation<ExecuteBody> = {
   description:
     "Safe to send again after any answer, and after none. A caller that leaves is detached: the effect goes on. With 202, 409 or 503 send the same request again later, or ask for the receipt.",
   roles: ["caller"],
-  headers: IDEMPOTENCY_HEADER,
+  headers: CALL_HEADERS,
   body: taken(
     {
       ...CALL_PROPERTIES,

@@ -8,7 +8,7 @@ import type { AnyOperation, Operation } from "../operation.ts";
 import { jsonResponse, nextWords, outcomeDocument } from "../outcome-response.ts";
 import { OUTCOMES_URL, problemResponse } from "../problem.ts";
 import { CALL_PROPERTIES, OUTCOME, REASON, ref, taken, VERSION } from "../schemas.ts";
-import { type CallBody, contextOf, IDEMPOTENCY_HEADER, payloadOf } from "./execute.ts";
+import { CALL_HEADERS, type CallBody, contextOf, payloadOf } from "./execute.ts";
 
 const propose: Operation<CallBody> = {
   name: "propose",
@@ -18,7 +18,7 @@ const propose: Operation<CallBody> = {
   summary: "Checks a call of /v1/execute without executing anything.",
   description: "What needs a person's approval is put before that person now: 202, `held`.",
   roles: ["caller"],
-  headers: IDEMPOTENCY_HEADER,
+  headers: CALL_HEADERS,
   body: taken(CALL_PROPERTIES, ["action"]),
   answers: { 200: ref("Proposal"), 202: ref("Proposal") },
   run: async (call) => {
