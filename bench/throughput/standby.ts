@@ -1,8 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { baseBackup } from "../../packages/onceguard/test/support/base-backup.ts";
 import { accepting } from "../../packages/onceguard/test/support/postgres.ts";
 import { postgresBinaries } from "../../packages/onceguard/test/support/postgres-binaries.ts";
 import { freePort, serverUser, startServerProcess } from "../../packages/onceguard/test/support/server-process.ts";
@@ -22,19 +22,7 @@ export async function startStandby({ server, query, set }: BenchServer): Promise
   const dataDir = join(dir, "data");
   if (serverUser) chownSync(dir, serverUser.uid, serverUser.gid);
   const bin = postgresBinaries(dir);
-  // As pg_basebackup does it, which the test's PostgreSQL does not bring.
-  await query("SELECT pg_backup_start($1, true)", [NAME]);
-  execFileSync("cp", ["-a", server.dataDir, dataDir]);
-  rmSync(join(dataDir, "postmaster.pid"));
-  const [backup] = await query<{ labelfile: string }>("SELECT labelfile FROM pg_backup_stop(false)");
-  for (const [name, text] of [
-    ["backup_label", backup?.labelfile ?? ""],
-    ["standby.signal", ""],
-  ] as const) {
-    writeFileSync(join(dataDir, name), text);
-    if (serverUser) chownSync(join(dataDir, name), serverUser.uid, serverUser.gid);
-  }
-
+  await baseBackup(server, dataDir, NAME);
   const port = await freePort();
   const settings = {
     port,
@@ -42,7 +30,6 @@ export async function startStandby({ server, query, set }: BenchServer): Promise
     unix_socket_directories: dir,
     max_connections: 300,
     fsync: "on",
-    primary_conninfo: `host=127.0.0.1 port=${server.port} user=postgres application_name=${NAME}`,
   };
   const args = ["-D", dataDir, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
   const process = startServerProcess({ command: join(bin, "postgres"), args, dir, logFile: join(dir, "log") });

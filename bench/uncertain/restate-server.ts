@@ -1,17 +1,11 @@
-import { chownSync, cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
-import {
-  freePort,
-  type ServerProcess,
-  serverUser,
-  startServerProcess,
-} from "../../packages/onceguard/test/support/server-process.ts";
+import { restateProcess } from "../../packages/onceguard/test/support/restate.ts";
+import { serverUser } from "../../packages/onceguard/test/support/server-process.ts";
 
 export interface RestateServer {
   readonly ingressPort: number;
@@ -22,43 +16,21 @@ export interface RestateServer {
   stop(): Promise<void>;
 }
 
+/** A worker that is frozen is noticed as soon as the others' are; by default only after a minute. */
+const NOTICE = `[worker.invoker]
+http2-keep-alive-interval = "1s"
+http2-keep-alive-timeout = "3s"`;
+
 export async function startRestate(): Promise<RestateServer> {
   const dir = mkdtempSync(join(tmpdir(), "onceguard-restate-"));
-  const [node, ingressPort, adminPort] = [await freePort(), await freePort(), await freePort()];
-  const [data, copy, config] = [join(dir, "data"), join(dir, "backup"), join(dir, "restate.toml")];
-  const settings = `base-dir = "${data}"
-node-name = "bench"
-listen-mode = "tcp"
-bind-ip = "127.0.0.1"
-bind-port = ${node}
-default-num-partitions = 1
-disable-telemetry = true
-shutdown-timeout = "1s"
-rocksdb-total-memory-size = "64MiB"
-# A worker that is frozen is noticed as soon as the others' are; by default only after a minute.
-[worker.invoker]
-http2-keep-alive-interval = "1s"
-http2-keep-alive-timeout = "3s"
-[ingress]
-bind-port = ${ingressPort}
-[admin]
-bind-port = ${adminPort}
-disable-web-ui = true
-`;
-  writeFileSync(config, settings);
-  if (serverUser) for (const path of [dir, config]) chownSync(path, serverUser.uid, serverUser.gid);
-  const args = ["--no-logo", "--config-file", config];
-  let server: ServerProcess;
-  const start = async (): Promise<void> => {
-    server = startServerProcess({ command: binary(), args, dir, logFile: join(dir, "log") });
-    for (const port of [adminPort, ingressPort]) await healthy(port === ingressPort ? `${port}/restate` : `${port}`);
-  };
+  const [data, copy] = [join(dir, "data"), join(dir, "backup")];
+  const { ingressPort, adminPort, start } = await restateProcess(dir, { base: data, tables: NOTICE });
+  let server = await start();
   const standing = async (act: () => void): Promise<void> => {
     await server.stop("TERM");
     act();
-    await start();
+    server = await start();
   };
-  await start();
   return {
     ingressPort,
     adminPort,
@@ -104,19 +76,4 @@ export async function startAdminDoor(adminPort: number, place: number, moved: (p
   });
   await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
   return { port: (door.address() as AddressInfo).port, close: () => door.close() };
-}
-
-/** npm brings it for the platforms that it is built for. */
-function binary(): string {
-  const name = `@restatedev/restate-server-${process.platform}-${process.arch}`;
-  const near = createRequire(createRequire(import.meta.url).resolve("@restatedev/restate-server/package.json"));
-  return join(dirname(near.resolve(`${name}/package.json`)), "bin/restate-server");
-}
-
-async function healthy(place: string): Promise<void> {
-  for (const deadline = Date.now() + 60_000; ; await sleep(25)) {
-    const response = await fetch(`http://127.0.0.1:${place}/health`).catch(() => null);
-    if (response?.ok) return;
-    if (Date.now() > deadline) throw new Error(`Restate does not answer on ${place}`);
-  }
 }

@@ -1,10 +1,11 @@
-import { execFile, execFileSync, spawnSync } from "node:child_process";
-import { appendFileSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { chownSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { until } from "../network/support/until.ts";
+import { baseBackup } from "../support/base-backup.ts";
 import { accepting } from "../support/postgres.ts";
 import { postgresBinaries } from "../support/postgres-binaries.ts";
 import { freePort, type ServerProcess, serverUser, startServerProcess } from "../support/server-process.ts";
@@ -40,11 +41,12 @@ export async function startPostgresPair(): Promise<PostgresPair> {
 
   async function addStandby(): Promise<void> {
     const dir = newDir(dirs);
-    await copyOf(primary, dir);
+    await ask(primary.url, "ALTER SYSTEM RESET synchronous_standby_names");
+    const { url, port } = primary;
+    await baseBackup({ url, port, dataDir: join(primary.dir, "data") }, join(dir, "data"), "standby");
     standby = await startNode(bin, dir);
     await ask(primary.url, "ALTER SYSTEM SET synchronous_standby_names = '*'");
     await ask(primary.url, "SELECT pg_reload_conf()");
-    const url = primary.url;
     await until(async () => {
       const [follower] = await ask(url, "SELECT sync_state FROM pg_stat_replication");
       return follower?.sync_state === "sync";
@@ -106,34 +108,6 @@ async function startNode(bin: string, dir: string): Promise<Node> {
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   await accepting(url);
   return { dir, port, url, server };
-}
-
-/** A base backup by hand (the embedded binaries have no pg_basebackup): its log comes from the primary. */
-async function copyOf(primary: Node, dir: string): Promise<void> {
-  const data = join(dir, "data");
-  const client = new pg.Client({ connectionString: primary.url });
-  await client.connect();
-  try {
-    await client.query("ALTER SYSTEM RESET synchronous_standby_names");
-    await client.query("SELECT pg_backup_start('standby', fast => true)");
-    // Files come and go meanwhile; the log has what the copy has missed.
-    spawnSync("cp", ["-a", join(primary.dir, "data"), data], { stdio: "ignore" });
-    const { rows } = await client.query<{ labelfile: string }>("SELECT labelfile FROM pg_backup_stop(false)");
-    execFileSync("sh", ["-c", 'rm -rf "$0"/postmaster.* "$0"/pg_wal/0*', data]);
-    write(join(data, "backup_label"), rows[0]?.labelfile ?? "");
-    write(join(data, "standby.signal"), "");
-    appendFileSync(
-      join(data, "postgresql.auto.conf"),
-      `primary_conninfo = 'host=127.0.0.1 port=${primary.port} user=postgres'\n`,
-    );
-  } finally {
-    await client.end();
-  }
-}
-
-function write(path: string, text: string): void {
-  writeFileSync(path, text);
-  if (serverUser) chownSync(path, serverUser.uid, serverUser.gid);
 }
 
 /** As a machine that loses its power: not even what is under way in a session is finished. */

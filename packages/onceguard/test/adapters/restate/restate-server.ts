@@ -1,9 +1,7 @@
-import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { freePort, serverUser, startServerProcess } from "../../support/server-process.ts";
+import { join } from "node:path";
+import { restateProcess } from "../../support/restate.ts";
 
 /** Restate's own server. */
 export interface RestateServer {
@@ -21,29 +19,8 @@ export interface RestateServer {
 /** Starts one of its own: less than a second. */
 export async function startRestateServer(): Promise<RestateServer> {
   const dir = mkdtempSync(join(tmpdir(), "onceguard-restate-"));
-  const [node, ingressPort, adminPort] = [await freePort(), await freePort(), await freePort()];
-  const config = join(dir, "restate.toml");
-  writeFileSync(
-    config,
-    `base-dir = "${dir}"
-listen-mode = "tcp"
-bind-ip = "127.0.0.1"
-bind-port = ${node}
-default-num-partitions = 1
-disable-telemetry = true
-shutdown-timeout = "1s"
-rocksdb-total-memory-size = "64MiB"
-[ingress]
-bind-port = ${ingressPort}
-[admin]
-bind-port = ${adminPort}
-disable-web-ui = true
-`,
-  );
-  if (serverUser) for (const path of [dir, config]) chownSync(path, serverUser.uid, serverUser.gid);
-  const logFile = join(dir, "log");
-  const args = ["--no-logo", "--config-file", config];
-  const server = startServerProcess({ command: binary(), args, dir, logFile });
+  const { adminPort, ingressPort, start } = await restateProcess(dir, { base: dir });
+  const server = await start();
   const [ingress, admin] = [`http://127.0.0.1:${ingressPort}`, `http://127.0.0.1:${adminPort}`];
   const headers = { "content-type": "application/json", accept: "application/json" };
 
@@ -52,11 +29,6 @@ disable-web-ui = true
     if (!response.ok) throw new Error(`Restate answered ${response.status}: ${await response.text()}`);
     return response.json();
   };
-  try {
-    for (const url of [`${admin}/health`, `${ingress}/restate/health`]) await answering(url);
-  } catch (error) {
-    throw new Error(`Restate did not start:\n${readFileSync(logFile, "utf8").slice(-2_000)}`, { cause: error });
-  }
   return {
     register: async (port) => void (await ask("/deployments", { uri: `http://127.0.0.1:${port}` })),
     call: async (handler, payload, idempotencyKey) => {
@@ -82,21 +54,4 @@ disable-web-ui = true
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-/** npm brings it for the platforms that it is built for. */
-function binary(): string {
-  const name = `@restatedev/restate-server-${process.platform}-${process.arch}`;
-  const near = createRequire(createRequire(import.meta.url).resolve("@restatedev/restate-server/package.json"));
-  return join(dirname(near.resolve(`${name}/package.json`)), "bin/restate-server");
-}
-
-async function answering(url: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const response = await fetch(url).catch(() => null);
-    if (response?.ok) return;
-    if (Date.now() > deadline) throw new Error(`${url} does not answer`);
-    await sleep(25);
-  }
 }
