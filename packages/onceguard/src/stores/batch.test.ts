@@ -70,6 +70,33 @@ describe("Lane", () => {
     expect(batches).toEqual([[1], [2, 3], [4, 5], [6, 7]]);
   });
 
+  test("a crowd is split evenly among the flushes that may be under way", async () => {
+    const { lane: one, batches, end, endAll } = lane({ maxInFlight: 2, leastShare: 3 });
+    const answers = push(one, 0, ...Array(7).keys());
+    await turn();
+    expect(batches.map((batch) => batch.length)).toEqual([1, 7]); // one place was free
+    await end();
+    await end();
+    answers.push(...push(one, ...Array(6).keys()));
+    await turn();
+    expect(batches.map((batch) => batch.length)).toEqual([1, 7, 3, 3]);
+    await endAll();
+    expect(await Promise.all(answers)).toHaveLength(14);
+  });
+
+  test("fewer than that stay together", async () => {
+    const { lane: one, batches, end, endAll } = lane({ maxInFlight: 2 });
+    const answers = push(one, 0, 0, 0);
+    await turn();
+    await end();
+    await end();
+    answers.push(...push(one, ...Array(46).keys()));
+    await turn();
+    expect(batches.map((batch) => batch.length)).toEqual([1, 2, 46]);
+    await endAll();
+    expect(await Promise.all(answers)).toHaveLength(49);
+  });
+
   test("64 in one batch unless told otherwise", async () => {
     const { lane: one, batches, endAll } = lane();
     const answers = push(one, ...Array(130).keys());

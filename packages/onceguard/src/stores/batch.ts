@@ -7,6 +7,8 @@ export interface LaneOptions<Item, Answer> {
   readonly maxBatch?: number;
   /** Most flushes under way. Default 1. */
   readonly maxInFlight?: number;
+  /** Where several flushes may be under way: a crowd is split evenly among them, while each share has this many. Default 24. */
+  readonly leastShare?: number;
   /** Also a lone call waits for its turn of the event loop: for a flush that is synchronous, during which nothing arrives. Default false. */
   readonly alwaysGathers?: boolean;
 }
@@ -22,6 +24,9 @@ interface Waiting<Item, Answer> {
  * Whoever shared a flush comes back together: after one, the next waits for this turn of the event loop to bring them
  * all, or the first of them would go alone and the others wait for it.
  *
+ * A crowd that always went together would have the process idle while the database works, and the other way round. Split
+ * in two, one half is with the database while the process works on the other.
+ *
  * One bad row must not fail its neighbours, so a batch that certainly failed is tried again row by row. A batch whose
  * outcome is unknown is unknown for each of its rows.
  */
@@ -34,7 +39,7 @@ export class Lane<Item, Answer> {
   #shared = false;
 
   constructor(options: LaneOptions<Item, Answer>) {
-    this.#options = { maxBatch: 64, maxInFlight: 1, alwaysGathers: false, ...options };
+    this.#options = { maxBatch: 64, maxInFlight: 1, leastShare: 24, alwaysGathers: false, ...options };
   }
 
   push(item: Item): Promise<Answer> {
@@ -65,8 +70,10 @@ export class Lane<Item, Answer> {
   }
 
   #look(): void {
-    while (this.#waiting.length > 0 && this.#inFlight < this.#options.maxInFlight) {
-      void this.#flush(this.#waiting.splice(0, this.#options.maxBatch));
+    const { maxBatch, maxInFlight, leastShare } = this.#options;
+    while (this.#waiting.length > 0 && this.#inFlight < maxInFlight) {
+      const share = Math.ceil(this.#waiting.length / (maxInFlight - this.#inFlight));
+      void this.#flush(this.#waiting.splice(0, share < leastShare ? maxBatch : Math.min(share, maxBatch)));
     }
   }
 
