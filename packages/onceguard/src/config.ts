@@ -2,6 +2,7 @@ import type { AnyAction, DedupOptions } from "./core/action.ts";
 import type { Budgets } from "./core/budget.ts";
 import type { Duration } from "./core/duration.ts";
 import type { Route } from "./core/failure.ts";
+import type { FinalityPolicy } from "./core/finality.ts";
 import type { KeyRing } from "./core/key-ring.ts";
 import type { Notifier } from "./core/notification.ts";
 import type { Policy, PolicyRule, RiskTier } from "./core/policy.ts";
@@ -28,6 +29,8 @@ export interface OnceguardConfig {
   readonly policyVersion?: string;
   /** Limits that halt a run, an action or a tenant. */
   readonly budgets?: Budgets;
+  /** When the evidence of a finality case is enough. Default: one source with a confidence of 0.8. */
+  readonly finality?: Partial<FinalityPolicy>;
   /** Who is told of what, by route. */
   readonly notify?: NotifyConfig;
   /** Where the keys of private fields are: a folder, or, from code, any key ring of `onceguard/privacy`. */

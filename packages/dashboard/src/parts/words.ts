@@ -26,6 +26,7 @@ const REASONS: Readonly<Record<string, string>> = {
   retries_exhausted: "it did not go through, and the attempts are used up",
   probe_cannot_tell: "it may have happened, and the probe cannot tell",
   payload_unreadable: "its payload can no longer be read",
+  payload_redacted: "its payload is not kept, and its caller has not come back",
   case_taken: "another request has acted on its case",
   waits_for_case: "its case is not final",
   near_duplicate: "something very like it was done a short while ago",

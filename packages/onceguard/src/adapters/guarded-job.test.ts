@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
+import { settle, testGuard } from "../../test/support/guard.ts";
 import { defineAction } from "../core/action.ts";
+import type { Notification } from "../core/notification.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { PolicyRule } from "../core/policy.ts";
 import { createGuard } from "../pipeline/create-guard.ts";
 import { memoryStore } from "../stores/memory/memory-store.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
 import { effectContext } from "./effect-context.ts";
 import { type Delivery, guardedJob, type JobRule } from "./guarded-job.ts";
 import { type Verdict, verdictOf } from "./job-verdict.ts";
@@ -41,7 +44,7 @@ function charging(rule: Partial<Rule> = {}, guard = newGuard()) {
   const made: { order: string; key: string; job: string }[] = [];
   let behave = async (_cents: number): Promise<void> => undefined;
   const handler = async ({ order, cents }: Charge, job: Job) => {
-    made.push({ order, key: effectContext().idempotencyKey, job: job.id });
+    made.push({ order, key: effectContext().idempotencyKey, job: job?.id });
     await behave(cents);
     return { paid: cents };
   };
@@ -236,4 +239,91 @@ it("every status has its verdict", () => {
     expect(judged(status, {}, { parkedMs: null, settlesAlone: true } as never)).toEqual(["never"]);
   }
   for (const status of ["failed", "denied", "mismatch"] as const) expect(judged(status)).toEqual(["never"]);
+});
+
+describe("a handler whose engine gives up", () => {
+  const lost = async () => {
+    throw new Error("socket hang up");
+  };
+  /** Two processes of one worker program, in virtual time: one that gets the job, and one that is left to sweep. */
+  async function givenUp(rule: Partial<Rule>) {
+    const clock = fakeClock();
+    const store = memoryStore({ clock: clock.now });
+    const told: string[] = [];
+    const deliver = async ({ reason }: Notification) => void told.push(reason ?? "");
+    const notify = { operator: { name: "desk", deliver } };
+    const open = () => {
+      const { guard } = testGuard([], { clock, store, notify });
+      return charging({ retry: { base: "1s", cap: "1s", maxElapsed: "10m" }, ...rule }, guard as never);
+    };
+    const first = open();
+    first.behave(lost);
+    const { outcome } = await first.deliver(delivery(A1, "1"));
+    const other = open();
+    const requestId = outcome?.requestId ?? "";
+    const later = async (ms: number) => {
+      await clock.advance(ms);
+      await settle(clock, other.guard.reconcile());
+      return other.guard.receipt(requestId);
+    };
+    return { ...other, first, told, later, requestId };
+  }
+
+  it("leaves a doubt that the probe settles, in any process that has the handler, and nothing is executed", async () => {
+    let asked = 0;
+    const { first, made, later } = await givenUp({
+      wait: 0,
+      probe: ({ cents }) =>
+        ++asked === 1 ? { answer: "cannot_tell" } : { answer: "happened", result: { paid: cents } },
+    });
+    expect(first.made).toHaveLength(1);
+    expect(await later(5_000)).toMatchObject({
+      state: "succeeded",
+      evidence: "probe",
+      result: { json: '{"paid":500}' },
+    });
+    expect([first.made.length, made.length]).toEqual([1, 0]);
+  });
+
+  it("leaves what did not happen to its next delivery, and to a person when none comes in time", async () => {
+    const { made, deliver, later, told } = await givenUp({ wait: 0, probe: () => ({ answer: "did_not_happen" }) });
+    expect(await later(5_000)).toMatchObject({ state: "retry_wait", mayHaveApplied: false });
+    expect(await later(60_000)).toMatchObject({ state: "retry_wait" });
+    expect([made.length, told]).toEqual([0, []]);
+    expect(await later(600_000)).toMatchObject({ state: "review", reason: "retries_exhausted" });
+    expect(told).toEqual(["retries_exhausted"]);
+    expect(await deliver(delivery(A1, "1", { again: true }))).toMatchObject({ verdict: "later", waitsForPerson: true });
+    expect(made).toHaveLength(0);
+  });
+
+  it("is executed by its next delivery where one comes in time", async () => {
+    const { made, deliver, later } = await givenUp({ wait: 0, probe: () => ({ answer: "did_not_happen" }) });
+    await later(5_000);
+    expect(await later(5_000)).toMatchObject({ state: "retry_wait" });
+    expect(await deliver(delivery(A1, "1", { again: true }))).toMatchObject({ verdict: "done", result: { paid: 500 } });
+    expect(made).toHaveLength(1);
+  });
+
+  it("is not sent again under its key by a sweeper, and goes to a person when the key is too old", async () => {
+    const { made, later, told } = await givenUp({ wait: 0, downstreamKey: { lifetime: "1h", margin: "1m" } });
+    expect(await later(5_000)).toMatchObject({ state: "in_doubt" });
+    expect(await later(600_000)).toMatchObject({ state: "review", reason: "retries_exhausted" });
+    expect([made.length, told]).toEqual([0, ["retries_exhausted"]]);
+  });
+
+  it("with a probe that cannot tell is asked about with pauses, and then a person is", async () => {
+    let asked = 0;
+    const { later, told } = await givenUp({
+      wait: 0,
+      downstreamKey: { lifetime: "1h", margin: "1m" },
+      probe: () => {
+        asked += 1;
+        return { answer: "cannot_tell" };
+      },
+    });
+    for (let n = 0; n < 20; n++) expect((await later(100))?.state).toBe("in_doubt");
+    expect(asked).toBeLessThan(10);
+    expect(await later(600_000)).toMatchObject({ state: "review", reason: "probe_cannot_tell" });
+    expect(told).toEqual(["probe_cannot_tell"]);
+  });
 });

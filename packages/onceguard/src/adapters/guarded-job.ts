@@ -36,7 +36,7 @@ export type JobHandler<Payload, Result, Job> = (payload: Payload, job: Job) => P
 
 /**
  * Either an action, which a guard can carry on also when the engine has forgotten the job; or a handler that needs the
- * engine's own job, and which only the engine's next delivery carries on.
+ * engine's own job, so that only the engine's next delivery executes it. Doubts a guard settles in both.
  */
 export type JobWork<Payload, Result, Job> =
   | {
@@ -117,7 +117,7 @@ export function guardedJob<Payload, Result, Job>(
 }
 
 function workOf<Payload, Result, Job>(work: JobWork<Payload, Result, Job>) {
-  if ("action" in work) return { definition: work.action, options: work.options ?? {}, register: true };
+  if ("action" in work) return { definition: work.action, options: work.options ?? {}, register: true as const };
   const { handler, rule } = work;
   const { action: name, wait, parked, context, ...action } = rule;
   const definition = defineAction<string, Result, Payload, Payload>({
@@ -130,7 +130,7 @@ function workOf<Payload, Result, Job>(work: JobWork<Payload, Result, Job>) {
     ...(parked !== undefined && { parked }),
     ...(context && { context }),
   };
-  return { definition, options, register: false };
+  return { definition, options, register: "settle" as const };
 }
 
 /** A heartbeat that fails changes nothing: the effect is under way, and whoever gets the job next meets its claim. */

@@ -1,6 +1,7 @@
 import type { OnceguardConfig } from "../config.ts";
 import { durationMs } from "../core/duration.ts";
-import { RISK_TIERS } from "../core/policy.ts";
+import { checkFinality } from "../core/finality.ts";
+import { RULE_SHAPE } from "../core/policy.ts";
 import { invalidConfig } from "./config-source.ts";
 
 /** Every key there is: a misspelt `budgets` would otherwise limit nothing, without a word. */
@@ -13,6 +14,7 @@ const KEYS: Readonly<Record<keyof OnceguardConfig, true>> = {
   rules: true,
   policyVersion: true,
   budgets: true,
+  finality: true,
   notify: true,
   keys: true,
   retention: true,
@@ -29,15 +31,6 @@ const OTHERS: ReadonlySet<string> = new Set(["$schema"]);
 type Check = readonly [isGood: (value: unknown) => boolean, expected: string];
 
 const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== "";
-
-const RULE: Readonly<Record<string, Check>> = {
-  riskTier: [(value) => (RISK_TIERS as readonly unknown[]).includes(value), `one of ${RISK_TIERS.join(", ")}`],
-  action: [isText, "the name of an action"],
-  tenant: [isText, "a tenant"],
-  amountOver: [(value) => typeof value === "number" && value >= 0, "a number from 0"],
-  verdict: [(value) => value === "deny" || value === "review", '"deny" or "review"'],
-  reason: [isText, "a text, for the person who is asked or refused"],
-};
 
 const RETENTION: Readonly<Record<string, Check>> = {
   action: [isText, "the name of an action"],
@@ -65,8 +58,8 @@ export function checkShape(config: object, path: string): OnceguardConfig {
   if (unknown !== undefined) {
     throw invalidConfig(path, `"${unknown}" is no key of a config; there are ${Object.keys(KEYS).join(", ")}`);
   }
-  const { rules, retention, policy, policyVersion, spill } = config as Readonly<Record<string, unknown>>;
-  if (rules !== undefined) checkRules(rules, path, "rules", RULE, ["verdict", "reason"]);
+  const { rules, retention, policy, policyVersion, finality, spill } = config as Readonly<Record<string, unknown>>;
+  if (rules !== undefined) checkRules(rules, path, "rules", RULE_SHAPE, ["verdict", "reason"]);
   if (retention !== undefined) checkRules(retention, path, "retention", RETENTION, ["after"]);
   if (policy !== undefined && typeof policy !== "function") {
     throw invalidConfig(path, "`policy` must be a function; without code, use `rules`");
@@ -74,10 +67,20 @@ export function checkShape(config: object, path: string): OnceguardConfig {
   if (policyVersion !== undefined && !isText(policyVersion)) {
     throw invalidConfig(path, '`policyVersion` must be a text, such as "2"');
   }
+  if (finality !== undefined) checkedFinality(finality, path);
   if (spill !== undefined && spill !== false && !isText(spill)) {
     throw invalidConfig(path, "`spill` must be a folder, or false");
   }
   return config as OnceguardConfig;
+}
+
+function checkedFinality(finality: unknown, path: string): void {
+  if (typeof finality !== "object" || finality === null) throw invalidConfig(path, "`finality` must be an object");
+  try {
+    checkFinality(finality);
+  } catch (error) {
+    throw invalidConfig(path, (error as Error).message, error);
+  }
 }
 
 function checkRules(

@@ -292,7 +292,7 @@ export function defineAction<const Name extends string, Result, Input = unknown,
     invalid(name, "input must be a Standard Schema (zod 3.24+, valibot 1+, arktype 2+)");
   }
   const needsRecord = options.serialize ? "serialize" : dedups(options.dedupWindow) ? "dedupWindow" : null;
-  if (needsRecord !== null && !options.record) invalid(name, `${needsRecord} needs record: which record is it about?`);
+  if (needsRecord !== null && !options.record) invalid(name, `${needsRecord} needs record: what it is about`);
   if (options.expect && !options.before) invalid(name, "expect needs before: what it looks at has to be read");
   if (options.transaction) checkTransaction(name, options as never, riskTier);
   return {

@@ -16,7 +16,7 @@ export interface Budgets {
 export interface AmountBudget {
   /** Most that may be claimed in the window, in the unit of the actions' `amount`. */
   readonly limit: number;
-  /** Counted back from each request, by when the others were claimed. */
+  /** Counted back from each request, by when the others were first sent; what waits to be sent counts as long as it waits. */
   readonly window: Duration;
   /** What is added up, and halted: everything of a tenant (default), of an action, or of a run. */
   readonly per?: "tenant" | "action" | "run";
@@ -39,6 +39,7 @@ export function checkBudgets(budgets: Budgets): CheckedBudgets {
   const { maxActionsPerRun, maxRepeatsPerRecord, amounts = [], ...unknown } = budgets;
   const [misspelt] = Object.keys(unknown);
   if (misspelt !== undefined) throw invalid(misspelt, "is no budget");
+  if (!Array.isArray(amounts)) throw invalid("amounts", "is a list of limits");
   return {
     maxActionsPerRun: count("maxActionsPerRun", maxActionsPerRun),
     maxRepeatsPerRecord: count("maxRepeatsPerRecord", maxRepeatsPerRecord),

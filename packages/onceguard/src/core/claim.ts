@@ -10,6 +10,11 @@ export interface ClaimRequest extends RequestIdentity {
   readonly start: Start;
   /** Its dispatch will be marked (`preciseDispatch`). */
   readonly tracked: boolean;
+  /**
+   * Marked as dispatched from the start, in a transaction that the store joins (`StoreTransaction`), and only there: who
+   * sees this claim without an outcome sees what its owner has committed half done.
+   */
+  readonly marked?: boolean;
   /** Conditions that look at other requests; null, as for most: none. */
   readonly gate: Gate | null;
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   addSignal,
+  checkFinality,
   DEFAULT_FINALITY_POLICY,
   evaluate,
   type FinalityCase,
@@ -162,6 +163,34 @@ test("under another policy the same evidence amounts to something else", () => {
   expect(unsure.state).toBe("IN_RECONCILIATION");
   expect(evaluate(unsure, slow, 0).state).toBe("RESOLVED_PROVISIONAL");
   expect(evaluate(evaluate(unsure, slow, 0), policy, 5)).toMatchObject({ state: "IN_RECONCILIATION", leading: null });
+});
+
+describe("a policy that would not mean what it says", () => {
+  test.each<[string, object]>([
+    ["minSource", { minSource: 2 }],
+    ["threshold", { threshold: 0 }],
+    ["threshold", { threshold: 80 }],
+    ["threshold", { threshold: Number.NaN }],
+    ["threshold", { threshold: undefined }],
+    ["minSources", { minSources: 0 }],
+    ["minSources", { minSources: 1.5 }],
+    ["challengeWindowMs", { challengeWindowMs: "10m" }],
+    ["challengeWindowMs", { challengeWindowMs: -1 }],
+    ["weights", { weights: { referee: -1 } }],
+    ["weights", { weights: { referee: "2" } }],
+    ["weights", { weights: null }],
+    ["defaultWeight", { defaultWeight: Number.POSITIVE_INFINITY }],
+  ])("is refused: %s in %j", (name, given) => {
+    expect(() => checkFinality(given)).toThrow(
+      expect.objectContaining({ code: "invalid_option", fields: { option: `finality.${name}` } }),
+    );
+  });
+
+  test("and one that does is taken as it is", () => {
+    for (const given of [{}, policy, { threshold: 1, weights: { a: 0 }, defaultWeight: 0 }]) {
+      expect(checkFinality(given)).toBe(given);
+    }
+  });
 });
 
 describe("signals", () => {

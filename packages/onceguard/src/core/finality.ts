@@ -47,6 +47,36 @@ export const DEFAULT_FINALITY_POLICY: FinalityPolicy = {
   defaultWeight: 1,
 };
 
+const isWeight = (value: unknown): boolean => typeof value === "number" && value >= 0 && Number.isFinite(value);
+
+const POLICY: Readonly<Record<keyof FinalityPolicy, readonly [(value: unknown) => boolean, expected: string]>> = {
+  threshold: [(value) => isWeight(value) && (value as number) > 0 && (value as number) <= 1, "above 0, and at most 1"],
+  minSources: [(value) => Number.isInteger(value) && (value as number) >= 1, "a whole number from 1"],
+  challengeWindowMs: [isWeight, "a number of milliseconds from 0"],
+  weights: [
+    (value) => typeof value === "object" && value !== null && Object.values(value).every(isWeight),
+    "numbers from 0, by the source's name",
+  ],
+  defaultWeight: [isWeight, "a number from 0"],
+};
+
+/**
+ * A policy that would not mean what it says must not decide: a misspelt `minSources` pays on one source's word.
+ *
+ * @throws OnceguardError `invalid_option`
+ */
+export function checkFinality(policy: Partial<FinalityPolicy>): Partial<FinalityPolicy> {
+  for (const [name, value] of Object.entries(policy)) {
+    const check = Object.hasOwn(POLICY, name) ? POLICY[name as keyof FinalityPolicy] : undefined;
+    if (check?.[0](value)) continue;
+    const problem = check
+      ? `is ${JSON.stringify(value)}; it must be ${check[1]}`
+      : `is no part of a finality policy; there are ${Object.keys(POLICY).join(", ")}`;
+    throw new OnceguardError("invalid_option", `finality.${name} ${problem}.`, { option: `finality.${name}` });
+  }
+  return policy;
+}
+
 /** Who made the case FINAL, and when (milliseconds since the epoch, our clock). */
 export type FinalChoice =
   | { readonly by: "policy"; readonly outcome: string; readonly at: number }
@@ -142,7 +172,7 @@ export function finalizeByPerson(
   now: number,
 ): FinalityAnswer {
   const { outcome, actor, reason } = choice;
-  if (!actor.trim() || !reason.trim()) {
+  if (!actor?.trim() || !reason?.trim()) {
     throw new OnceguardError("missing_reason", "A case is finalized by someone, for a reason: give actor and reason.", {
       caseId: finalityCase.id,
     });

@@ -103,6 +103,18 @@ describe("budgets", () => {
     ).toEqual(letIn ? ADMIT : { kind: "halt", budget: only });
   });
 
+  test("of an amount is not passed by a rounding error, and by nothing that anybody pays", () => {
+    const only = budget({ counts: "amount", limit: 0.3 });
+    const ask = (amount: number, spent: number) =>
+      admit(gate({ budgets: [only] }), amount, { dedup: null, budgets: [tally({ amount: spent })] }).kind;
+    expect(0.1 + 0.2).toBeGreaterThan(0.3);
+    expect(ask(0.1, 0.2)).toBe("admit");
+    expect(ask(0.000001, 0.3)).toBe("halt");
+    const large = budget({ counts: "amount", limit: 1e15 });
+    const spent = tally({ amount: 1e15 });
+    expect(admit(gate({ budgets: [large] }), 1, { dedup: null, budgets: [spent] }).kind).toBe("halt");
+  });
+
   test("each has a tally of its own, and the first that is used up stops it", () => {
     const budgets = [budget({ name: "a", limit: 9 }), budget({ name: "b", limit: 3 }), budget({ name: "c", limit: 1 })];
     const found = [tally({ count: 1 }), tally({ count: 3 }), tally({ count: 1 })];

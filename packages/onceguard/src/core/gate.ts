@@ -32,7 +32,7 @@ export interface BudgetCondition {
   readonly runId: string | null;
   readonly action: string | null;
   readonly recordId: string | null;
-  /** How far back; null: since ever. */
+  /** How far back from now what was sent counts; what is still to be sent does in any case. Null: since ever. */
   readonly windowMs: number | null;
   readonly halts: { readonly scope: HaltScope; readonly id: string };
 }
@@ -66,12 +66,16 @@ export function admit(
   for (const [n, budget] of gate.budgets.entries()) {
     const tally = found.budgets[n] ?? NOTHING;
     const after = budget.counts === "actions" ? tally.count + 1 : tally.amount + (amount ?? 0);
-    if (after > budget.limit) return { kind: "halt", budget };
+    if (after > budget.limit + Math.min(budget.limit * ROUNDING, SMALLEST)) return { kind: "halt", budget };
   }
   const { dedup } = gate;
   const earlier = found.dedup?.latest ?? null;
   if (dedup === null || earlier === null || (found.dedup?.count ?? 0) < dedup.limit) return { kind: "admit" };
   return dedup.hold === null ? { kind: "skip", earlier } : { kind: "hold", earlier, hold: dedup.hold };
 }
+
+/** Takes up the slack of floating point (three times 0.1 is a hair more than 0.3), and is less than anybody pays. */
+const ROUNDING = 1e-12;
+const SMALLEST = 1e-6;
 
 const NOTHING: Tally = { count: 0, amount: 0, latest: null };

@@ -4,7 +4,7 @@ export interface Approval {
   readonly reason: string;
   /** By the store's clock, in ms since the epoch; consent that is not used by then is void. */
   readonly expiresAt: number;
-  /** What was consented to. */
+  /** What was consented to; see `consentedTo`. */
   readonly fingerprint: string;
 }
 
@@ -30,7 +30,7 @@ export function reasonOf(hold: Hold): string | null {
   return hold.waitsFor === "case" ? WAITS_FOR_CASE : (hold.reasons[0] ?? null);
 }
 
-/** Why an approval does not count, or null when it does. `now` is the store's clock. */
+/** Why an approval does not count, or null when it does. `at` is by the store's clock, `fingerprint` of what would run. */
 export function problemWithApproval(
   hold: Hold,
   now: {

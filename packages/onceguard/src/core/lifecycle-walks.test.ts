@@ -55,6 +55,7 @@ function eventsFor({ fencingToken }: Pick<Receipt, "fencingToken">): readonly Li
     { ...failure, retryInMs: 0, route: "operator", reason: "why" },
     { ...failure, failure: FORBIDDEN, route: "security", reason: "security" },
     { type: "indefinite", failure: LOST, nextInMs: 100 },
+    { type: "indefinite", failure: { ...FORBIDDEN, certainty: "indefinite" }, nextInMs: 100 },
     { type: "shutdown", nextInMs: 100 },
     { type: "lapse" },
     { type: "restored" },
@@ -353,7 +354,7 @@ describe("any sequence of events", () => {
 
   test("a run is halted by a security failure and by nothing else", () => {
     everyStep(({ before, event, made }) => {
-      const isSecurity = event.type === "definite_failure" && event.failure.tier === "security";
+      const isSecurity = "failure" in event && event.failure.tier === "security";
       expect(made.halts?.id ?? null).toBe(isSecurity ? before.runId : null);
     });
   });

@@ -152,7 +152,7 @@ const ALLOWED: Readonly<Record<EventType, readonly (State | "absent")[]>> = {
   keep_held: ["held"],
   release: ["held"],
   dispatch: ["running"],
-  restored: ["held", "running", "retry_wait"],
+  restored: ["held", "running", "retry_wait", "in_doubt"],
   late_denial: STATES,
   deny: ["held"],
   success: ["running"],
@@ -441,6 +441,19 @@ describe("semantics.md section 4, row by row", () => {
     expect(RESTORED).toMatchObject({ certainty: "indefinite", code: "restored" });
   });
 
+  test("9: after a restore, what was in doubt in the backup keeps why, and settles from now on", () => {
+    const before = record("in_doubt", {
+      mayHaveApplied: true,
+      failure: REJECTED,
+      attemptEndedAt: 1,
+      dueAt: NOW + 9_000,
+    });
+    expect(advance(go(before, { type: "restored" }), NOW + 5)).toEqual({
+      ...before,
+      ...{ attemptEndedAt: NOW + 5, dueAt: NOW + 5, version: 8, updatedAt: NOW + 5, readAt: NOW + 5 },
+    });
+  });
+
   test.each(["held", "running", "retry_wait"] as const)(
     "9: after a restore, what was %s in the backup may have happened since, until now",
     (state) => {
@@ -519,7 +532,7 @@ describe("semantics.md section 4, row by row", () => {
     });
 
     test("an effect inside the store's own transaction has not happened as long as the record does not say so", () => {
-      for (const dispatched of [null, true, false]) {
+      for (const dispatched of [null, false]) {
         const made = go(record("running", { capability: "transaction", dispatched }), { type: "lapse" });
         expect(made.next).toMatchObject({
           state: "retry_wait",
@@ -530,6 +543,33 @@ describe("semantics.md section 4, row by row", () => {
       const others = ["none", "probe", "downstream_key", "probe_and_downstream_key"] as const;
       for (const capability of others) {
         expect(go(record("running", { capability }), { type: "lapse" }).next.state).toBe("in_doubt");
+      }
+    });
+
+    test.each<[string, Partial<Receipt>]>([
+      [
+        "marked: it was committed half done, or made by an action that is no transaction any more",
+        { dispatched: true },
+      ],
+      ["in doubt from an earlier attempt", { mayHaveApplied: true }],
+    ])("but for one that is %s", (_why, more) => {
+      const lapsed = go(record("running", { capability: "transaction", ...more }), { type: "lapse" });
+      expect(lapsed.next).toMatchObject({
+        state: "in_doubt",
+        mayHaveApplied: true,
+        failure: { code: "lease_expired" },
+      });
+    });
+
+    test("a claim can begin with the mark, and no other start can", () => {
+      const starts: [Start, boolean | null][] = [
+        [{ state: "running", leaseMs: 1 }, true],
+        [{ state: "held", hold: HOLD, dueInMs: 1 }, null],
+        [{ state: "retry_wait" }, null],
+      ];
+      for (const [start, dispatched] of starts) {
+        expect(firstReceipt({ ...CLAIM, start, marked: true }, NOW)).toMatchObject({ dispatched });
+        expect(firstReceipt({ ...CLAIM, start, marked: true }, NOW)).not.toHaveProperty("marked");
       }
     });
 
@@ -930,6 +970,12 @@ describe("a transition", () => {
     ])("on a security failure, whatever becomes of the request: %s", (_what, more, event, state) => {
       const made = go(record("running", more), failure({ failure: REFUSED, ...event }));
       expect(made).toMatchObject({ halts: HALT, next: { state } });
+    });
+
+    test("on one after which nobody knows whether it happened, as well", () => {
+      const unproven: Failure = { ...REFUSED, certainty: "indefinite" };
+      const made = go(record("running"), { type: "indefinite", failure: unproven, nextInMs: 0 });
+      expect(made).toMatchObject({ halts: HALT, next: { state: "in_doubt" } });
     });
 
     test("but not where there is no run", () => {

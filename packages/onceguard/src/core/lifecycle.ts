@@ -22,7 +22,8 @@ export type LifecycleEvent =
   | { readonly type: "keep_held"; readonly hold: Hold; readonly nextInMs: number }
   /** What it waited for is there. `notAfter`: when the consent runs out, by the store's clock. */
   | { readonly type: "release"; readonly leaseMs: number; readonly notAfter: number | null }
-  | { readonly type: "deny"; readonly actor: string | null; readonly reason: string }
+  /** `tampered`: what was consented to has been changed. That halts the run, and security is told. */
+  | { readonly type: "deny"; readonly actor: string | null; readonly reason: string; readonly tampered?: boolean }
   /** With `preciseDispatch`: about to be sent, from here on it may have happened. */
   | { readonly type: "dispatch"; readonly before?: string | null }
   /** The effect was observed by the owner of the current claim; `before` and `after`: the record around it, as JSON. */
@@ -47,15 +48,15 @@ export type LifecycleEvent =
   | { readonly type: "indefinite"; readonly failure: Failure; readonly nextInMs: number }
   | { readonly type: "shutdown"; readonly nextInMs: number }
   | { readonly type: "lapse" }
-  /** The next attempt of a request that waits for one. */
-  | { readonly type: "retry"; readonly leaseMs: number }
+  /** The next attempt of a request that waits for one; where somebody has consented to it, until that consent runs out. */
+  | { readonly type: "retry"; readonly leaseMs: number; readonly notAfter?: number | null }
   /** The same attempt again, under a downstream key that is still valid, until `notAfter` by the store's clock. */
   | { readonly type: "resend"; readonly leaseMs: number; readonly notAfter: number | null }
   | { readonly type: "probe_happened"; readonly result: StoredResult | null }
   | { readonly type: "probe_did_not_happen"; readonly retryInMs: number | null; readonly source?: string }
   | { readonly type: "probe_cannot_tell"; readonly nextInMs: number; readonly source?: string }
   /** Nothing automatic is left: no capability, a key past its lifetime, attempts or time used up. */
-  | { readonly type: "give_up"; readonly reason: string; readonly route: Route }
+  | { readonly type: "give_up"; readonly reason: string; readonly route: Route; readonly tampered?: boolean }
   | {
       readonly type: "resolve";
       readonly decision: "happened" | "did_not_happen" | "retry";
@@ -123,16 +124,21 @@ function hasNoConflict(receipt: Receipt): boolean {
 
 /**
  * Not even an earlier attempt: its doubt outlives the proof about this one. An effect inside the store's own transaction
- * has not happened as long as the record does not say so; both are one commit.
+ * has not happened as long as the record does not say so; both are one commit. But for the mark: then it was made in
+ * another way, or somebody has committed it half done.
  */
-function isProvablyUnsent(receipt: Receipt): boolean {
-  return receipt.capability === "transaction" || (receipt.dispatched === false && !receipt.mayHaveApplied);
+function isProvablyUnsent({ capability, dispatched, mayHaveApplied }: Receipt): boolean {
+  return !mayHaveApplied && (capability === "transaction" ? dispatched !== true : dispatched === false);
 }
 
-/** No attempt was dispatched after the one whose success arrives now. */
+/**
+ * No attempt was dispatched after the one whose success arrives now; in doubt, that may be the success that was heard of
+ * before the attempt answered.
+ */
 const noNewerAttempt = of(
   "late_success",
-  (receipt, event) => event.fencingToken === receipt.fencingToken && !isKnownToHaveHappened(receipt),
+  (receipt, event) =>
+    event.fencingToken === receipt.fencingToken && (receipt.state === "in_doubt" || !isKnownToHaveHappened(receipt)),
 );
 /**
  * The newer attempt went out under the same downstream key: the other side has made one effect of both. Or the provider
@@ -174,7 +180,7 @@ export const TRANSITIONS: readonly TransitionRow[] = [
   { row: 9, from: ["running"], on: "lapse", to: "in_doubt" },
   { row: 9, from: ["running"], on: "shutdown", to: "in_doubt" },
   { row: 9, from: ["running"], on: "dispatch", to: "running" },
-  { row: 9, from: ["held", "running", "retry_wait"], on: "restored", to: "in_doubt" },
+  { row: 9, from: ["held", "running", "retry_wait", "in_doubt"], on: "restored", to: "in_doubt" },
   // Nothing more is sent while evidence contradicts the record: a person has to look first.
   { row: 10, from: ["retry_wait"], on: "retry", to: "running", when: hasNoConflict },
   { row: 11, from: ["in_doubt"], on: "resend", to: "running", when: hasNoConflict },
@@ -320,7 +326,7 @@ export function transition(
     event: event.type,
     from: receipt,
     requiresLapse: event.type === "lapse",
-    notAfter: "notAfter" in event ? event.notAfter : null,
+    notAfter: ("notAfter" in event ? event.notAfter : null) ?? null,
     sends: to === "running" && event.type !== "late_success" && event.type !== "late_denial",
     halts: haltOf(receipt, event),
     tells: tellsOf(receipt, next),
@@ -333,21 +339,24 @@ export function transition(
   } as Transition;
 }
 
-/** A security failure stops everything else of its run at once. */
+/** A security failure, or an approval that was tampered with, stops everything else of its run at once. */
 function haltOf(receipt: Receipt, event: LifecycleEvent): HaltOrder | null {
-  const isSecurity = event.type === "definite_failure" && event.failure.tier === "security";
-  if (!isSecurity || receipt.runId === null) return null;
+  // Also where an earlier request of the same attempt may have been carried out: who was refused goes no further.
+  const isFailure = "failure" in event && event.failure.tier === "security";
+  const isTampering = "tampered" in event && event.tampered === true;
+  if ((!isFailure && !isTampering) || receipt.runId === null) return null;
   return { tenant: receipt.tenant, scope: "run", id: receipt.runId, reason: "security", actor: null };
 }
 
-/** A person has to hear of a new review, and of a new conflict. */
+/** A person has to hear of a new review, of a new conflict, and of what was tampered with. */
 function tellsOf(receipt: Receipt, next: Next): Transition["tells"] {
   const isAsked = next.hold?.waitsFor === "approval" && next.hold.approval === null;
   const wasAsked = receipt.hold?.waitsFor === "approval" && receipt.hold.approval === null;
   if (next.state === "held" && isAsked && !wasAsked)
     return { kind: "held", route: "operator", reason: next.hold?.reasons.at(-1) ?? null };
   if (next.conflict && !receipt.conflict) return { kind: "conflict", route: "operator", reason: next.reason };
-  if (next.state !== "review" || receipt.state === "review") return null;
+  const isForSecurity = next.state === "denied" && receipt.state !== "denied" && next.route === "security";
+  if (!isForSecurity && (next.state !== "review" || receipt.state === "review")) return null;
   return { kind: "review", route: next.route ?? "operator", reason: next.reason };
 }
 
@@ -413,7 +422,7 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
     case "dispatch":
       return { ...kept, dispatched: true, dueInMs: KEEP_DUE };
     case "deny":
-      return { ...kept, reason: event.reason };
+      return { ...kept, reason: event.reason, route: event.tampered ? "security" : null };
     case "success":
       return { ...succeeded(kept, event.result, "effect"), endsAttempt: true };
     case "definite_failure":
@@ -439,7 +448,14 @@ function nextOf(receipt: Receipt, event: LifecycleEvent, to: State): Next {
         endsAttempt: true,
       };
     case "restored":
-      return { ...kept, failure: RESTORED, mayHaveApplied: true, dueInMs: 0, endsAttempt: true };
+      // In doubt already, it keeps why; what settles counts anew, from now.
+      return {
+        ...kept,
+        failure: receipt.state === "in_doubt" ? receipt.failure : RESTORED,
+        mayHaveApplied: true,
+        dueInMs: 0,
+        endsAttempt: true,
+      };
     case "probe_happened":
       return succeeded(kept, event.result, "probe");
     case "probe_did_not_happen":
@@ -608,7 +624,7 @@ function detailOf(event: LifecycleEvent): string | null {
 
 /** Rows 1 and 2: the record that a first claim creates, at the store's `now`. */
 export function firstReceipt(request: ClaimRequest, now: number): Receipt {
-  const { ownerToken: _ownerToken, start, gate: _gate, tracked, ...identity } = request;
+  const { ownerToken: _ownerToken, start, gate: _gate, tracked, marked, ...identity } = request;
   const first: Receipt = {
     ...identity,
     state: start.state,
@@ -634,7 +650,13 @@ export function firstReceipt(request: ClaimRequest, now: number): Receipt {
   };
   switch (start.state) {
     case "running":
-      return { ...first, fencingToken: 1, attemptNumber: 1, dueAt: now + start.leaseMs };
+      return {
+        ...first,
+        fencingToken: 1,
+        attemptNumber: 1,
+        dueAt: now + start.leaseMs,
+        dispatched: marked ? true : first.dispatched,
+      };
     case "held":
       return { ...first, hold: start.hold, reason: reasonOf(start.hold), dueAt: now + start.dueInMs };
     case "retry_wait":

@@ -5,7 +5,8 @@ export interface Notification {
   /** The same on every delivery: deliveries are at least once, and whoever receives them tells repeats by it. */
   readonly id: string;
   /**
-   * `review`: a request waits for a person. `held`: one waits for approval. `conflict`: evidence contradicts a record.
+   * `review`: a request waits for a person, or was ended because its approval had been tampered with. `held`: one waits for
+   * approval. `conflict`: evidence contradicts a record.
    * `halted`: a run, an action or a tenant was stopped.
    */
   readonly kind: "review" | "held" | "conflict" | "halted";

@@ -254,6 +254,17 @@ export function notItsTurn(requestId: string, recordId: string): Waiting {
   };
 }
 
+/** Its caller has left before anything was sent. */
+export function cancelled(requestId: string): Refused {
+  return { status: "denied", requestId, receipt: null, reason: CANCELLED };
+}
+
+export function isCancelled(outcome: Outcome): boolean {
+  return outcome.status === "denied" && outcome.receipt === null && outcome.reason === CANCELLED;
+}
+
+const CANCELLED = "cancelled before it was sent";
+
 /** The id already stands for something else. Carries no stored data: the caller may not be its owner. */
 export function mismatch(requestId: string): Refused {
   return {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  checkRules,
   judge,
   type Policy,
   type PolicyQuestion,
@@ -70,6 +71,30 @@ describe("a rule", () => {
     expect(judge({ ...question, amount: null }, [rule("deny", { amountOver: -1 })], null)).toEqual(ALLOW);
     expect(judge({ ...question, amount: 0 }, [rule("deny", { amountOver: 0 })], null)).toEqual(ALLOW);
     expect(judge({ ...question, amount: 1 }, [rule("deny", { amountOver: 0 })], null).verdict).toBe("deny");
+  });
+});
+
+describe("rules are checked where they are given", () => {
+  test.each<[string, object, string]>([
+    ["a misspelt condition", { amountover: 5, verdict: "review", reason: "why" }, "amountover"],
+    ["a verdict that is none", { verdict: "block", reason: "why" }, "verdict"],
+    ["no verdict", { reason: "why" }, "verdict"],
+    ["no reason", { verdict: "deny" }, "reason"],
+    ["a reason of blanks", { verdict: "deny", reason: " " }, "reason"],
+    ["a tier that is none", { verdict: "deny", reason: "why", riskTier: "high" }, "riskTier"],
+    ["an amount that is none", { verdict: "deny", reason: "why", amountOver: "100" }, "amountOver"],
+  ])("%s is refused", (_what, misspelt, field) => {
+    const good = { verdict: "deny", reason: "why" } as const;
+    expect(() => checkRules([good, misspelt as PolicyRule])).toThrow(
+      expect.objectContaining({ code: "invalid_option", fields: { option: `rules[1].${field}` } }),
+    );
+  });
+
+  test("and given back as they are where they are good", () => {
+    const rules: PolicyRule[] = [
+      { riskTier: "irreversible", action: "pay", tenant: "acme", amountOver: 0, verdict: "review", reason: "why" },
+    ];
+    expect(checkRules(rules)).toBe(rules);
   });
 });
 

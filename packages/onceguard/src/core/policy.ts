@@ -1,3 +1,4 @@
+import { OnceguardError } from "./errors.ts";
 import type { JsonValue } from "./json.ts";
 import type { KeySource } from "./request-id.ts";
 
@@ -60,6 +61,40 @@ export interface PolicyRule {
   readonly reason: string;
 }
 
+type Check = readonly [isGood: (value: unknown) => boolean, expected: string];
+
+const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== "";
+
+/** What may stand in a rule. */
+export const RULE_SHAPE: Readonly<Record<keyof PolicyRule, Check>> = {
+  riskTier: [(value) => (RISK_TIERS as readonly unknown[]).includes(value), `one of ${RISK_TIERS.join(", ")}`],
+  action: [isText, "the name of an action"],
+  tenant: [isText, "a tenant"],
+  amountOver: [(value) => typeof value === "number" && value >= 0, "a number from 0"],
+  verdict: [(value) => value === "deny" || value === "review", '"deny" or "review"'],
+  reason: [isText, "a text, for the person who is asked or refused"],
+};
+
+/**
+ * A misspelt condition would be none, and the rule fit everything.
+ *
+ * @throws OnceguardError `invalid_option`
+ */
+export function checkRules(rules: readonly PolicyRule[]): readonly PolicyRule[] {
+  for (const [n, rule] of rules.entries()) {
+    const needed: Readonly<Record<string, unknown>> = { verdict: undefined, reason: undefined };
+    for (const [name, value] of Object.entries({ ...needed, ...rule })) {
+      const check = Object.hasOwn(RULE_SHAPE, name) ? RULE_SHAPE[name as keyof PolicyRule] : undefined;
+      if (check?.[0](value)) continue;
+      const problem = check
+        ? `is ${JSON.stringify(value)}; it must be ${check[1]}`
+        : `is no part of a rule; there are ${Object.keys(RULE_SHAPE).join(", ")}`;
+      throw new OnceguardError("invalid_option", `rules[${n}].${name} ${problem}.`, { option: `rules[${n}].${name}` });
+    }
+  }
+  return rules;
+}
+
 /** What rules and policy come to, with everybody's reasons. */
 export interface Judgement {
   readonly verdict: "allow" | "deny" | "review";
@@ -74,8 +109,10 @@ export function judge(question: PolicyQuestion, rules: readonly PolicyRule[], po
     const reasons = said.flatMap((one) => (one.verdict === verdict ? [one.reason] : []));
     if (reasons.length > 0) return { verdict, reasons };
   }
-  return { verdict: "allow", reasons: [] };
+  return ALLOWED;
 }
+
+const ALLOWED: Judgement = { verdict: "allow", reasons: [] };
 
 /** Whatever is not one of the three words is no permission, and nobody can approve it away. */
 function heard(verdict: Verdict | null | undefined, who: string): Verdict {

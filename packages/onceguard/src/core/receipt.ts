@@ -113,7 +113,8 @@ export interface Receipt extends RequestIdentity {
   readonly hold: Hold | null;
   /**
    * With `preciseDispatch`: whether the current attempt may have been sent. False is proof that it was not, since the
-   * mark is written first. Null: not tracked, and a lapse always leaves the question open.
+   * mark is written first. Null: not tracked, and a lapse leaves the question open; but for an effect in the store's own
+   * transaction, where only true does.
    */
   readonly dispatched: boolean | null;
 

@@ -70,6 +70,33 @@ describe("rules and policy", () => {
   });
 });
 
+describe("a proposal that would be held, and is not", () => {
+  test("because the loop filter knows an earlier one: it says so, and nobody is asked", async () => {
+    const { pay } = payments({ record: () => "customer:7", dedupWindow: "1h" });
+    const { guard } = testGuard([pay], OVER_100);
+    const earlier = await guard.execute("pay", { orderId: "A2", amount: 5 }, AGENT);
+    expect(await guard.propose("pay", BIG, AGENT)).toMatchObject({
+      ...{ verdict: "deny", receipt: null, reasons: [expect.stringContaining(earlier.requestId)] },
+    });
+    expect(await guard.receipts({ states: ["held"] })).toEqual([]);
+  });
+
+  test("because a budget is used up: it is halted", async () => {
+    const { pay } = payments();
+    const { guard } = testGuard([pay], { ...OVER_100, budgets: { amounts: [{ limit: 400, window: "1d" }] } });
+    expect(await guard.propose("pay", BIG, AGENT)).toMatchObject({
+      ...{ verdict: "halted", receipt: null, reasons: ["budget:amount per tenant"] },
+    });
+  });
+
+  test("because another one of its id was faster: it hears that its own is not that one", async () => {
+    const { pay } = payments();
+    const { guard } = testGuard([pay], OVER_100);
+    const both = await Promise.all([500, 501].map((amount) => guard.propose("pay", { ...BIG, amount }, AGENT)));
+    expect(both.map(({ verdict }) => verdict).sort()).toEqual(["mismatch", "review"]);
+  });
+});
+
 describe("approval", () => {
   test("is consumed by one execution, at the next call or by the sweeper", async () => {
     const { pay, paid } = payments();
@@ -109,6 +136,14 @@ describe("approval", () => {
     await guard.reconcile();
     expect(await guard.receipt(requestId)).toMatchObject({ state: "denied", reason: "approval_expired" });
     expect(paid).toEqual([]);
+  });
+
+  test("that would be over at once is refused: it would end the request", async () => {
+    const { pay } = payments();
+    const { guard } = testGuard([pay], OVER_100);
+    const { requestId } = await guard.execute("pay", BIG, AGENT);
+    await expect(guard.approve(requestId, { ...BY_ADA, lasts: 0 })).rejects.toMatchObject({ code: "invalid_option" });
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "held", hold: { approval: null } });
   });
 
   test("never given: denied when the time to wait is over, and not before", async () => {
@@ -212,6 +247,30 @@ describe("fresh authority before anything runs again", () => {
     await guard.reconcile();
     expect(await guard.receipt(requestId)).toMatchObject({ state: "review", reason: "approval_expired" });
     expect(state.tries).toBe(1);
+  });
+
+  test("a policy that throws at some requests permits nothing, and keeps no other one waiting", async () => {
+    const { pay, paid } = payments();
+    const reported: unknown[] = [];
+    let isBroken = false;
+    const { guard } = testGuard([pay], {
+      policy: ({ payload }) => {
+        if (isBroken && (payload as unknown as Payment).orderId !== "good") throw new Error("no such customer");
+        return { verdict: "review", reason: "look first" };
+      },
+      onBackgroundError: (error) => reported.push(error),
+    });
+    // More than a sweeper reads at a time, and all of them are due before the one that can be moved.
+    const bad = Array.from({ length: 70 }, (_, n) => `bad-${n}`);
+    for (const orderId of [...bad, "good"]) {
+      const { requestId } = await guard.execute("pay", { ...BIG, orderId }, AGENT);
+      await guard.approve(requestId, BY_ADA);
+    }
+    isBroken = true;
+    const { moved, left } = await guard.reconcile();
+    expect([moved.length, left.length]).toEqual([1, 70]);
+    expect(paid).toEqual([{ ...BIG, orderId: "good" }]);
+    expect(reported).toEqual(bad.map(() => new Error("no such customer")));
   });
 
   test("a policy that wants a person by now gets one", async () => {

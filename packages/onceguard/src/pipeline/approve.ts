@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from "../core/duration.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { Receipt } from "../core/receipt.ts";
+import { consentedTo } from "./consent.ts";
 import { decide, found, requireReason, requireVersion } from "./decide.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -28,7 +29,7 @@ export interface Denial {
  * action and policy under which it was held; whoever executes it consumes it in the same write.
  *
  * @throws OnceguardError `receipt_not_found` | `version_conflict` | `not_resolvable` | `missing_reason` |
- *   `approver_is_proposer`
+ *   `approver_is_proposer` | `invalid_option`
  */
 export async function approve(
   runtime: Runtime,
@@ -39,6 +40,11 @@ export async function approve(
   const { actor, reason, expectedVersion, lasts } = grant;
   requireReason(actor, reason);
   const lastsMs = lasts === undefined ? runtime.approvalMs : durationMs(lasts, "lasts");
+  if (lastsMs <= 0) {
+    throw new OnceguardError("invalid_option", "lasts is 0; consent that is over at once is none.", {
+      option: "lasts",
+    });
+  }
   const receipt = await found(runtime, tenant, requestId);
   requireVersion(receipt, expectedVersion);
   if (receipt.riskTier === "irreversible" && receipt.actor === actor) {
@@ -56,8 +62,9 @@ export async function approve(
     );
   }
   const expiresAt = receipt.readAt + lastsMs;
-  const { fingerprint } = receipt;
-  return decide(runtime, receipt, { type: "approve", approval: { actor, reason, expiresAt, fingerprint } });
+  const consent = { actor, reason, expiresAt };
+  const fingerprint = receipt.hold === null ? "" : consentedTo(runtime, receipt, receipt.hold, consent);
+  return decide(runtime, receipt, { type: "approve", approval: { ...consent, fingerprint } });
 }
 
 /**

@@ -2,12 +2,11 @@ import type { Action } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
-import { settleCompensation } from "./compensation.ts";
 import { type Attempt, execute } from "./execute.ts";
-import { settleCase } from "./finality.ts";
 import { isUnavailable, persist } from "./persist.ts";
 import { recordLate, recordReceipt } from "./record-receipt.ts";
 import { goOn, type Runtime } from "./runtime.ts";
+import { settleDependents } from "./settle-dependents.ts";
 import { spill } from "./spill.ts";
 import { attemptInTransaction } from "./transact.ts";
 
@@ -18,17 +17,17 @@ export async function attempt(
   action: Action,
   askedAt: number,
 ): Promise<Receipt | Outcome> {
-  if (action.definition.transaction) return attemptInTransaction(runtime, granted, action, askedAt);
+  if (action.definition.transaction) {
+    const receipt = await attemptInTransaction(runtime, granted, action, askedAt);
+    await settleDependents(runtime, receipt);
+    return receipt;
+  }
   const { claim: ready, attempt: made } = await execute(runtime, granted, action, askedAt);
   const recorded = recordReceipt(runtime, ready, action.definition, made);
   if (made.kind === "interrupted") goOn(runtime, runtime.late, keepLate(runtime, ready, action, made.late, recorded));
   try {
     const receipt = await recorded;
-    if (receipt.state === "succeeded" && receipt.caseId !== null) {
-      // Not what the call is about, and what is missed here is made up for by whoever reads the case.
-      await settleCase(runtime, receipt).catch(runtime.report);
-    }
-    await settleCompensation(runtime, receipt).catch(runtime.report);
+    await settleDependents(runtime, receipt);
     return receipt;
   } catch (error) {
     // Whatever is wrong with the store: an exception after the dispatch would hide that it may have happened.

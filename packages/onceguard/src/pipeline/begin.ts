@@ -1,10 +1,11 @@
 import type { Action } from "../core/action.ts";
 import type { Start } from "../core/claim.ts";
-import { halted, mismatch, notItsTurn, type Outcome, skipped } from "../core/outcome.ts";
+import { cancelled, halted, mismatch, notItsTurn, type Outcome, skipped } from "../core/outcome.ts";
 import type { ClaimAnswer } from "../core/ports.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { attempt } from "./attempt.ts";
 import { claim } from "./claim.ts";
+import type { Patience } from "./flight.ts";
 import { isMismatch } from "./replay.ts";
 import type { Runtime } from "./runtime.ts";
 import { performInTransaction } from "./transact.ts";
@@ -12,12 +13,6 @@ import { performInTransaction } from "./transact.ts";
 /** How often a record is looked at that somebody else has: at first, and at last, in ms. */
 export const FIRST_POLL_MS = 2;
 export const LONGEST_POLL_MS = 100;
-
-/** One caller's patience: until when it waits for a settled answer, and the signal by which it leaves. */
-export interface Patience {
-  readonly until: number;
-  readonly signal: AbortSignal | undefined;
-}
 
 /** The newest state of a record that has been seen, also by whoever sees the work on it fail. */
 export interface LastKnown {
@@ -34,6 +29,7 @@ export async function begin(
   patience: Patience,
 ): Promise<LastKnown | Outcome> {
   const { requestId, definition } = action;
+  let left: AbortSignal | null = null;
   for (let poll = FIRST_POLL_MS; ; poll = Math.min(poll * 2, LONGEST_POLL_MS)) {
     const askedAt = runtime.clock.monotonicMs();
     const inOneCommit = definition.transaction && start.state === "running";
@@ -49,9 +45,12 @@ export async function begin(
         return { receipt: attempted, attempted: answer.claim.receipt.fencingToken };
       }
       case "busy":
+        // Whoever leaves gives up the turn that it waits for: nothing was sent, and nothing will be.
+        if (patience.signal?.aborted) return cancelled(requestId);
         // In order of arrival: asking again keeps the place in the record's queue.
         if (askedAt + poll > patience.until || runtime.closing.aborted) return notItsTurn(requestId, answer.recordId);
-        await runtime.clock.sleep(poll, runtime.closing);
+        left ??= patience.signal ? AbortSignal.any([runtime.closing, patience.signal]) : runtime.closing;
+        await runtime.clock.sleep(poll, left);
         continue;
       default:
         return known(action, answer);

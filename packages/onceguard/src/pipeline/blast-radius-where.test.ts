@@ -37,6 +37,7 @@ const FULL = {
   items: [{ sku: "x" }],
   result: "of the payload",
   "a b": "spaced",
+  box: { result: "in a box" },
 };
 
 let where: (conditions: NonNullable<BlastQuery["where"]>) => Promise<string[]>;
@@ -101,11 +102,13 @@ test.each<[conditions: NonNullable<BlastQuery["where"]>, found: string[]]>([
   [{ result: "pong" }, ["text"]],
   [{ result: null }, ["bare", "lost"]],
   [{ "payload.result": "of the payload" }, ["full"]],
+  [{ "box.result": "in a box" }, ["full"]],
   [{ "before.status": "new" }, ["full", "lost"]],
   [{ "before.box.size": 2 }, ["full", "lost"]],
   [{ "before.status": "" }, ["bare"]],
   [{ "after.status": "sent" }, ["full"]],
   [{ after: null }, ["bare"]],
+  [{ before: null }, []],
   [{ "after.box.size": 2 }, []],
   // several: all of them
   [{ priority: "high", amount: 5 }, ["full"]],

@@ -119,9 +119,7 @@ function fits(row: Touched, where: BlastQuery["where"]): boolean {
 
 function read({ receipt, before, after }: Touched, path: string): JsonValue | undefined {
   const payload = (receipt.payload === null ? null : JSON.parse(receipt.payload)) as JsonValue;
-  const whole: JsonObject = { payload, result: (resultOf(receipt) ?? null) as JsonValue };
-  if (before !== undefined) Object.assign(whole, { before });
-  if (after !== undefined) Object.assign(whole, { after });
+  const whole = { payload, result: resultOf(receipt) ?? null, before, after } as JsonObject;
   const isWhole = /^(payload|result|before|after)(\.|$)/.test(path);
   return isWhole ? readPath(whole, path) : readPath(payload, path);
 }

@@ -30,15 +30,23 @@ export function calls(runtime: Runtime, ready: () => Promise<void>): Calls {
   }
 
   return {
-    execute: async (first, payload, context = {}) =>
-      typeof first === "string"
-        ? run(registered(runtime, first), payload, context)
-        : run(inlineAction(first), first.payload, first),
+    // Not async: that would be one more promise for each of very many callers who wait.
+    execute: (first, payload, context = {}) => {
+      try {
+        return typeof first === "string"
+          ? run(registered(runtime, first), payload, context)
+          : run(inlineAction(first), first.payload, first);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    },
 
     wrap: (definition, { register = true } = {}) => {
-      const known = runtime.actions.get(definition.name);
-      if (known === undefined && register) runtime.actions.set(definition.name, definition);
-      else if (known !== undefined && known !== definition) throw duplicate(definition.name);
+      const { name } = definition;
+      const known = runtime.actions.get(name);
+      if (known !== undefined && known !== definition) throw duplicate(name);
+      if (register === true) runtime.actions.set(name, definition);
+      if (register === "settle") runtime.settledOnly.set(name, definition);
       return (payload, context = {}) => run(definition, payload, context);
     },
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { testGuard } from "../../test/support/guard.ts";
+import { type TestOptions, testGuard } from "../../test/support/guard.ts";
 import { type ActionOptions, type CompensationContext, defineAction } from "../core/action.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
 import type { Receipt } from "../core/receipt.ts";
@@ -16,7 +16,7 @@ interface Flag {
 type Options = Partial<ActionOptions<"flag", Flag, Flag, unknown>>;
 
 /** One shipment, its action, and what its undoing was handed. */
-function shipment(more: Options = {}) {
+function shipment(more: Options = {}, options: TestOptions = {}) {
   const world = { priority: "normal" };
   const undone: CompensationContext<unknown>[] = [];
   const flag = defineAction<"flag", unknown, Flag>({
@@ -38,7 +38,7 @@ function shipment(more: Options = {}) {
   });
   const clock = fakeClock();
   const store = memoryStore({ clock: clock.now });
-  const made = testGuard([flag], { clock, store });
+  const made = testGuard([flag], { ...options, clock, store });
   const undo = async () => {
     const { requestId } = await made.guard.execute("flag", { id: "s1" }, { runId: "run-1" });
     const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
@@ -111,6 +111,16 @@ describe("an undoing", () => {
     const { original, undoing } = await undo();
     expect(undoing).toMatchObject({ state: "failed" });
     expect(original).toMatchObject({ state: "review", reason: "It has left the port.", route: "operator" });
+  });
+
+  test("that a person denies puts the request before a person, too", async () => {
+    const rules = [{ action: "flag~undo", verdict: "review", reason: "every undo" }] as const;
+    const { undo, guard, undone } = shipment({}, { rules });
+    const { requestId, undoing } = await undo();
+    expect([undoing.state, (await guard.receipt(requestId))?.state]).toEqual(["held", "compensating"]);
+    await guard.deny(undoing.requestId, { actor: "bob", reason: "it was right" });
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "review", reason: "it was right" });
+    expect(undone).toEqual([]);
   });
 
   test("is not made where somebody else has changed the record since", async () => {

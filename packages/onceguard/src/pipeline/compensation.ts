@@ -1,4 +1,10 @@
-import { type AnyAction, type CompensationContext, defineAction, type EffectContext } from "../core/action.ts";
+import {
+  type AnyAction,
+  type CompensationContext,
+  defineAction,
+  type EffectContext,
+  type ProbeAnswer,
+} from "../core/action.ts";
 import { effectError } from "../core/failure.ts";
 import { idempotencyKey } from "../core/idempotency-key.ts";
 import { isRefusal, transition } from "../core/lifecycle.ts";
@@ -31,10 +37,9 @@ export interface CompensationPayload {
 
 /** The code that carries out a request by name: an action, or the undoing of one. */
 export function definitionFor(runtime: Runtime, name: string): AnyAction | null {
-  const action = runtime.actions.get(name);
-  if (action || !isCompensation(name)) return action ?? null;
+  if (!isCompensation(name)) return runtime.actions.get(name) ?? null;
   const undone = runtime.actions.get(name.slice(0, -SUFFIX.length));
-  return undone?.compensate ? compensationOf(runtime, undone) : null;
+  return undone ? compensationOf(runtime, undone) : null;
 }
 
 /** The same for whoever carries it on without its caller: a redacted payload cannot be sent. */
@@ -49,32 +54,20 @@ export function isCarriedOnByCallersOnly({ privacy }: AnyAction): boolean {
 
 /** All names that a sweeper of this guard can carry on. */
 export function knownNames(runtime: Runtime): string[] {
-  const actions = [...runtime.actions.values()];
-  const undone = actions.filter(({ compensate }) => compensate !== null);
-  const carried = actions.filter((action) => !isCarriedOnByCallersOnly(action)).map(({ name }) => name);
-  return [...carried, ...undone.map(({ name }) => compensationName(name))];
+  const names = [...runtime.actions.keys()].flatMap((name) => [name, compensationName(name)]);
+  return names.filter((name) => definitionToCarryOn(runtime, name) !== null);
 }
-
-const made = new WeakMap<Runtime, WeakMap<AnyAction, AnyAction>>();
 
 /**
  * The undoing of an action's effects as an action of its own: one request per effect, so that it happens once; on the
  * same record, in its turn; only where the record still is as the effect left it. What a crash leaves in doubt is
- * settled by reading the record.
+ * settled by reading the record. Null: the action does not say how it is undone.
  */
-export function compensationOf(runtime: Runtime, action: AnyAction): AnyAction {
-  const known = made.get(runtime) ?? new WeakMap<AnyAction, AnyAction>();
-  made.set(runtime, known);
-  const definition = known.get(action) ?? makeCompensation(runtime, action);
-  known.set(action, definition);
-  return definition;
-}
-
-function makeCompensation(runtime: Runtime, action: AnyAction): AnyAction {
-  const { compensate, after: reader } = action;
-  if (compensate === null) throw new Error(`"${action.name}" has no compensate`);
-  const read =
-    reader && ((payload: CompensationPayload, context: EffectContext) => current(runtime, action, payload, context));
+export function compensationOf(runtime: Runtime, action: AnyAction): AnyAction | null {
+  const { compensate } = action;
+  if (compensate === null) return null;
+  const read = readerOf(runtime, action);
+  const probe = probeOf(runtime, compensate, read);
   const definition = defineAction<string, unknown, unknown, CompensationPayload>({
     name: "undo",
     riskTier: action.riskTier === "safe" ? "side_effecting" : action.riskTier,
@@ -95,22 +88,26 @@ function makeCompensation(runtime: Runtime, action: AnyAction): AnyAction {
       const original = await originalOf(runtime, payload, context);
       return compensate.execute(payloadOf(original) as never, contextOf(original, payload, context));
     },
-    probe: async (payload, context) => {
-      if (compensate.probe) {
-        const original = await originalOf(runtime, payload, context);
-        return compensate.probe(payloadOf(original) as never, contextOf(original, payload, context));
-      }
-      return read ? whatTheRecordSays(payload, await read(payload, context)) : { answer: "cannot_tell" };
-    },
+    ...(probe && { probe }),
   });
-  const canAsk = compensate.probe !== null || read !== null;
-  const settles = { downstreamKey: compensate.downstreamKey, probe: canAsk ? definition.probe : null };
   return {
     ...definition,
-    ...settles,
     name: compensationName(action.name),
+    downstreamKey: compensate.downstreamKey,
     retry: action.retry,
     privacy: allOf(action),
+  };
+}
+
+type Read = (payload: CompensationPayload, context: EffectContext) => Promise<unknown>;
+type Probe = (payload: CompensationPayload, context: EffectContext) => Promise<ProbeAnswer<unknown>>;
+
+/** Its own probe, or a look at the record; null where it has neither. */
+function probeOf(runtime: Runtime, { probe }: NonNullable<AnyAction["compensate"]>, read: Read | null): Probe | null {
+  if (!probe) return read && (async (payload, context) => whatTheRecordSays(payload, await read(payload, context)));
+  return async (payload, context) => {
+    const original = await originalOf(runtime, payload, context);
+    return probe(payloadOf(original) as never, contextOf(original, payload, context));
   };
 }
 
@@ -147,18 +144,15 @@ function textOf(found: unknown): string | null {
   return "json" in state ? state.json : null;
 }
 
-async function current(
-  runtime: Runtime,
-  action: AnyAction,
-  payload: CompensationPayload,
-  context: EffectContext,
-): Promise<unknown> {
-  const original = await originalOf(runtime, payload, context);
-  const found: unknown = await action.after?.(payloadOf(original), { ...context, result: resultOf(original) });
-  if (!action.privacy || action.privacy.redact.length === 0) return found;
-  // What it is compared with is what the log has.
-  const state = stateText(found, Number.POSITIVE_INFINITY, action.privacy);
-  return "json" in state ? JSON.parse(state.json) : found;
+/** The record as it is now, without what is redacted: what it is compared with is what the log has. Null: nobody reads it. */
+function readerOf(runtime: Runtime, { after, privacy }: AnyAction): Read | null {
+  if (after === null) return null;
+  return async (payload, context) => {
+    const original = await originalOf(runtime, payload, context);
+    const found: unknown = await after(payloadOf(original), { ...context, result: resultOf(original) });
+    const state = stateText(found, Number.POSITIVE_INFINITY, privacy);
+    return "json" in state ? JSON.parse(state.json) : found;
+  };
 }
 
 async function originalOf(runtime: Runtime, { of }: CompensationPayload, { tenant }: EffectContext): Promise<Receipt> {
@@ -195,7 +189,7 @@ export async function settleCompensation(runtime: Runtime, compensation: Receipt
   const { of } = JSON.parse(payload) as CompensationPayload;
   for (;;) {
     const original = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.find(tenant, of));
-    if (original?.state !== "compensating") return;
+    if (original === null) return;
     const why = failure?.message ?? reason ?? state;
     const change = transition(
       original,

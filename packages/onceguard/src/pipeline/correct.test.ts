@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
-import { type TestOptions, testGuard } from "../../test/support/guard.ts";
+import { type TestOptions, testGuard, withVerbs } from "../../test/support/guard.ts";
 import { type ActionOptions, defineAction } from "../core/action.ts";
 import type { CorrectionPlan } from "../core/blast-radius.ts";
+import { OnceguardError } from "../core/errors.ts";
+import type { Store } from "../core/ports.ts";
+import { memoryStore } from "../stores/memory/memory-store.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
 
 interface Flag {
   readonly id: string;
@@ -238,7 +242,9 @@ test("a plan is bound to its token", async () => {
     [{ ...plan, rows: plan.rows.slice(1) }, token],
     [{ ...plan, rows: plan.rows.map((row) => ({ ...row, version: 9 })) }, token],
     [{ ...plan, query: { runId: "run-2" } }, token],
+    [{ ...plan, token: "0".repeat(64) }, token],
     [{} as CorrectionPlan, token],
+    [null as never, token],
   ];
   for (const [changed, given] of wrong) {
     await expect(guard.correct(changed, { ...BY, token: given })).rejects.toMatchObject({ code: "plan_changed" });
@@ -391,4 +397,272 @@ test("an undo is nobody's to call, is not in the budget, and a halt holds it bac
     "corrected",
     "corrected",
   ]);
+});
+
+test("a correction tells how far it is, row by row, also where they are of one record", async () => {
+  const made = world();
+  const { guard } = made;
+  for (const priority of ["1", "2", "3", "4"]) await guard.execute("flag", { id: "s1", priority }, { runId: "run-1" });
+  const { plan, token } = await guard.blastRadius({ runId: "run-1" });
+  const told: unknown[] = [];
+  const report = await guard.correct(plan, { ...BY, token, onProgress: (progress) => told.push(progress) });
+  expect(report.rows.map(({ restored }) => restored)).toEqual([true, true, true, true]);
+  expect(told).toEqual([1, 2, 3, 4].map((done) => ({ done, of: 4 })));
+  expect(report.runId).toBe(`correction:${token.slice(0, 16)}`);
+  expect(made.shipments.s1?.priority).toBe("normal");
+});
+
+test("an undo that the policy refuses, or that does not reach the store, is open and says why", async () => {
+  const denied = world({}, { rules: [{ action: "flag~undo", verdict: "deny", reason: "not on a Sunday" }] });
+  await flagged(denied, "s1");
+  const first = await denied.guard.blastRadius({ runId: "run-1" });
+  const report = await denied.settle(denied.guard.correct(first.plan, { ...BY, token: first.token }));
+  expect(report).toMatchObject({
+    complete: false,
+    rows: [{ result: "open", reason: "denied: not on a Sunday", compensation: null }],
+  });
+  expect(await denied.guard.receipts({ action: "flag~undo" })).toEqual([]);
+});
+
+/** A world in whose store some verbs behave otherwise. */
+function troubled(verbs: (store: Store) => Partial<Store>, options: Options = {}) {
+  const inner = memoryStore();
+  return world(options, { store: withVerbs(inner, verbs(inner)), onBackgroundError: () => undefined });
+}
+const AWAY = new OnceguardError("store_unavailable", "gone", { applied: "no" });
+
+test("what the store did not take is tried three times, and open after that; the rest is corrected", async () => {
+  let asked = 0;
+  let isAwayFor = 99;
+  const made = troubled((store) => ({
+    claim: async (request, readFirst) => {
+      if (!request.action.endsWith("~undo") || request.recordId !== "shipment:s2")
+        return store.claim(request, readFirst);
+      asked += 1;
+      if (isAwayFor-- > 0) throw AWAY;
+      return store.claim(request, readFirst);
+    },
+  }));
+  await flagged(made, "s1", "s2");
+  const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
+  const correct = () => made.settle(made.guard.correct(plan, { ...BY, token }));
+  expect(await correct()).toMatchObject({
+    complete: false,
+    rows: [{ result: "corrected" }, { result: "open", reason: "unavailable: gone", compensation: null }],
+  });
+  const perPass = asked / 3;
+  expect(Number.isInteger(perPass)).toBe(true);
+  expect(made.undone).toEqual(["s1"]);
+  // Back in time for the second pass.
+  isAwayFor = perPass;
+  expect(await correct()).toMatchObject({ complete: true, rows: [{ result: "corrected" }, { result: "corrected" }] });
+  expect(made.undone).toEqual(["s1", "s2"]);
+});
+
+test("why a row is open is what came last", async () => {
+  let isAwayFor = 1;
+  const made = troubled(
+    (store) => ({
+      claim: async (request, readFirst) => {
+        if (request.action.endsWith("~undo") && isAwayFor-- > 0) throw AWAY;
+        return store.claim(request, readFirst);
+      },
+    }),
+    {
+      before: ({ id }) => ({ ...made.shipments[id] }),
+      compensate: ({ id }) => {
+        made.shipments[id] = { priority: "low", carrier: "sea" };
+        throw new Error("socket hang up");
+      },
+    },
+  );
+  await flagged(made, "s1");
+  const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
+  expect((await made.settle(made.guard.correct(plan, { ...BY, token }))).rows).toMatchObject([
+    { result: "open", reason: "in_doubt" },
+  ]);
+});
+
+test("an undo that was made, but not written into the request, is written by whoever comes next", async () => {
+  let isAway = true;
+  const made = troubled((store) => ({
+    apply: async (change) => {
+      if (change.event === "compensated" && isAway) throw AWAY;
+      return store.apply(change);
+    },
+  }));
+  await flagged(made, "s1");
+  const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
+  await made.settle(made.guard.correct(plan, { ...BY, token })).catch(() => undefined);
+  isAway = false;
+  expect((await made.settle(made.guard.correct(plan, { ...BY, token }))).rows).toMatchObject([{ result: "corrected" }]);
+  expect(made.undone).toEqual(["s1"]);
+});
+
+test("what somebody else has changed at the last moment has moved, and nothing is undone", async () => {
+  const made = troubled((store) => ({
+    apply: async (change) =>
+      change.event === "compensate"
+        ? ({ kind: "stale", receipt: await store.find(change.from.tenant, change.from.requestId) } as never)
+        : store.apply(change),
+  }));
+  await flagged(made, "s1");
+  const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
+  expect((await made.guard.correct(plan, { ...BY, token })).rows).toMatchObject([
+    { result: "skipped", reason: "moved" },
+  ]);
+  expect(made.undone).toEqual([]);
+});
+
+test("unchecked leaves out the look at others' changes, and nothing else", async () => {
+  const made = world({ compensate: undefined as never });
+  await flagged(made, "s1");
+  const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
+  const report = await made.guard.correct(plan, { ...BY, token, unchecked: true });
+  expect(report.rows).toMatchObject([{ result: "skipped", reason: "no_compensate" }]);
+  expect(await made.guard.receipt(plan.rows[0]?.requestId ?? "")).toMatchObject({ state: "succeeded" });
+});
+
+test("stopped after a row, a correction has done that one, and the next is not begun", async () => {
+  const made = world();
+  for (const priority of ["1", "2"]) await made.guard.execute("flag", { id: "s1", priority }, { runId: "run-1" });
+  const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
+  const stop = new AbortController();
+  const correction = { ...BY, token, signal: stop.signal, onProgress: () => stop.abort() };
+  expect((await made.guard.correct(plan, correction)).rows).toMatchObject([
+    { result: "open", reason: "not_begun" },
+    { result: "corrected", reason: null },
+  ]);
+  expect(made.undone).toEqual(["s1"]);
+});
+
+test("what was restored is told by the records, also where the action is not known any more", async () => {
+  const clock = fakeClock();
+  const store = memoryStore({ clock: clock.now });
+  const compensate: NonNullable<Options["compensate"]> = ({ id }, { before }) => {
+    made.shipments[id] = { ...(before as Shipment) };
+    throw new Error("socket hang up");
+  };
+  const made = world({ compensate }, { clock, store });
+  await flagged(made, "s1");
+  const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
+  await made.settle(made.guard.correct(plan, { ...BY, token }));
+  const without = world({ compensate: undefined as never }, { clock, store });
+  for (const { guard } of [testGuard([], { clock, store }), without]) {
+    expect((await guard.correct(plan, { ...BY, token })).rows).toMatchObject([{ result: "corrected", restored: true }]);
+  }
+});
+
+test("whether it was restored is not known where one of the two states was not read", async () => {
+  let reads = 0;
+  const unreadAfter = world(
+    {
+      after: ({ id }) => {
+        // The effect's own, the look before the undo, and then the one after it.
+        if (++reads === 3) throw new Error("the reader is away");
+        return unreadAfter.shipments[id];
+      },
+    },
+    { onBackgroundError: () => undefined },
+  );
+  await flagged(unreadAfter, "s1");
+  const unreadBefore = world({ before: undefined as never, after: ({ id }) => unreadBefore.shipments[id] });
+  await flagged(unreadBefore, "s1");
+  for (const { guard } of [unreadAfter, unreadBefore]) {
+    const { plan, token } = await guard.blastRadius({ runId: "run-1" });
+    expect((await guard.correct(plan, { ...BY, token })).rows).toMatchObject([{ result: "corrected", restored: null }]);
+  }
+});
+
+test("a preview shows no changes from or to a state that nobody has read", async () => {
+  const clock = fakeClock();
+  const store = memoryStore({ clock: clock.now });
+  const made = world({ before: undefined as never, after: ({ id }) => made.shipments[id] }, { clock, store });
+  await flagged(made, "s1");
+  const { plan } = await made.guard.blastRadius({ runId: "run-1" });
+  expect((await made.guard.previewCorrection(plan)).rows).toMatchObject([{ would: "correct", changes: [] }]);
+  const noReader = world({ before: undefined as never }, { clock, store }).guard;
+  expect((await noReader.previewCorrection(plan)).rows).toMatchObject([
+    { would: "correct", reason: null, changes: [] },
+  ]);
+
+  const blind = world(
+    { after: () => Promise.reject(new Error("away")) },
+    { clock, store, onBackgroundError: () => undefined },
+  );
+  await blind.guard.execute("flag", { id: "s2", priority: "high" }, { runId: "run-2" });
+  const { plan: unread } = await blind.guard.blastRadius({ runId: "run-2" });
+  const sees = world({}, { clock, store }).guard;
+  expect((await sees.previewCorrection(unread, { unchecked: true })).rows).toMatchObject([
+    { would: "correct", reason: null, changes: [] },
+  ]);
+});
+
+test("what a restored store has no record of is gone, and nothing is undone for it", async () => {
+  const made = world();
+  await flagged(made, "s1");
+  const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
+  const empty = world();
+  const report = await empty.guard.correct(plan, { ...BY, token });
+  expect(report).toMatchObject({ complete: true, rows: [{ result: "skipped", reason: "gone", compensation: null }] });
+  expect((await empty.guard.previewCorrection(plan)).rows).toMatchObject([
+    { would: "skip", reason: "gone", changes: [] },
+  ]);
+  expect(empty.undone).toEqual([]);
+});
+
+test("a changed plan is told by the token that it has not", async () => {
+  const made = world();
+  await flagged(made, "s1");
+  const { plan, token } = await made.guard.blastRadius({ runId: "run-1" });
+  const changed = { ...plan, rows: [] };
+  const refused = { code: "plan_changed", fields: { token } };
+  await expect(made.guard.correct(changed, { ...BY, token })).rejects.toMatchObject(refused);
+  await expect(made.guard.previewCorrection(changed)).rejects.toMatchObject(refused);
+});
+
+test("a preview of what is being undone, is undone, or cannot be compared", async () => {
+  const open = world({
+    compensate: () => Promise.reject(new Error("socket hang up")),
+    after: () => ({ n: Math.random() }),
+  });
+  await flagged(open, "s1");
+  const { plan, token } = await open.guard.blastRadius({ runId: "run-1" });
+  await open.settle(open.guard.correct(plan, { ...BY, token }));
+  expect((await open.guard.previewCorrection(plan)).rows).toMatchObject([
+    { would: "continue", reason: null, changes: [] },
+  ]);
+
+  const made = world();
+  await flagged(made, "s1");
+  const done = await made.guard.blastRadius({ runId: "run-1" });
+  await made.guard.correct(done.plan, { ...BY, token: done.token });
+  expect((await made.guard.previewCorrection(done.plan)).rows).toMatchObject([
+    { would: "skip", reason: "already_undone", changes: [] },
+  ]);
+
+  const blind = world({ before: undefined as never });
+  await flagged(blind, "s1");
+  const { plan: unread } = await blind.guard.blastRadius({ runId: "run-1" });
+  expect((await blind.guard.previewCorrection(unread)).rows).toMatchObject([
+    { would: "skip", reason: "after_unknown" },
+  ]);
+  expect((await blind.guard.previewCorrection(unread, { unchecked: true })).rows).toMatchObject([
+    { would: "correct", reason: null, changes: [] },
+  ]);
+});
+
+test("a preview reads the record as the effect did: by its request, and what it came to", async () => {
+  const seen: unknown[] = [];
+  const made = world({
+    after: ({ id }, { requestId, result }) => {
+      seen.push({ requestId, result });
+      return made.shipments[id];
+    },
+  });
+  await flagged(made, "s1");
+  const { plan } = await made.guard.blastRadius({ runId: "run-1" });
+  await made.guard.previewCorrection(plan);
+  const own = { requestId: plan.rows[0]?.requestId, result: { was: "high" } };
+  expect(seen).toEqual([own, own]);
 });

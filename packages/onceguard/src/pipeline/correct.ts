@@ -133,8 +133,7 @@ interface Work {
 
 /** @throws OnceguardError `plan_changed` */
 function requirePlan(plan: CorrectionPlan, token: string): void {
-  const isWhole = Array.isArray(plan?.rows) && typeof plan.query === "object" && plan.query !== null;
-  if (isWhole && plan.token === token && planToken(plan.query, plan.rows) === token) return;
+  if (plan?.token === token && planToken(plan.query, plan.rows) === token) return;
   throw new OnceguardError(
     "plan_changed",
     "The plan is not the one that the token stands for: it was changed, or the token is another plan's. Nothing was undone.",
@@ -165,10 +164,11 @@ async function correctRow(work: Work, row: PlanRow): Promise<SkipReason | string
   if (halt !== null) return halt;
   if (receipt.state === "succeeded" && !(await begin(work, receipt))) return "moved";
   const action = runtime.actions.get(row.action);
-  if (!action) return "not_registered";
+  const undoing = action && compensationOf(runtime, action);
+  if (!undoing) return action ? "no_compensate" : "not_registered";
   const payload = { of: receipt.requestId, record: receipt.recordId, before: states.before, after: states.after };
   const context = { tenant: row.tenant, runId: work.runId, actor: correction.actor };
-  const outcome = await runCall(runtime, work.ready, compensationOf(runtime, action), payload, context);
+  const outcome = await runCall(runtime, work.ready, undoing, payload, context);
   if (outcome.receipt) await settleCompensation(runtime, outcome.receipt);
   return refusalOf(outcome);
 }
@@ -205,9 +205,8 @@ async function look(runtime: Runtime, row: PlanRow, unchecked: boolean): Promise
   const { store } = runtime;
   const receipt = await persist(runtime, runtime.storeTimeoutMs, () => store.find(row.tenant, row.requestId));
   if (receipt === null) return { skip: "gone" };
-  if (receipt.state === "compensated") return { skip: null, receipt, states: recordStates([]) };
   const history = await persist(runtime, runtime.storeTimeoutMs, () => store.log(row.tenant, receipt.requestId));
-  if (receipt.state !== "compensating") {
+  if (receipt.state !== "compensating" && receipt.state !== "compensated") {
     const obstacle = obstacleHere(runtime, receipt, history);
     const counts = obstacle !== null && !(obstacle === "after_unknown" && unchecked);
     // What could not be undone when the plan was made is no news; anything else that has happened since is.
@@ -266,7 +265,7 @@ export async function previewCorrection(
   unchecked: boolean,
 ): Promise<CorrectionPreview> {
   requirePlan(plan, plan.token);
-  const last = new Map(byRecord(plan.rows).map(([latest]) => [latest, true]));
+  const last = new Set(byRecord(plan.rows).map(([latest]) => latest));
   const rows = await atOnce(AT_ONCE, plan.rows, async (planned) => {
     const { place: _place, version, ...row } = planned;
     const situation = await look(runtime, { ...row, version, place: 0 }, unchecked);

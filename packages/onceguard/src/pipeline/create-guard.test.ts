@@ -253,6 +253,8 @@ describe("bad input is one clear error, and nothing is stored or executed", () =
 
   it.each([
     ["no store", {}, "invalid_option"],
+    ["an option that there is not", { store: memoryStore(), budget: { maxActionsPerRun: 5 } }, "invalid_option"],
+    ["a rule that says nothing", { store: memoryStore(), rules: [{ verdict: "review" }] }, "invalid_option"],
     ["a lease that is no duration", { store: memoryStore(), lease: "soon" }, "invalid_option"],
     ["a margin as long as the lease", { store: memoryStore(), lease: "1s", leaseMargin: "1s" }, "invalid_option"],
     [

@@ -109,18 +109,18 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     ),
     correct: whenReady((plan: CorrectionPlan, correction: Correction) => correct(runtime, ready, plan, correction)),
     resolve: whenReady((requestId: string, decision: Decision) =>
-      resolve(runtime, tenantOf(decision), requestId, decision),
+      resolve(runtime, tenantOf(decision), requestId, said(decision)),
     ),
-    reopen: whenReady((requestId: string, by: By) => reopen(runtime, tenantOf(by), requestId, by)),
+    reopen: whenReady((requestId: string, by: By) => reopen(runtime, tenantOf(by), requestId, said(by))),
     approve: whenReady((requestId: string, grant: ApprovalGrant) =>
-      approve(runtime, tenantOf(grant), requestId, grant),
+      approve(runtime, tenantOf(grant), requestId, said(grant)),
     ),
-    deny: whenReady((requestId: string, denial: Denial) => deny(runtime, tenantOf(denial), requestId, denial)),
+    deny: whenReady((requestId: string, denial: Denial) => deny(runtime, tenantOf(denial), requestId, said(denial))),
     evidence: whenReady((requestId: string, given: GivenEvidence) =>
       takeEvidence(runtime, tenantOf(given), requestId, given),
     ),
-    halt: whenReady((scope: HaltScope, id: string, by: By) => haltScope(runtime, scope, id, by)),
-    resume: whenReady((scope: HaltScope, id: string, by: By) => resumeScope(runtime, scope, id, by)),
+    halt: whenReady((scope: HaltScope, id: string, by: By) => haltScope(runtime, scope, id, said(by))),
+    resume: whenReady((scope: HaltScope, id: string, by: By) => resumeScope(runtime, scope, id, said(by))),
     halts: whenReady((query: Partial<HaltQuery> = {}) => store.halts({ limit: DEFAULT_LIMIT, ...query })),
     case: (id: string, at: At & { readonly policy?: Partial<FinalityPolicy> } = {}) =>
       guardCase(runtime, ready, tenantOf(at), id, at.policy),
@@ -128,7 +128,8 @@ export function createGuard<const Actions extends readonly AnyAction[] = readonl
     erase: whenReady((erasure: Erasure) => erase(runtime, erasure)),
     restore: whenReady((restoration: Parameters<Guard["restore"]>[0]) => restore(runtime, restoration)),
     endRestore: whenReady(async (by: { readonly actor: string; readonly reason: string }) => {
-      requireReason(by.actor, by.reason);
+      const { actor, reason } = said(by);
+      requireReason(actor, reason);
       return store.endEpoch(by);
     }),
     reconcile: whenReady(reconcile),
@@ -173,6 +174,11 @@ interface At {
   readonly tenant?: string;
 }
 
+/** A decision without a word is refused like one of blanks, and not by a TypeError. */
+function said<By extends object>(by: By): By {
+  return by ?? ({} as By);
+}
+
 function tenantOf(at: At): string {
-  return at.tenant ?? DEFAULT_TENANT;
+  return at?.tenant ?? DEFAULT_TENANT;
 }

@@ -3,8 +3,10 @@ import { type Budgets, checkBudgets } from "../core/budget.ts";
 import { durationMs } from "../core/duration.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { Route } from "../core/failure.ts";
-import { DEFAULT_FINALITY_POLICY } from "../core/finality.ts";
+import { checkFinality, DEFAULT_FINALITY_POLICY } from "../core/finality.ts";
+import { nearNames } from "../core/near-names.ts";
 import type { Notifier } from "../core/notification.ts";
+import { checkRules } from "../core/policy.ts";
 import { DEFAULT_JSON_LIMITS } from "../core/strict-json.ts";
 import { DataKeys } from "./data-keys.ts";
 import { tenantHmac } from "./digest.ts";
@@ -30,6 +32,7 @@ export function createRuntime(
   aborting: AbortSignal,
   isClosed: () => boolean,
 ): Runtime {
+  checkNames(options);
   const { clock = systemClock } = options;
   const report = options.onBackgroundError ?? ((error) => process.emitWarning(error as Error));
   const telemetry = options.telemetry ? harmless(options.telemetry, report) : null;
@@ -59,10 +62,10 @@ export function createRuntime(
     randomness: options.randomness ?? systemRandomness,
     limits: { ...DEFAULT_JSON_LIMITS, ...options.limits },
     policy: options.policy ?? null,
-    rules: options.rules ?? [],
+    rules: checkRules(options.rules ?? []),
     policyVersion: options.policyVersion ?? "1",
     budgets: checkBudgets(options.budgets ?? ({} satisfies Budgets)),
-    finality: { ...DEFAULT_FINALITY_POLICY, ...options.finality },
+    finality: { ...DEFAULT_FINALITY_POLICY, ...checkFinality(options.finality ?? {}) },
     notifiers: notifiersByRoute(options.notify),
     telemetry,
     spillFolder: spillFolder(options),
@@ -70,6 +73,7 @@ export function createRuntime(
     approvalMs: durationMs(options.approvalFor ?? "1h", "approvalFor"),
     haltLookMs: durationMs(options.haltLook ?? "100ms", "haltLook"),
     actions,
+    settledOnly: new Map(),
     keys,
     privacyOfUnregistered: new Map(),
     leases: new Leases(store, clock, leaseMs),
@@ -119,6 +123,25 @@ export function createRuntime(
     },
   };
   return runtime;
+}
+
+const OPTIONS: Readonly<Record<keyof GuardOptions, true>> = {
+  ...{ store: true, actions: true, policy: true, rules: true, policyVersion: true, budgets: true, finality: true },
+  ...{ notify: true, telemetry: true, holdFor: true, approvalFor: true, haltLook: true, spill: true, logCalls: true },
+  ...{ keys: true, lease: true, leaseMargin: true, wait: true, grace: true, storeTimeout: true, sweepEvery: true },
+  ...{ limits: true, maxResultBytes: true, onBackgroundError: true, clock: true, randomness: true },
+};
+
+/** A misspelt `budgets` would limit nothing, without a word. @throws OnceguardError `invalid_option` */
+function checkNames(options: object): void {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
+  if (unknown === undefined) return;
+  const names = Object.keys(OPTIONS);
+  const [near] = nearNames(unknown, names);
+  const instead = near === undefined ? `there are ${names.join(", ")}` : `was "${near}" meant?`;
+  throw new OnceguardError("invalid_option", `"${unknown}" is no option of createGuard; ${instead}`, {
+    option: unknown,
+  });
 }
 
 const ROUTES: readonly Route[] = ["data_owner", "domain_expert", "operator", "security"];

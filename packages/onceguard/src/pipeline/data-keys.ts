@@ -20,12 +20,9 @@ export class DataKeys {
   /** @throws OnceguardError `key_unavailable` */
   async current(tenant: string, subject: string | null): Promise<DataKey> {
     const key = await this.#ask(JSON.stringify([tenant, "of", subject]), () => this.#ring.current(tenant, subject));
-    if (key !== null) {
-      // What is claimed under it is read back at once: a ring that goes away in between must not hide the answer.
-      void this.#ask(idName(tenant, key.id), () => Promise.resolve(key));
-      return key;
-    }
-    throw new Error("a key ring has a current key, or throws");
+    // What is claimed under it is read back at once: a ring that goes away in between must not hide the answer.
+    void this.#ask(idName(tenant, key.id), () => Promise.resolve(key));
+    return key;
   }
 
   /** Null: it was destroyed. @throws OnceguardError `key_unavailable` */
@@ -38,22 +35,21 @@ export class DataKeys {
   }
 
   async destroy(tenant: string, subject: string): Promise<void> {
-    this.#known.clear();
-    await unavailableAsError(() => this.#ring.destroy(tenant, subject));
-    this.#known.clear();
+    try {
+      await unavailableAsError(() => this.#ring.destroy(tenant, subject));
+    } finally {
+      this.#known.clear();
+    }
   }
 
-  #ask(name: string, ask: () => Promise<DataKey | null>): Promise<DataKey | null> {
+  #ask<Key extends DataKey | null>(name: string, ask: () => Promise<Key>): Promise<Key> {
     const now = this.#clock.monotonicMs();
     const known = this.#known.get(name);
-    if (known !== undefined && known.until > now) return known.key;
+    if (known !== undefined && known.until > now) return known.key as Promise<Key>;
     if (this.#known.size >= MOST_REMEMBERED) this.#known.clear();
     const key = unavailableAsError(ask);
-    const entry = { key, until: now + REMEMBERED_MS };
-    this.#known.set(name, entry);
-    const forget = (): void => {
-      if (this.#known.get(name) === entry) this.#known.delete(name);
-    };
+    this.#known.set(name, { key, until: now + REMEMBERED_MS });
+    const forget = () => this.#known.delete(name);
     key.then((found) => found === null && forget(), forget);
     return key;
   }

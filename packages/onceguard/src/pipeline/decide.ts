@@ -4,6 +4,7 @@ import type { Receipt } from "../core/receipt.ts";
 import { checkRequestId } from "../core/request-id.ts";
 import { persist } from "./persist.ts";
 import type { Runtime } from "./runtime.ts";
+import { settleDependents } from "./settle-dependents.ts";
 
 /** @throws OnceguardError `receipt_not_found` */
 export async function found(runtime: Runtime, tenant: string, requestId: string): Promise<Receipt> {
@@ -33,7 +34,10 @@ export async function decide(runtime: Runtime, receipt: Receipt, event: Lifecycl
     );
   }
   const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
-  if (answer.kind === "applied") return answer.receipt;
+  if (answer.kind === "applied") {
+    await settleDependents(runtime, answer.receipt);
+    return answer.receipt;
+  }
   throw versionConflict(requestId, version, answer.receipt?.version ?? null);
 }
 

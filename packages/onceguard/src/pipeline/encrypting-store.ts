@@ -1,6 +1,5 @@
 import type { Claim, ClaimRequest } from "../core/claim.ts";
 import { forwardingStore } from "../core/forwarding-store.ts";
-import type { DataKey } from "../core/key-ring.ts";
 import type { Transition } from "../core/lifecycle.ts";
 import type { ApplyAnswer, ClaimAnswer, LogEntry, NewLogEntry, Store, StoreTransaction } from "../core/ports.ts";
 import type { Privacy } from "../core/privacy.ts";
@@ -30,8 +29,7 @@ export function encryptingStore(store: Store, encrypting: Encrypting): Store {
     due: async (query) => all(await store.due(query)),
     list: async (query) => all(await store.list(query)),
     append: async (entry) => store.append(await writtenLine(encrypting, store, entry)),
-    log: async (tenant, requestId) => plainLines(encrypting, store, await store.log(tenant, requestId)),
-    searchLog: async (query) => plainLines(encrypting, store, await store.searchLog(query)),
+    log: (tenant, requestId) => plainLines(encrypting, store, tenant, requestId),
     ...(store.transact && {
       transact: (work) => store.transact?.((tx) => work(encryptingTransaction(encrypting, tx))) as never,
     }),
@@ -100,7 +98,7 @@ async function writtenTransition(encrypting: Encrypting, transition: Transition)
 async function writtenLine(encrypting: Encrypting, store: Store, entry: NewLogEntry): Promise<NewLogEntry> {
   const { tenant, requestId, before, after } = entry;
   if (requestId === null || (before === null && after === null)) return entry;
-  if (entry.action !== null && encrypting.rulesOf(entry.action) === null) return entry;
+  if (encrypting.rulesOf(entry.action ?? "") === null) return entry;
   const receipt = await store.find(tenant, requestId);
   const write = receipt && (await writer(encrypting, receipt));
   return write ? { ...entry, before: before && write(before), after: after && write(after) } : entry;
@@ -152,32 +150,19 @@ async function plainApplyAnswer(encrypting: Encrypting, answer: ApplyAnswer): Pr
   return { ...answer, receipt, claim: answer.claim && (await plainClaim(encrypting, answer.claim)) };
 }
 
-/** The records in the log, opened where they can be; each request is looked up once. */
+/** The history of a request with the records in it opened, where they can be. */
 async function plainLines(
   encrypting: Encrypting,
   store: Store,
-  entries: readonly LogEntry[],
+  tenant: string,
+  requestId: string,
 ): Promise<readonly LogEntry[]> {
-  const found = new Map<string, Promise<DataKey | null>>();
-  const keyOf = ({ tenant, requestId }: LogEntry): Promise<DataKey | null> => {
-    const name = JSON.stringify([tenant, requestId]);
-    const known = found.get(name);
-    if (known) return known;
-    const key = store
-      .find(tenant, requestId ?? "")
-      .then((receipt) => (receipt?.keyId ? encrypting.keys.find(tenant, receipt.keyId) : null));
-    found.set(name, key);
-    return key;
-  };
-  const opened = async (entry: LogEntry): Promise<LogEntry> => {
-    const { tenant, requestId, before, after } = entry;
-    if (requestId === null || !(isEncrypted(before) || isEncrypted(after))) return entry;
-    const key = await keyOf(entry);
-    const read = (text: string | null) =>
-      text && (key === null ? text : (decrypted(text, key, { tenant, requestId }) ?? text));
-    return { ...entry, before: read(before), after: read(after) };
-  };
-  return Promise.all(entries.map(opened));
+  const lines = await store.log(tenant, requestId);
+  const receipt = await store.find(tenant, requestId);
+  const read = receipt && (await reader(encrypting, receipt));
+  if (read === null) return lines;
+  const opened = (text: string | null) => text && (read(text) ?? text);
+  return lines.map((line) => ({ ...line, before: opened(line.before), after: opened(line.after) }));
 }
 
 /** The same for what is kept outside of the store. */
@@ -194,8 +179,4 @@ export async function readerFor(runtime: Runtime, of: Owned): ReturnType<typeof 
 function encryptingOf(runtime: Runtime): Encrypting | null {
   const { keys } = runtime;
   return keys && { keys, rulesOf: (action) => rulesOf(runtime, action) };
-}
-
-function isEncrypted(text: string | null): boolean {
-  return text?.includes('"$encrypted"') ?? false;
 }

@@ -75,7 +75,7 @@ async function expireAll(
   keyId: string,
   onProgress: Erasure["onProgress"],
 ): Promise<number> {
-  const states = STATES.filter((state) => isTerminal(state) && state !== "expired");
+  const states = STATES.filter(isTerminal);
   let expired = 0;
   for (let after: ReceiptQuery["after"]; ; ) {
     const batch = await list(runtime, { tenant, keyId, states, after, limit: BATCH });

@@ -140,7 +140,7 @@ function differs(before: unknown, expected: Expected | null): string | null {
 
 /**
  * From here to the send, assumption A1 bounds the pause by the margin. A halt counts up to here: what the claim's own
- * commit could not see is looked for again when that commit is not quite recent.
+ * commit could not see is looked for again when that commit is not quite recent, or the action has read its record since.
  */
 async function lastLook(
   runtime: Runtime,
@@ -155,7 +155,8 @@ async function lastLook(
     if ("kind" in ready) return ready;
     // A claim whose first answer was lost is older than the question that got it now.
     const { readAt, updatedAt } = claim.receipt;
-    if (runtime.clock.monotonicMs() - askedAt + (readAt - updatedAt) > runtime.haltLookMs) {
+    const sinceClaim = runtime.clock.monotonicMs() - askedAt + (readAt - updatedAt);
+    if (definition.before !== null || sinceClaim > runtime.haltLookMs) {
       const look = () => runtime.store.haltFor(claim.receipt);
       if (await persist(runtime, runtime.storeTimeoutMs, look)) return notSent("halted");
     }
@@ -185,7 +186,8 @@ function isKeyInTime(runtime: Runtime, receipt: Receipt, definition: AnyAction, 
 async function logBefore(runtime: Runtime, claim: Claim, before: StoredResult | null): Promise<Claim | Attempt> {
   const { receipt } = claim;
   const text = before && "json" in before ? before.json : null;
-  if (receipt.dispatched !== null) return mark(runtime, claim, text);
+  // A record that was begun in a transaction, by an earlier version of its action, would take a lapse for proof.
+  if (receipt.dispatched !== null || receipt.capability === "transaction") return mark(runtime, claim, text);
   if (before === null) return claim;
   const detail = "omitted" in before ? JSON.stringify(before) : null;
   const line = lineOf(receipt, "before", { before: text, detail });
@@ -238,7 +240,8 @@ async function call(action: Executed, receipt: Receipt, signal: AbortSignal): Pr
 /** What the action's own code threw, without what it says of the payload's private fields. */
 export function failureOf(error: unknown, action: Executed, receipt: Receipt): Failure {
   const { definition } = action;
-  const failure = classifyFailure(error, definition.noEffectOn, definition.classify);
+  // The time of its claim serves a Retry-After that names a date, and waits an attempt too long rather than too short.
+  const failure = classifyFailure(error, definition.noEffectOn, definition.classify, receipt.readAt);
   return withoutPrivate(failure, definition.privacy, payloadFor(action, receipt) as JsonValue);
 }
 

@@ -24,7 +24,8 @@ import { propose } from "./propose.ts";
 import { keepLine, recordLateSuccess } from "./record-receipt.ts";
 import { isMismatch } from "./replay.ts";
 import type { Runtime } from "./runtime.ts";
-import { canSettle, step } from "./settle.ts";
+import { step } from "./settle.ts";
+import { settleDependents } from "./settle-dependents.ts";
 import { storedResult } from "./stored-result.ts";
 import { underKey } from "./under-key.ts";
 import { endingOfOutcome, watchIfTold } from "./watch.ts";
@@ -141,8 +142,7 @@ export function externalClaims(
       if (current.state === "succeeded" && current.fencingToken === held.fencingToken) return outcomeOf(current);
       const of = { ...current, fencingToken: givenOut(current, held) };
       // Which key an earlier attempt was sent under is not known here: it must not pass for the current one's.
-      const sameKey = held.fencingToken === current.fencingToken && definition.downstreamKey !== null;
-      return outcomeOf(await recordLateSuccess(runtime, of, current, kept, sameKey));
+      return outcomeOf(await recordLateSuccess(runtime, of, current, kept, false));
     },
     fail: async (requestId, { failure, ...held }) => {
       const [receipt, definition] = await ours(requestId, held);
@@ -222,20 +222,14 @@ async function followOutside(
 ): Promise<ExternalClaim | Outcome> {
   let current = receipt;
   for (;;) {
-    if (!isStepDue(current, definition)) return outcomeOf(current);
+    // A question is asked when that is due, and not whenever somebody comes.
+    if (current.state === "in_doubt" && (current.dueAt ?? 0) > current.readAt) return outcomeOf(current);
     const taken = await step(runtime, current, definition, false);
     if (taken.halt) return halted(requestId, taken.halt, taken.receipt);
     if (taken.claim) return renewed(runtime, taken.claim.receipt, taken.claim.receipt.fencingToken, leaseMs);
     if (!taken.moved) return outcomeOf(taken.receipt);
     current = taken.receipt;
   }
-}
-
-function isStepDue(receipt: Receipt, definition: AnyAction): boolean {
-  const isDue = receipt.dueAt !== null && receipt.dueAt <= receipt.readAt;
-  if (receipt.state === "running") return isLapsed(receipt);
-  if (receipt.state === "in_doubt") return isDue && canSettle(receipt, definition);
-  return isDue && (receipt.state === "retry_wait" || receipt.state === "held");
 }
 
 function granted(receipt: Receipt): ExternalClaim {
@@ -268,11 +262,14 @@ async function settle(
   eventFor: (receipt: Receipt) => LifecycleEvent,
 ): Promise<Receipt | null> {
   let current = receipt;
-  while (current.state === "running" && current.fencingToken === fencingToken) {
+  while (current.fencingToken === fencingToken) {
     const change = transition(current, eventFor(current), runtime.randomness.token());
     if (isRefusal(change)) return null;
     const answer = await persist(runtime, runtime.graceMs, () => runtime.store.apply(change));
-    if (answer.kind === "applied") return answer.receipt;
+    if (answer.kind === "applied") {
+      await settleDependents(runtime, answer.receipt);
+      return answer.receipt;
+    }
     if (answer.receipt === null) return null;
     current = answer.receipt;
   }

@@ -90,6 +90,20 @@ describe("an action bound to a finality case", () => {
     expect(paid).toEqual(["ann"]);
   });
 
+  test("a challenge that comes after the window is late, also where nobody has looked since", async () => {
+    const { payout, paid } = payouts();
+    const { guard, clock } = testGuard([payout], { finality: { challengeWindowMs: 600_000 } });
+    await guard.execute("payout", { match: "1", winner: "ann" });
+    const match = guard.case("match:1");
+    await match.signal(says("ref", "ann", 1));
+    await clock.advance(600_000);
+    expect(await match.signal(says("video", "bob", 2))).toMatchObject({
+      ...{ verdict: "late", case: { state: "FINAL", final: { outcome: "ann" } } },
+    });
+    await guard.reconcile();
+    expect(paid).toEqual(["ann"]);
+  });
+
   test("two requests for the same outcome: one has the case, the other never runs", async () => {
     const paid: string[] = [];
     const payout = defineAction({
@@ -150,6 +164,14 @@ describe("an action bound to a finality case", () => {
     expect(await guard.receipt("r2")).toMatchObject({ state: "succeeded" });
     expect(paid).toEqual(["y"]);
   });
+});
+
+test("a finality policy that nobody could mean is refused, for the guard and for a case", () => {
+  const misspelt = { minSource: 2 } as object;
+  const refusal = expect.objectContaining({ code: "invalid_option", fields: { option: "finality.minSource" } });
+  expect(() => testGuard([], { finality: misspelt })).toThrow(refusal);
+  const { guard } = testGuard([]);
+  expect(() => guard.case("match:1", { policy: misspelt })).toThrow(refusal);
 });
 
 test("a case that nobody has signalled is OPEN, and reading it writes nothing", async () => {

@@ -1,6 +1,7 @@
 import { OnceguardError } from "../core/errors.ts";
 import {
   addSignal,
+  checkFinality,
   DEFAULT_FINALITY_POLICY,
   evaluate,
   type FinalityCase,
@@ -33,6 +34,11 @@ export interface GuardCase {
   get(): Promise<FinalityCase>;
 }
 
+const REFUSALS: Readonly<Record<string, string>> = {
+  already_final: "it is final already, and stays so",
+  not_signalled: "no source has signalled that outcome",
+};
+
 /** How often a request looks whether its case is final, should the word not have reached it, in ms. */
 const LOOK_AGAIN_MS = 60_000;
 
@@ -47,6 +53,7 @@ export function guardCase(
   if (problem !== null) {
     throw new OnceguardError("invalid_context", `The case's id is ${problem}.`, { what: "case", problem });
   }
+  checkFinality(policy ?? {});
   const change = async <Answer>(
     to: (value: FinalityCase, stored: StoredCase, now: number) => { case: FinalityCase; answer: Answer },
   ): Promise<{ case: FinalityCase; answer: Answer }> => {
@@ -56,7 +63,8 @@ export function guardCase(
   return {
     signal: async (signal) => {
       const changed = await change((value, stored, now) => {
-        const added = addSignal(value, signal, stored.policy);
+        // First what it has come to by now: a challenge after its window is late, whether somebody has looked or not.
+        const added = addSignal(evaluate(value, stored.policy, now), signal, stored.policy);
         return { case: evaluate(added.case, stored.policy, now), answer: added.verdict };
       });
       return { verdict: changed.answer, case: changed.case };
@@ -67,7 +75,7 @@ export function guardCase(
         if (chosen.ok) return { case: chosen.case, answer: null };
         throw new OnceguardError(
           "case_refused",
-          `Case "${id}" cannot be finalized as "${choice.outcome}": ${chosen.reason}.`,
+          `Case "${id}" cannot be finalized as "${choice.outcome}": ${REFUSALS[chosen.reason] ?? chosen.reason}.`,
           { caseId: id, reason: chosen.reason },
         );
       });

@@ -146,6 +146,53 @@ describe("serialized records", () => {
     expect(await settle(first)).toMatchObject({ status: "executed" });
     expect(await settle(guard.execute("write", { id: "2" }))).toMatchObject({ status: "executed" });
   });
+
+  /** A record that one request has, and calls about another one that wait for their turn. */
+  const inTheQueue = async () => {
+    const gate = Promise.withResolvers<void>();
+    const sent: string[] = [];
+    const write = defineAction({
+      name: "write",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      record: () => "r",
+      serialize: true,
+      execute: async ({ id }: { id: string }) => {
+        sent.push(id);
+        await gate.promise;
+      },
+    });
+    const made = testGuard([write]);
+    const first = made.guard.execute("write", { id: "1" });
+    await made.clock.advance(10);
+    const caller = new AbortController();
+    const leaves = made.guard.execute("write", { id: "2" }, { signal: caller.signal, wait: "1h" });
+    await made.clock.advance(10);
+    return { ...made, sent, first, gate, caller, leaves };
+  };
+
+  test("who leaves before it is its turn hears that nothing was sent, and nothing ever is", async () => {
+    const { guard, clock, settle, sent, first, gate, caller, leaves } = await inTheQueue();
+    caller.abort();
+    const left = await leaves;
+    expect(left).toMatchObject({ status: "denied", receipt: null, reason: expect.stringContaining("cancelled") });
+    gate.resolve();
+    expect(await settle(first)).toMatchObject({ status: "executed" });
+    await clock.advance(60_000);
+    expect([sent, await guard.receipt(left.requestId)]).toEqual([["1"], null]);
+  });
+
+  test("who stays does not lose the turn to a caller of the same request who leaves", async () => {
+    const { guard, clock, settle, sent, first, gate, caller, leaves } = await inTheQueue();
+    const stays = guard.execute("write", { id: "2" }, { wait: "1h" });
+    await clock.advance(10);
+    caller.abort();
+    expect(await leaves).toMatchObject({ status: "denied" });
+    gate.resolve();
+    expect(await settle(first)).toMatchObject({ status: "executed" });
+    expect(await settle(stays)).toMatchObject({ status: "executed" });
+    expect(sent).toEqual(["1", "2"]);
+  });
 });
 
 describe("an expected version or state", () => {

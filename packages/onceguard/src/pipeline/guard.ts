@@ -52,7 +52,10 @@ export interface GuardOptions<Actions extends readonly AnyAction[] = readonly An
   readonly holdFor?: Duration;
   /** How long an approval lasts, unless it says so itself. Default 1 hour. */
   readonly approvalFor?: Duration;
-  /** A claim that took longer than this to come to its dispatch looks once more for a halt. Default 100 ms. */
+  /**
+   * A claim that took longer than this to come to its dispatch looks once more for a halt, as one whose action has read its
+   * record (`before`) does in any case. Default 100 ms.
+   */
   readonly haltLook?: Duration;
   /**
    * The folder for outcomes that the store did not take within `grace`; they are recorded at the next start. Made when
@@ -114,8 +117,12 @@ export interface InlineCall<Payload, Result> extends CallContext, InlineOptions<
 }
 
 export interface WrapOptions {
-  /** False: only a caller carries it on, and the sweeper leaves it alone. For effects that need something of their caller. Default true. */
-  readonly register?: boolean;
+  /**
+   * For effects that need something of their caller, so that no sweeper may execute them. `"settle"`: a sweeper asks the
+   * action's probe about what its callers have left open, and hands to a person what nobody has come for in time. False:
+   * it leaves that alone, too, because the probe needs the caller as well. Default true: a sweeper carries everything on.
+   */
+  readonly register?: boolean | "settle";
 }
 
 type Named<Actions extends readonly AnyAction[], Name> = Extract<Actions[number], { readonly name: Name }>;

@@ -81,6 +81,17 @@ describe("a halt by a person", () => {
     expect(sent).toEqual([]);
   });
 
+  test("is looked for again once the action has read its record, however quickly", async () => {
+    const { action, sent } = mail();
+    const halting = testGuard([]);
+    const before = () => halting.guard.halt("run", "run-1", { actor: "ada", reason: "stop" });
+    const { guard, settle } = testGuard([{ ...action, before }], { store: halting.store, clock: halting.clock });
+    expect(await settle(guard.execute("mail", { to: "bo" }, { runId: "run-1", wait: 0 }))).toMatchObject({
+      ...{ status: "halted", receipt: { state: "retry_wait" } },
+    });
+    expect(sent).toEqual([]);
+  });
+
   test("keeps a waiting retry back, and the sweeper takes it up after the resume", async () => {
     let fails = true;
     const { action, sent } = mail(() => {

@@ -38,5 +38,6 @@ function check(scope: HaltScope, id: string, by: By): void {
   requireReason(by.actor, by.reason);
   const problem = HALT_SCOPES.includes(scope) ? problemWithName(id) : "of no known scope: run, action or tenant";
   if (problem === null) return;
-  throw new OnceguardError("invalid_context", `What is to be halted is ${problem}.`, { what: scope, id, problem });
+  const message = `A halt is of a run, an action or a tenant, by its name; "${scope}" "${id}" is ${problem}.`;
+  throw new OnceguardError("invalid_context", message, { what: scope, id, problem });
 }

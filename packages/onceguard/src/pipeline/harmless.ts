@@ -36,15 +36,15 @@ export function harmless(telemetry: Telemetry, report: (error: unknown) => void)
     if ("thrown" in done) throw done.thrown;
     return done.value;
   };
-  const watched = <Ending>(given: Watched<Ending> | null): Watched<Ending> => ({
-    within: (work) => (given === null ? work() : runOnce((once) => given.within(once), work)),
-    end: (ending) => safely(() => given?.end(ending), undefined),
+  const watched = <Ending>(given: Watched<Ending>): Watched<Ending> => ({
+    within: (work) => runOnce((once) => given.within(once), work),
+    end: (ending) => safely(() => given.end(ending), undefined),
   });
-  const begin = <Ending>(begun: () => Watched<Ending>): Watched<Ending> => watched(safely(begun, null));
+  const begin = <Ending>(begun: () => Watched<Ending>): Watched<Ending> => watched(safely(begun, UNWATCHED));
   return {
     call: (beginning) => {
-      const call = safely<WatchedCall | null>(() => telemetry.call(beginning), null);
-      const traceId = safely(() => call?.traceId, null) ?? null;
+      const call = safely<WatchedCall>(() => telemetry.call(beginning), UNWATCHED);
+      const traceId = safely(() => call.traceId, null) ?? null;
       // The guard refuses other text in a caller's context, and this is not the caller's fault.
       return { ...watched(call), traceId: problemWithName(traceId) === null ? traceId : null };
     },
@@ -56,6 +56,9 @@ export function harmless(telemetry: Telemetry, report: (error: unknown) => void)
     outside: (work) => runOnce((once) => telemetry.outside(once), work),
   };
 }
+
+/** What could not begin. */
+const UNWATCHED = { within: <T>(work: () => T) => work(), end: () => undefined, traceId: null };
 
 function resultOf<T>(work: () => T): Result<T> {
   try {

@@ -3,6 +3,7 @@ import { type Hold, problemWithApproval } from "../core/hold.ts";
 import type { JsonValue } from "../core/json.ts";
 import type { LifecycleEvent } from "../core/lifecycle.ts";
 import type { Receipt } from "../core/receipt.ts";
+import { consentedTo, isTampered, TAMPERED } from "./consent.ts";
 import { askCase } from "./finality.ts";
 import { judgeProposal } from "./judge-request.ts";
 import { payloadOf } from "./payload-of.ts";
@@ -19,6 +20,7 @@ export async function heldEvent(
 ): Promise<LifecycleEvent | null> {
   const { hold } = receipt;
   if (hold === null) return null;
+  if (isTampered(runtime, receipt, definition)) return { ...denied(TAMPERED), tampered: true };
   const judgement = judgeProposal(runtime, definition, payloadOf(receipt) as JsonValue, receipt);
   if (judgement.verdict === "deny") return denied(judgement.reasons.join("; "));
   // Evidence says that it has happened, although nothing was sent: consent from before that does not count.
@@ -42,7 +44,9 @@ export async function heldEvent(
   }
 }
 
-function problemOf(runtime: Runtime, { fingerprint, readAt: at }: Receipt, hold: Hold, { version }: AnyAction) {
+function problemOf(runtime: Runtime, receipt: Receipt, hold: Hold, { version }: AnyAction) {
+  const { readAt: at } = receipt;
+  const fingerprint = hold.approval === null ? "" : consentedTo(runtime, receipt, hold, hold.approval);
   return problemWithApproval(hold, { at, fingerprint, actionVersion: version, policyVersion: runtime.policyVersion });
 }
 
@@ -84,6 +88,6 @@ function askAgain(runtime: Runtime, hold: Hold, definition: AnyAction, why: stri
   return { type: "keep_held", hold: { ...hold, ...asked, reasons: [...hold.reasons, why] }, nextInMs: holdMs };
 }
 
-function denied(reason: string): LifecycleEvent {
+function denied(reason: string): Extract<LifecycleEvent, { type: "deny" }> {
   return { type: "deny", actor: null, reason };
 }

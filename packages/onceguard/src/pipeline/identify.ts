@@ -93,10 +93,15 @@ function recordedText({ privacy }: AnyAction, { payload, canonical }: ValidPaylo
   return privacy === null || privacy.redact.length === 0 ? canonical : canonicalJson(redacted(payload, privacy));
 }
 
-/** The action as it is claimed: with the identity of its payload, under the tenant's key. */
+/**
+ * The action as it is claimed: with the identity of its payload, under the tenant's key. Added in place: whoever waits
+ * for its outcome would hold both.
+ */
 export function withFingerprint(identified: Identified, hmac: Hmac): Action {
   const { definition, payload, canonical } = identified;
-  return { ...identified, fingerprint: fingerprint(hmac, definition.name, payload, definition.volatile, canonical) };
+  return Object.assign(identified, {
+    fingerprint: fingerprint(hmac, definition.name, payload, definition.volatile, canonical),
+  });
 }
 
 /** @throws OnceguardError `invalid_context` */

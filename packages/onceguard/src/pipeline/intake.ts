@@ -54,14 +54,29 @@ export async function proposeRequest(runtime: Runtime, action: Action, judgement
   const { requestId, tenant } = action;
   const { verdict, reasons } = judgement;
   const existing = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.find(tenant, requestId));
-  if (existing && isMismatch(existing, action)) {
-    return { requestId, verdict: "mismatch", reasons: ["the id stands for another payload or action"], receipt: null };
-  }
+  if (existing && isMismatch(existing, action)) return mismatched(requestId);
   const subject = { tenant, action: action.definition.name, runId: action.runId };
   const halt = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.haltFor(subject));
   if (halt) return { requestId, verdict: "halted", reasons: [halt.reason], receipt: existing };
   if (existing || verdict !== "review") return { requestId, verdict, reasons, receipt: existing };
   const answer = await claim(runtime, action, startOf(runtime, action, judgement));
-  const receipt = answer.kind === "recorded" || answer.kind === "exists" ? answer.receipt : null;
-  return { requestId, verdict, reasons, receipt };
+  switch (answer.kind) {
+    case "recorded":
+      return { requestId, verdict, reasons, receipt: answer.receipt };
+    case "exists":
+      if (isMismatch(answer.receipt, action)) return mismatched(requestId);
+      return { requestId, verdict, reasons, receipt: answer.receipt };
+    case "halted":
+      return { requestId, verdict: "halted", reasons: [answer.halt.reason], receipt: null };
+    case "skipped": {
+      const reason = `request "${answer.earlier.requestId}" has done the same to this record a moment ago`;
+      return { requestId, verdict: "deny", reasons: [reason], receipt: null };
+    }
+    default:
+      throw new Error("what is to be held needs no turn, and is not sent");
+  }
+}
+
+function mismatched(requestId: string): Proposed {
+  return { requestId, verdict: "mismatch", reasons: ["the id stands for another payload or action"], receipt: null };
 }

@@ -4,6 +4,7 @@ import type { Hold } from "../core/hold.ts";
 import type { JsonValue } from "../core/json.ts";
 import { type Judgement, judge } from "../core/policy.ts";
 import type { Receipt } from "../core/receipt.ts";
+import { isTampered, TAMPERED } from "./consent.ts";
 import { payloadOf } from "./payload-of.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -41,6 +42,7 @@ export function judgeProposal(
  * @returns why it must not run; null when it may.
  */
 export function refusedNow(runtime: Runtime, receipt: Receipt, definition: AnyAction): string | null {
+  if (isTampered(runtime, receipt, definition)) return TAMPERED;
   const { verdict } = judgeProposal(runtime, definition, payloadOf(receipt) as JsonValue, receipt);
   if (verdict === "deny") return "policy_denied";
   const approval = receipt.hold?.approval;

@@ -224,6 +224,20 @@ describe("definite failures", () => {
     expect(effects).toHaveLength(2);
   });
 
+  it("honours a Retry-After that names a date, by the store's clock where the answer does not tell its own", async () => {
+    const clock = fakeClock(Date.UTC(2026, 10, 22, 12, 0, 0));
+    const headers = { "retry-after": "Sun, 22 Nov 2026 12:05:00 GMT" };
+    const { pay, effects } = world({}, (n) => (n === 1 ? http(429, { headers })() : { paid: n }));
+    const { guard } = testGuard([pay], { clock, store: memoryStore({ clock: clock.now }) });
+    const outcome = await guard.execute("pay", { orderId: "A1", amount: 5 });
+    expect(outcome).toMatchObject({ status: "retry_later", receipt: { failure: { retryAfterMs: 300_000 } } });
+    await clock.advance(299_000);
+    expect((await guard.reconcile()).moved).toEqual([]);
+    await clock.advance(5_000);
+    expect((await guard.reconcile()).moved).toMatchObject([{ state: "succeeded" }]);
+    expect(effects).toHaveLength(2);
+  });
+
   it("a person who asks to reconcile now does not cut Retry-After short", async () => {
     const { pay, effects } = world({}, (n) => (n === 1 ? http(429, { retryAfterMs: 60_000 })() : { paid: n }));
     const { guard, clock } = testGuard([pay]);

@@ -1,10 +1,14 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Action, AnyAction } from "../core/action.ts";
 import { attributionOf, type Cause, causeOfRepeat } from "../core/attribution.ts";
 import type { Start } from "../core/claim.ts";
-import { halted, mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
+import { cancelled, halted, isCancelled, mismatch, type Outcome, outcomeOf } from "../core/outcome.ts";
+import type { Judgement } from "../core/policy.ts";
 import { isLapsed, isTerminal, type Receipt } from "../core/receipt.ts";
 import { attempt } from "./attempt.ts";
-import { begin, FIRST_POLL_MS, type LastKnown, LONGEST_POLL_MS, type Patience } from "./begin.ts";
+import { begin, FIRST_POLL_MS, type LastKnown, LONGEST_POLL_MS } from "./begin.ts";
+import { Flight, type Patience } from "./flight.ts";
+import { startOf } from "./intake.ts";
 import { nextCause } from "./next-cause.ts";
 import { isUnavailable } from "./persist.ts";
 import { replay } from "./replay.ts";
@@ -14,30 +18,56 @@ import { logReplay } from "./side-log.ts";
 
 /**
  * Claim, execute, record, replay for one identified action. Duplicates in this process join the call that is already
- * under way; duplicates elsewhere meet in the store.
+ * under way; duplicates elsewhere meet in the store, and so do those in another transaction: what one of them will have
+ * made is not made before its commit.
  */
-export async function perform(runtime: Runtime, action: Action, start: Start, patience: Patience): Promise<Outcome> {
-  const key = flightKey(action.tenant, action.requestId);
+export async function perform(
+  runtime: Runtime,
+  action: Action,
+  judgement: Judgement,
+  patience: Patience,
+): Promise<Outcome> {
+  const key = flightKey(action.tenant, action.requestId) + nameOf(action.tx);
   for (;;) {
-    if (patience.signal?.aborted) return cancelled(action);
+    if (patience.signal?.aborted) return cancelled(action.requestId);
     if (runtime.closing.aborted) return unavailable(runtime, action.requestId, "the guard is closed");
     const other = runtime.inFlight.get(key);
     if (!other) break;
     if (other.fingerprint !== action.fingerprint) return mismatch(action.requestId);
-    const outcome = await patiently(runtime, patience, other.outcome);
+    const outcome = await other.join(patience);
     if (outcome === null) return inProgress(action);
+    // Only its caller has left: now it is our turn to ask.
+    if (isCancelled(outcome)) continue;
     // The call we joined may have given up waiting before we do: then it is our turn to look.
     if (isSettled(outcome) || runtime.clock.monotonicMs() >= patience.until) return asReplay(runtime, outcome, action);
   }
-  const outcome = lead(runtime, action, start, patience).finally(() => runtime.inFlight.delete(key));
-  runtime.inFlight.set(key, { fingerprint: action.fingerprint, outcome });
-  if (!patience.signal) return outcome;
+  const flight = takeOff(runtime, key, action, judgement, patience);
+  if (!patience.signal) return flight.outcome;
   // A caller who leaves after the dispatch is detached; the effect finishes and is recorded.
-  goOn(runtime, runtime.background, outcome);
-  return (
-    (await patiently(runtime, { until: Number.POSITIVE_INFINITY, signal: patience.signal }, outcome)) ??
-    inProgress(action)
-  );
+  goOn(runtime, runtime.background, flight.outcome);
+  const answer = await flight.join({ until: Number.POSITIVE_INFINITY, signal: patience.signal });
+  if (answer !== null) return answer;
+  // What had only waited for its turn has let go of it by the next turn of the event loop.
+  return (await Promise.race([flight.outcome, nextTurn(null)])) ?? inProgress(action);
+}
+
+const transactions = new WeakMap<object, string>();
+let named = 0;
+
+/** Tells the callers' transactions apart. Empty without one, and for what the store will refuse. */
+function nameOf(tx: unknown): string {
+  if ((typeof tx !== "object" || tx === null) && typeof tx !== "function") return "";
+  const name = transactions.get(tx) ?? `\u0000tx ${++named}`;
+  transactions.set(tx, name);
+  return name;
+}
+
+function takeOff(runtime: Runtime, key: string, action: Action, judgement: Judgement, patience: Patience): Flight {
+  const start = startOf(runtime, action, judgement);
+  const outcome = lead(runtime, action, start, patience).finally(() => runtime.inFlight.delete(key));
+  const flight = new Flight(runtime.clock, action.fingerprint, outcome);
+  runtime.inFlight.set(key, flight);
+  return flight;
 }
 
 /** The call that works for all its duplicates. */
@@ -48,7 +78,7 @@ async function lead(runtime: Runtime, action: Action, start: Start, patience: Pa
     if ("status" in begun) return begun;
     known = begun;
   } catch (error) {
-    if (isUnavailable(error)) return unavailable(runtime, action.requestId, error.message);
+    if (isUnavailable(error) && action.tx === undefined) return unavailable(runtime, action.requestId, error.message);
     throw error;
   }
   try {
@@ -76,6 +106,11 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
       if (known.attempted === null) logReplay(runtime, receipt, action);
       return replay(runtime, receipt, action);
     }
+    // The caller's transaction waits for nobody, who may wait for it; and no step of ours would be a part of it.
+    if (action.tx !== undefined) return outcomeOf(receipt);
+    // Stopped between its claim and its dispatch: it is told so now, and not after a backoff.
+    const halt = isHeldBack(receipt) ? await runtime.store.haltFor(receipt) : null;
+    if (halt) return halted(action.requestId, halt, receipt);
     const askedAt = runtime.clock.monotonicMs();
     const waitMs = untilDue(receipt, action.definition, poll);
     if (waitMs === null) return outcomeOf(receipt);
@@ -112,6 +147,10 @@ async function follow(runtime: Runtime, action: Action, patience: Patience, know
   }
 }
 
+function isHeldBack({ state, failure }: Receipt): boolean {
+  return state === "retry_wait" && failure?.code === "halted";
+}
+
 /** Why this caller's next attempt is made: its own backoff, or that it asked for what somebody else had begun. */
 function causeOf({ receipt, attempted }: LastKnown, action: Action): Cause {
   return nextCause(receipt, attempted === null ? causeOfRepeat(receipt, action) : "same_process");
@@ -137,26 +176,6 @@ function untilDue(receipt: Receipt, definition: AnyAction, poll: number): number
   }
 }
 
-/** Waits for the outcome as long as the caller does; null when the caller's patience ends first. */
-function patiently(runtime: Runtime, { until, signal }: Patience, outcome: Promise<Outcome>): Promise<Outcome | null> {
-  return new Promise((resolve, reject) => {
-    const leave = (): void => settle(() => resolve(null));
-    const left = until - runtime.clock.monotonicMs();
-    const cancel = left === Number.POSITIVE_INFINITY ? null : runtime.clock.after(Math.max(0, left), leave);
-    const settle = (answer: () => void): void => {
-      cancel?.();
-      signal?.removeEventListener("abort", leave);
-      answer();
-    };
-    signal?.addEventListener("abort", leave, { once: true });
-    if (signal?.aborted) leave();
-    outcome.then(
-      (settled) => settle(() => resolve(settled)),
-      (error: unknown) => settle(() => reject(error)),
-    );
-  });
-}
-
 function isSettled(outcome: Outcome): boolean {
   return outcome.status !== "in_doubt" && outcome.status !== "retry_later" && outcome.status !== "in_progress";
 }
@@ -176,10 +195,6 @@ function inProgress(action: Action): Outcome {
     retryAfterMs: 1_000,
     next: "It is being executed. Ask again with the same request id.",
   };
-}
-
-function cancelled(action: Action): Outcome {
-  return { status: "denied", requestId: action.requestId, receipt: null, reason: "cancelled before it was sent" };
 }
 
 /** The store could not be asked, and nothing was sent. */

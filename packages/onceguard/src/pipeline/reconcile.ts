@@ -4,12 +4,13 @@ import { type Outcome, outcomeOf } from "../core/outcome.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { attempt } from "./attempt.ts";
 import type { LastKnown } from "./begin.ts";
-import { definitionToCarryOn, knownNames, settleCompensation } from "./compensation.ts";
-import { settleCase } from "./finality.ts";
+import { definitionFor, definitionToCarryOn, knownNames } from "./compensation.ts";
+import { Flight } from "./flight.ts";
+import { leftByCallers } from "./left-by-callers.ts";
 import { lookAtOpen } from "./look-at-open.ts";
 import { nextCause } from "./next-cause.ts";
 import { isUnavailable } from "./persist.ts";
-import { flightKey, goOn, type InFlight, type Runtime } from "./runtime.ts";
+import { flightKey, goOn, type Runtime } from "./runtime.ts";
 import { step } from "./settle.ts";
 import { recordSpilled } from "./spill.ts";
 import { tellPeople } from "./tell-people.ts";
@@ -23,32 +24,79 @@ export interface Reconciliation {
   readonly left: readonly Receipt[];
 }
 
-/** Read per query, and settled side by side: a slow provider must not hold up the others. */
+/** Read per query, and at most so many at work at a time. */
 const BATCH = 64;
+/** What takes longer is not waited for before more is read: a slow provider must not hold up the others. */
+const SLOW_MS = 1_000;
 
 /**
- * One pass of the sweeper: takes every step that is due. Any number of processes may run it at the same time, on the
- * same requests: each step is one compare-and-set.
+ * One pass of the sweeper: takes every step that is due, and waits until all are done. Any number of processes may run it
+ * at the same time, on the same requests: each step is one compare-and-set.
  */
 export async function reconcileDue(runtime: Runtime): Promise<Reconciliation> {
+  const pass = await takeDue(runtime, new Set(), Number.POSITIVE_INFINITY);
+  return { moved: [...pass.moved.values()], left: [...pass.left.values()] };
+}
+
+interface Pass {
+  readonly moved: Map<string, Receipt>;
+  readonly left: Map<string, Receipt>;
+}
+
+/** Takes every step that is due, and waits for each for `patienceMs`: what is slower is still `atWork` when it returns. */
+async function takeDue(runtime: Runtime, atWork: Set<Promise<unknown>>, patienceMs: number): Promise<Pass> {
   await recordSpilled(runtime);
-  const moved = new Map<string, Receipt>();
-  const left = new Map<string, Receipt>();
-  for (;;) {
-    const due = await runtime.store.due({ actions: knownNames(runtime), limit: BATCH });
-    const fresh = due.filter((receipt) => {
-      const key = flightKey(receipt.tenant, receipt.requestId);
-      return !left.has(key) && !runtime.inFlight.has(key) && moved.get(key)?.version !== receipt.version;
-    });
-    if (fresh.length === 0 || runtime.closing.aborted) return { moved: [...moved.values()], left: [...left.values()] };
-    await Promise.all(
-      fresh.map(async (receipt) => {
-        const key = flightKey(receipt.tenant, receipt.requestId);
-        const after = await reconcileOne(runtime, receipt, true);
-        if (after.version > receipt.version) moved.set(key, after);
-        else left.set(key, after);
-      }),
-    );
+  const pass: Pass = { moved: new Map(), left: new Map() };
+  const isFresh = (receipt: Receipt): boolean => {
+    const key = flightKey(receipt.tenant, receipt.requestId);
+    return !pass.left.has(key) && !runtime.inFlight.has(key) && pass.moved.get(key)?.version !== receipt.version;
+  };
+  const takeAll = async (due: readonly Receipt[]): Promise<number> => {
+    const fresh = due.filter(isFresh);
+    const batch: Promise<void>[] = [];
+    for (const receipt of fresh) {
+      while (atWork.size >= BATCH) await Promise.race(atWork);
+      const work = take(runtime, receipt, pass).finally(() => atWork.delete(work));
+      work.catch(() => undefined); // of a slow one nobody may hear any more; the store keeps the question
+      atWork.add(work);
+      batch.push(work);
+    }
+    await orAfter(runtime, patienceMs, Promise.all(batch));
+    return fresh.length;
+  };
+  // What cannot be moved stays the first of what is due, and must not hide what comes after it.
+  for (let stuck = 0; ; ) {
+    const limit = BATCH + stuck;
+    const due = await runtime.store.due({ actions: knownNames(runtime), limit });
+    if (runtime.closing.aborted) break;
+    const taken = await takeAll(due);
+    if (taken === 0 && due.length < limit) break;
+    stuck = due.length - taken;
+  }
+  if (!runtime.closing.aborted) await takeAll(await leftByCallers(runtime, BATCH));
+  return pass;
+}
+
+async function take(runtime: Runtime, receipt: Receipt, { moved, left }: Pass): Promise<void> {
+  const key = flightKey(receipt.tenant, receipt.requestId);
+  const after = await reconcileOne(runtime, receipt, true).catch((error: unknown) => {
+    // A policy or a schema that throws at this one must not keep all the others waiting.
+    if (isUnavailable(error)) throw error;
+    runtime.report(error);
+    return receipt;
+  });
+  if (after.version > receipt.version) moved.set(key, after);
+  else left.set(key, after);
+}
+
+async function orAfter(runtime: Runtime, ms: number, work: Promise<unknown>): Promise<void> {
+  if (ms === Number.POSITIVE_INFINITY) return void (await work);
+  const enough = Promise.withResolvers<void>();
+  const cancel = runtime.clock.after(ms, enough.resolve);
+  try {
+    await Promise.race([work, enough.promise]);
+  } finally {
+    cancel();
   }
 }
 
@@ -62,16 +110,12 @@ export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: b
     telemetry === null
       ? steps(runtime, known, giveUp)
       : watchCarryOn(telemetry, receipt, () => steps(runtime, known, giveUp));
-  const flight: InFlight = {
-    fingerprint: receipt.fingerprint,
-    // Whoever joins it hears the last thing known when the store goes away; the failure itself is thrown below.
-    outcome: work.then(outcomeOf, (error: unknown): Outcome => {
-      if (isUnavailable(error)) return outcomeOf(known.receipt);
-      throw error;
-    }),
-  };
-  flight.outcome.catch(() => undefined);
-  runtime.inFlight.set(key, flight);
+  // Whoever joins it hears the last thing known when the store goes away; the failure itself is thrown below.
+  const outcome = work.then(outcomeOf, (error: unknown): Outcome => {
+    if (isUnavailable(error)) return outcomeOf(known.receipt);
+    throw error;
+  });
+  runtime.inFlight.set(key, new Flight(runtime.clock, receipt.fingerprint, outcome));
   try {
     return await work;
   } finally {
@@ -80,10 +124,13 @@ export async function reconcileOne(runtime: Runtime, receipt: Receipt, giveUp: b
 }
 
 async function steps(runtime: Runtime, known: LastKnown, giveUp: boolean): Promise<Receipt> {
-  const definition = definitionToCarryOn(runtime, known.receipt.action);
+  const { action } = known.receipt;
+  const carriedOn = definitionToCarryOn(runtime, action);
+  const definition = carriedOn ?? runtime.settledOnly.get(action) ?? definitionFor(runtime, action);
+  const executes = carriedOn !== null;
   for (;;) {
     const askedAt = runtime.clock.monotonicMs();
-    const taken = await step(runtime, known.receipt, definition, giveUp, sweepersAttribution(known));
+    const taken = await step(runtime, known.receipt, definition, giveUp, sweepersAttribution(known), executes);
     known.receipt = taken.receipt;
     if (taken.claim && definition) {
       known.attempted = taken.claim.receipt.fencingToken;
@@ -92,9 +139,6 @@ async function steps(runtime: Runtime, known: LastKnown, giveUp: boolean): Promi
       known.receipt = made;
     }
     const { receipt } = known;
-    // By whatever way: a probe, late evidence, an attempt of its own.
-    if (taken.moved && receipt.state === "succeeded" && receipt.caseId !== null) await settleCase(runtime, receipt);
-    if (taken.moved) await settleCompensation(runtime, receipt);
     const isDue = receipt.dueAt !== null && receipt.dueAt <= receipt.readAt;
     if (!taken.moved || !isDue || receipt.state === "review") return receipt;
   }
@@ -121,29 +165,41 @@ function actionOf(receipt: Receipt, definition: AnyAction): Action {
   };
 }
 
-/** Runs `reconcileDue` every `everyMs` until the guard closes. A store that is away is asked again next time. */
+/** Runs `reconcileDue` every `everyMs` until the guard closes, and tells people beside it. */
 export function startSweeper(runtime: Runtime, everyMs: number): () => void {
+  const atWork = new Set<Promise<unknown>>();
   let running = false;
+  let telling = false;
+  const tell = (): void => {
+    if (telling) return;
+    telling = true;
+    const told = tellPeople(runtime).finally(() => {
+      telling = false;
+    });
+    goOn(runtime, runtime.background, unlessAway(told));
+  };
   return runtime.clock.every(everyMs, () => {
     if (running || runtime.closing.aborted) return;
     running = true;
-    // What a pass finds out is told in the same pass.
+    // What a pass finds out is told at once. Nobody waits for that: people are slow to reach, and retries are due.
     const sweep = () =>
-      reconcileDue(runtime)
-        .then(() => tellPeople(runtime))
+      takeDue(runtime, atWork, SLOW_MS)
+        .then(tell)
         .then(() => lookAtOpen(runtime));
     const { telemetry } = runtime;
     // Timers remember the trace of whoever started them, and no pass belongs to that.
     const pass = (telemetry === null ? sweep() : telemetry.outside(sweep)).finally(() => {
       running = false;
     });
-    // A store that is away is asked again next time.
-    goOn(
-      runtime,
-      runtime.background,
-      pass.catch((error: unknown) => {
-        if (!isUnavailable(error)) throw error;
-      }),
-    );
+    goOn(runtime, runtime.background, unlessAway(pass));
   });
+}
+
+/** A store that is away is asked again next time. */
+async function unlessAway(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+  }
 }

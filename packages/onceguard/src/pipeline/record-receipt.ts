@@ -9,6 +9,7 @@ import { type Attempt, interruptionFailure } from "./execute.ts";
 import { persist } from "./persist.ts";
 import type { Runtime } from "./runtime.ts";
 import { sentKeys } from "./settle.ts";
+import { settleDependents } from "./settle-dependents.ts";
 import { storedResult } from "./stored-result.ts";
 
 /**
@@ -133,6 +134,7 @@ export async function recordLateSuccess(
       return receipt;
     }
     const answer = await persist(runtime, runtime.graceMs, () => runtime.store.apply(change));
+    if (answer.kind === "applied") await settleDependents(runtime, answer.receipt);
     if (answer.kind !== "stale") return answer.receipt;
     if (answer.receipt === null) return receipt;
     receipt = answer.receipt;

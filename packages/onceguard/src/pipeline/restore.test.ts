@@ -61,6 +61,41 @@ test("what was open in the backup may have gone on since", async () => {
   expect(done.size).toBe(1);
 });
 
+test("what was in doubt in the backup may have been sent again since: its probe is believed once that is settled", async () => {
+  const asked: string[] = [];
+  const pay = defineAction({
+    name: "pay",
+    riskTier: "side_effecting",
+    keyFields: ["id"],
+    settleDelay: "10m",
+    retry: { base: "1m", cap: "1m", maxElapsed: "1d" },
+    probe: async (): Promise<ProbeAnswer<string>> => {
+      asked.push("asked");
+      return { answer: "did_not_happen" };
+    },
+    execute: async (_: Order): Promise<string> => {
+      if (asked.length > 0) return "paid";
+      throw new Error("socket hang up");
+    },
+  });
+  const { guard, clock } = testGuard([pay]);
+  const { requestId } = await guard.execute("pay", { id: "1" }, { wait: 0 });
+  const doubt = await guard.receipt(requestId);
+  // Since then the probe has said no, and it was sent again; of that nothing is known any more.
+  await clock.advance(3_600_000);
+  const order = { backupAt: clock.now() - 1_000, ...BY };
+  expect(await guard.restore(order)).toMatchObject({ doubted: 1 });
+  expect(await guard.reconcile(requestId)).toMatchObject({ status: "in_doubt", failure: doubt?.failure });
+  await clock.advance(300_000);
+  // Asked for once more, it is the same restore, and does not begin anew.
+  expect(await guard.restore(order)).toMatchObject({ epoch: { number: 1 }, doubted: 0 });
+  await clock.advance(300_001);
+  await guard.reconcile();
+  await clock.advance(60_000); // it is retried
+  await guard.reconcile();
+  expect(await guard.receipt(requestId)).toMatchObject({ state: "succeeded", attemptNumber: 2 });
+});
+
 test("ends when a person says so, or when its time is over", async () => {
   const { plain } = world();
   const { guard, clock } = testGuard([plain]);

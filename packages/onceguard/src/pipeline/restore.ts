@@ -19,8 +19,8 @@ export interface Restoration {
 
 const BATCH = 500;
 
-/** By the backup these were still to happen, or happening: since then they may have. */
-const OPEN: readonly State[] = ["running", "retry_wait", "held"];
+/** By the backup these were still to happen, or happening, or may have: since then they may have, or once more. */
+const OPEN: readonly State[] = ["running", "retry_wait", "held", "in_doubt"];
 
 /**
  * Begins a new epoch. First the epoch is recorded, so that no first call slips through; then every request that was open
@@ -53,6 +53,8 @@ export async function restore(
     for (const receipt of batch) {
       // Its effect lies in the database that was restored with it.
       if (receipt.capability === "transaction" || receipt.createdAt > epoch.restoredAt) continue;
+      // Put in doubt by this restore, or tried since.
+      if (receipt.state === "in_doubt" && (receipt.attemptEndedAt ?? 0) >= epoch.restoredAt) continue;
       const change = transition(receipt, { type: "restored" }, runtime.randomness.token());
       if (isRefusal(change)) continue;
       const answer = await persist(runtime, runtime.storeTimeoutMs, () => store.apply(change));

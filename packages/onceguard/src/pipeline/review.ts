@@ -1,5 +1,4 @@
 import type { Receipt } from "../core/receipt.ts";
-import { settleCompensation } from "./compensation.ts";
 import { decide, found, requireReason, requireVersion } from "./decide.ts";
 import type { Runtime } from "./runtime.ts";
 import { storedResult } from "./stored-result.ts";
@@ -37,15 +36,13 @@ export async function resolve(
   if (receipt.state === "in_doubt") {
     receipt = await decide(runtime, receipt, { type: "give_up", reason: "taken_by_a_person", route: "operator" });
   }
-  const resolved = await decide(runtime, receipt, {
+  return decide(runtime, receipt, {
     type: "resolve",
     decision: decision.decision,
     result: storedResult(decision.result, runtime.maxResultBytes, privacyOf(runtime, receipt.action)),
     actor: decision.actor,
     reason: decision.reason,
   });
-  await settleCompensation(runtime, resolved);
-  return resolved;
 }
 
 /**

@@ -4,7 +4,7 @@ import { OnceguardError } from "../core/errors.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { tierDemands } from "../core/policy.ts";
 import { tenantOf } from "./identify.ts";
-import { deniedBy, type Intake, intake, startOf } from "./intake.ts";
+import { deniedBy, type Intake, intake } from "./intake.ts";
 import { amountOf, judgeProposal } from "./judge-request.ts";
 import { perform, unavailable } from "./perform.ts";
 import { performSafe } from "./perform-safe.ts";
@@ -47,7 +47,7 @@ async function run(
     const action = await underKey(runtime, identified);
     const until = runtime.clock.monotonicMs() + waitMs;
     const patience = { until, signal: context.signal };
-    const outcome = await perform(runtime, action, startOf(runtime, action, judgement), patience);
+    const outcome = await perform(runtime, action, judgement, patience);
     logRefusal(runtime, action, outcome);
     return outcome;
   } catch (error) {

@@ -4,20 +4,14 @@ import type { Hmac } from "../core/digest.ts";
 import type { Route } from "../core/failure.ts";
 import type { FinalityPolicy } from "../core/finality.ts";
 import type { Notifier } from "../core/notification.ts";
-import type { Outcome } from "../core/outcome.ts";
 import type { Policy, PolicyRule } from "../core/policy.ts";
 import type { Clock, NewLogEntry, Randomness, Store } from "../core/ports.ts";
 import type { Privacy } from "../core/privacy.ts";
 import type { JsonLimits } from "../core/strict-json.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import type { DataKeys } from "./data-keys.ts";
+import type { Flight } from "./flight.ts";
 import type { Leases } from "./leases.ts";
-
-/** A call that this process is working on: duplicates join it instead of asking the store. */
-export interface InFlight {
-  readonly fingerprint: string;
-  readonly outcome: Promise<Outcome>;
-}
 
 /** Gathers lines of the action log that need no commit of their own. */
 export interface SideLines {
@@ -48,6 +42,8 @@ export interface Runtime {
   readonly haltLookMs: number;
   /** Registered actions by name; `wrap` adds to them. */
   readonly actions: Map<string, AnyAction>;
+  /** Actions that only their callers execute, and whose doubts a sweeper settles all the same, by name. */
+  readonly settledOnly: Map<string, AnyAction>;
   /** Where the keys of private fields are; null: nothing is encrypted here. */
   readonly keys: DataKeys | null;
   /** What is private of actions that were called without being registered, by name. */
@@ -55,7 +51,7 @@ export interface Runtime {
   readonly leases: Leases;
   /** For lines about calls that change nothing; null when the guard does not keep them. */
   readonly sideLog: SideLines | null;
-  readonly inFlight: Map<string, InFlight>;
+  readonly inFlight: Map<string, Flight>;
   /** Owner tokens of claims that the store never answered, by request and fingerprint. */
   readonly unansweredClaims: Map<string, string>;
   /** Attempts whose promise has not settled, by request: retries of one request are serial in this process. */

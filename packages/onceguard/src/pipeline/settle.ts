@@ -5,6 +5,8 @@ import type { Halt } from "../core/halt.ts";
 import { isRefusal, type LifecycleEvent, transition } from "../core/lifecycle.ts";
 import { isLapsed, type Receipt } from "../core/receipt.ts";
 import { elapsedMs, hasBudget, retryInMs } from "../core/retry.ts";
+import { isCarriedOnByCallersOnly } from "./compensation.ts";
+import { TAMPERED } from "./consent.ts";
 import { effectContext } from "./execute.ts";
 import { askCase } from "./finality.ts";
 import { heldEvent } from "./held.ts";
@@ -12,6 +14,7 @@ import { refusedNow } from "./judge-request.ts";
 import { payloadOf } from "./payload-of.ts";
 import { persist } from "./persist.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
+import { settleDependents } from "./settle-dependents.ts";
 import { storedResult } from "./stored-result.ts";
 
 /** One step taken: the record as it now stands, and the claim if the step was to run it again. */
@@ -29,8 +32,10 @@ export interface Step {
  * retry is claimed. Any number of callers and sweepers may try at once; the store lets one of them through.
  *
  * @param by who takes it, for the log.
- * @param giveUp hand what cannot be settled to a person. Sweepers do; a caller leaves the question open, since late
- *   evidence may still answer it.
+ * @param giveUp also hand what nothing here could ever settle to a person. Sweepers do, and so does who asks to reconcile;
+ *   the call whose answer was lost hears `in_doubt` first. What could be asked and is used up (a key past its lifetime, a
+ *   probe past its time) is handed over by whoever finds it (rows 14 and 15).
+ * @param executes whether the asker can make the effect. One that cannot still settles, and leaves the rest as it is.
  */
 export async function step(
   runtime: Runtime,
@@ -38,19 +43,21 @@ export async function step(
   definition: AnyAction | null,
   giveUp: boolean,
   by: Attribution = attributionOf(receipt, null),
+  executes = true,
 ): Promise<Step> {
   const unmoved: Step = { receipt, claim: null, moved: false, halt: null };
-  const event = await nextEvent(runtime, receipt, definition, giveUp);
+  const event = await nextEvent(runtime, receipt, definition, giveUp, executes);
   if (event === null) return unmoved;
   // The cause is that of an attempt: a lapse or a probe is nobody's repetition.
   const isAttempt = event.type === "retry" || event.type === "resend" || event.type === "release";
   const change = transition(receipt, event, runtime.randomness.token(), isAttempt ? by : { ...by, cause: null });
   if (isRefusal(change)) return unmoved;
   // A guard that closes claims nothing more, least of all what it has just interrupted itself.
-  if (change.sends && runtime.closing.aborted) return unmoved;
+  if (change.sends && (runtime.closing.aborted || !executes)) return unmoved;
   const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
   switch (answer.kind) {
     case "applied":
+      await settleDependents(runtime, answer.receipt);
       return { receipt: answer.receipt, claim: answer.claim, moved: true, halt: null };
     case "halted":
       return { ...unmoved, receipt: answer.receipt, halt: answer.halt };
@@ -65,6 +72,7 @@ async function nextEvent(
   receipt: Receipt,
   definition: AnyAction | null,
   giveUp: boolean,
+  executes: boolean,
 ): Promise<LifecycleEvent | null> {
   // A private payload that does not open: its key is gone, or somebody has changed it. There is nothing to execute, nor to
   // ask with; a caller would bring its own.
@@ -77,26 +85,39 @@ async function nextEvent(
     case "running":
       return isLapsed(receipt) ? { type: "lapse" } : null;
     case "held":
-      return definition && isDue(receipt) ? heldEvent(runtime, receipt, definition) : null;
+      return definition && executes && isDue(receipt) ? heldEvent(runtime, receipt, definition) : null;
     case "retry_wait":
-      return definition && retryEvent(runtime, receipt, definition);
+      return definition && retryEvent(runtime, receipt, definition, executes);
     case "in_doubt":
-      return reconcileEvent(runtime, receipt, definition, giveUp);
+      return reconcileEvent(runtime, receipt, definition, giveUp, executes);
     default:
       return null;
   }
 }
 
 /** Authority is asked again before anything runs again: the world may have changed while it waited. */
-async function retryEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<LifecycleEvent | null> {
+async function retryEvent(
+  runtime: Runtime,
+  receipt: Receipt,
+  definition: AnyAction,
+  executes: boolean,
+): Promise<LifecycleEvent | null> {
   if (!isDue(receipt) || isPending(runtime, receipt)) return null;
-  if (receipt.attemptNumber > 0 && elapsedMs(receipt) >= definition.retry.maxElapsedMs) {
+  // What a halt has stopped short of its dispatch has not been tried for all that time.
+  const wasTried = receipt.attemptNumber > 0 && receipt.failure?.code !== "halted";
+  if (wasTried && elapsedMs(receipt) >= definition.retry.maxElapsedMs) {
     return { type: "give_up", reason: "retries_exhausted", route: "operator" };
   }
+  if (!executes) return null;
   const refused = receipt.conflict ? "conflict" : refusedNow(runtime, receipt, definition);
-  if (refused !== null) return { type: "give_up", reason: refused, route: "operator" };
+  if (refused !== null) return refusal(refused);
   if (!(await hasItsCase(runtime, receipt))) return { type: "give_up", reason: "case_taken", route: "operator" };
-  return { type: "retry", leaseMs: runtime.leaseMs };
+  return { type: "retry", leaseMs: runtime.leaseMs, notAfter: consentUntil(receipt) };
+}
+
+/** Its consent may run out between this look at it and the store's. */
+function consentUntil({ hold }: Receipt): number | null {
+  return hold?.approval?.expiresAt ?? null;
 }
 
 /** A request that was given up and is tried again finds its case taken by another one, perhaps, that has acted on it. */
@@ -125,17 +146,26 @@ async function reconcileEvent(
   receipt: Receipt,
   definition: AnyAction | null,
   giveUp: boolean,
+  executes: boolean,
 ): Promise<LifecycleEvent | null> {
-  // The provider spoke while the attempt was under way: no need to ask.
-  if (receipt.evidence !== null) return { type: "probe_happened", result: receipt.result };
+  // Its success was heard of while the attempt was under way: no need to ask.
+  if (receipt.evidence !== null) {
+    const { fencingToken, result } = receipt;
+    return { type: "late_success", fencingToken, result, sameKey: false };
+  }
   if (!canSettle(receipt, definition)) {
     const isCertain = definition !== null || receipt.capability === "none";
     return giveUp && isCertain ? { type: "give_up", reason: "no_capability", route: "operator" } : null;
   }
+  if (!executes && isCarriedOnByCallersOnly(definition)) {
+    // Without what is redacted there is nothing to ask with. Its caller would bring that along.
+    const waits = sinceAttempt(receipt) < definition.retry.maxElapsedMs;
+    return waits ? null : { type: "give_up", reason: "payload_redacted", route: "operator" };
+  }
   if (definition.probe) {
     const event = await probeEvent(runtime, receipt, definition);
     if (event.type !== "probe_cannot_tell") return event;
-    const resend = resendEvent(runtime, receipt, definition);
+    const resend = executes ? resendEvent(runtime, receipt, definition) : null;
     if (resend) return resend;
     const asksOn = sinceAttempt(receipt) < definition.retry.maxElapsedMs;
     return asksOn ? event : { type: "give_up", reason: "probe_cannot_tell", route: "operator" };
@@ -145,7 +175,12 @@ async function reconcileEvent(
   if (resend) return resend;
   // What only this process knows must not put the question off for the others.
   if (isPending(runtime, receipt)) return null;
-  return { type: "give_up", reason: whyNoResend(runtime, receipt, definition), route: "operator" };
+  return refusal(whyNoResend(runtime, receipt, definition));
+}
+
+function refusal(reason: string): LifecycleEvent {
+  const tampered = reason === TAMPERED;
+  return { type: "give_up", reason, route: tampered ? "security" : "operator", tampered };
 }
 
 function whyNoResend(runtime: Runtime, receipt: Receipt, definition: AnyAction): string {
@@ -174,9 +209,9 @@ function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction):
   const notAfter = keyValidUntil(receipt, definition);
   if (!isDue(receipt) || notAfter <= receipt.readAt || !hasBudget(receipt, definition.retry)) return null;
   if (isPending(runtime, receipt) || isRepeatedError(receipt, definition) || receipt.conflict) return null;
-  return refusedNow(runtime, receipt, definition) === null
-    ? { type: "resend", leaseMs: runtime.leaseMs, notAfter }
-    : null;
+  if (refusedNow(runtime, receipt, definition) !== null) return null;
+  const consent = consentUntil(receipt) ?? Number.POSITIVE_INFINITY;
+  return { type: "resend", leaseMs: runtime.leaseMs, notAfter: Math.min(notAfter, consent) };
 }
 
 /** Until when the other side certainly still dedupes by this request's key; in the past where no key was sent. */
@@ -224,19 +259,20 @@ async function probeEvent(runtime: Runtime, receipt: Receipt, definition: AnyAct
 }
 
 async function ask(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<ProbeAnswer<unknown>> {
-  const timeout = new AbortController();
-  const answered = new AbortController();
-  const late = runtime.clock.sleep(definition.timeoutMs, answered.signal).then((): ProbeAnswer<unknown> => {
-    timeout.abort();
-    return { answer: "cannot_tell" };
+  const controller = new AbortController();
+  const late = Promise.withResolvers<ProbeAnswer<unknown>>();
+  // Not by a shutdown: what that has interrupted is asked about in the time that is left.
+  const cancel = runtime.clock.after(definition.timeoutMs, () => {
+    controller.abort();
+    late.resolve({ answer: "cannot_tell" });
   });
   try {
-    const answer = Promise.resolve(definition.probe?.(payloadOf(receipt), effectContext(receipt, timeout.signal)));
-    return known(await Promise.race([answer, late]));
+    const answer = Promise.resolve(definition.probe?.(payloadOf(receipt), effectContext(receipt, controller.signal)));
+    return known(await Promise.race([answer, late.promise]));
   } catch {
     return { answer: "cannot_tell" };
   } finally {
-    answered.abort();
+    cancel();
   }
 }
 

@@ -7,9 +7,9 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { AnyAction } from "../core/action.ts";
 import type { Claim } from "../core/claim.ts";
 import type { Failure } from "../core/failure.ts";
@@ -47,7 +47,7 @@ export async function spill(runtime: Runtime, claim: Claim, attempt: Attempt, de
     failure: attempt.kind === "failure" ? attempt.failure : null,
   };
   try {
-    mkdirSync(spillFolder, { recursive: true, mode: 0o700 });
+    makeDurably(spillFolder);
     writeDurably(join(spillFolder, `${runtime.randomness.token()}.json`), JSON.stringify(spilled), spillFolder);
   } catch (error) {
     runtime.report(error);
@@ -62,7 +62,7 @@ async function spilledResult(
   { privacy }: AnyAction,
 ): Promise<StoredResult | null> {
   const result = storedResult(value, runtime.maxResultBytes, privacy);
-  if (result === null || !("json" in result) || receipt.keyId === null) return result;
+  if (result === null || !("json" in result)) return result;
   try {
     const write = await writerFor(runtime, receipt);
     return { json: write === null ? result.json : write(result.json) };
@@ -77,19 +77,29 @@ function storeId(runtime: Runtime): string {
   return runtime.hmac("onceguard/spill")("store");
 }
 
-function writeDurably(path: string, text: string, folder: string): void {
-  const file = openSync(path, "wx", 0o600);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+/** With the folders above it that are not there yet. */
+function makeDurably(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  const above = dirname(resolve(first));
+  for (let made = dirname(resolve(folder)); made.length >= above.length; made = dirname(made)) {
+    syncNames(made);
+    if (made === above) return;
   }
-  const entries = openSync(folder, "r"); // the name is durable only with its folder
+}
+
+function writeDurably(path: string, text: string, folder: string): void {
+  writeFileSync(path, text, { flag: "wx", mode: 0o600, flush: true });
+  syncNames(folder);
+}
+
+/** A name is durable only with the folder that it is in. */
+function syncNames(folder: string): void {
+  const names = openSync(folder, "r");
   try {
-    fsyncSync(entries);
+    fsyncSync(names);
   } finally {
-    closeSync(entries);
+    closeSync(names);
   }
 }
 
@@ -103,8 +113,7 @@ export async function recordSpilled(runtime: Runtime): Promise<void> {
     try {
       const spilled = read(path);
       if (spilled === null || spilled.store !== id) continue; // cut off while it was written, or another store's
-      await record(runtime, spilled);
-      rmSync(path, { force: true });
+      if (await record(runtime, spilled)) rmSync(path, { force: true });
     } catch (error) {
       if (isUnavailable(error)) return;
       runtime.report(error);
@@ -112,16 +121,18 @@ export async function recordSpilled(runtime: Runtime): Promise<void> {
   }
 }
 
-async function record(runtime: Runtime, { of, sendsKey, success, failure }: Spilled): Promise<void> {
+/** False where the store does not know the request: an older backup was restored, and it will be asked for again. */
+async function record(runtime: Runtime, { of, sendsKey, success, failure }: Spilled): Promise<boolean> {
   const { store } = runtime;
   const current = await store.find(of.tenant, of.requestId);
-  if (current === null) return;
+  if (current === null) return false;
   if (success) {
     // A claim that still runs is its dead owner's: the success ends it as the owner would have.
     await recordLateSuccess(runtime, of, current, await openedResult(runtime, current, success.result), sendsKey);
-    return;
+  } else {
+    await keepLine(runtime, current, "late_failure", of, JSON.stringify({ failure }));
   }
-  await keepLine(runtime, current, "late_failure", of, JSON.stringify({ failure }));
+  return true;
 }
 
 async function openedResult(
@@ -129,9 +140,9 @@ async function openedResult(
   receipt: Receipt,
   result: StoredResult | null,
 ): Promise<StoredResult | null> {
-  const read = result !== null && "json" in result ? await readerFor(runtime, receipt) : null;
-  if (read === null || result === null || !("json" in result)) return result;
-  const json = read(result.json);
+  if (result === null || !("json" in result)) return result;
+  const read = await readerFor(runtime, receipt);
+  const json = read === null ? result.json : read(result.json);
   return json === null ? { omitted: "erased" } : { json };
 }
 

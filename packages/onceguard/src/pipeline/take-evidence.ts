@@ -11,6 +11,7 @@ import { found } from "./decide.ts";
 import { sha256 } from "./digest.ts";
 import { persist } from "./persist.ts";
 import { flightKey, type Runtime } from "./runtime.ts";
+import { settleDependents } from "./settle-dependents.ts";
 import { storedResult } from "./stored-result.ts";
 import { privacyOf } from "./under-key.ts";
 
@@ -52,6 +53,7 @@ export async function takeEvidence(
       return receipt;
     }
     const answer = await persist(runtime, runtime.storeTimeoutMs, () => runtime.store.apply(change));
+    if (answer.kind === "applied") await settleDependents(runtime, answer.receipt);
     if (answer.kind === "applied" || answer.receipt === null) return answer.receipt ?? receipt;
     receipt = answer.receipt;
   }

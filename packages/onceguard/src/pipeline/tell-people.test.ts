@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
-import { testGuard } from "../../test/support/guard.ts";
+import { testGuard, withVerbs } from "../../test/support/guard.ts";
 import { defineAction } from "../core/action.ts";
 import type { Notification } from "../core/notification.ts";
+import { memoryStore } from "../stores/memory/memory-store.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
 
 const rejected = (status: number) =>
   defineAction({
@@ -73,6 +75,47 @@ test("again with the same id until every notifier of the route has taken it", as
   expect(good.told).toHaveLength(2);
   expect(new Set([...good.told, ...bad.told].map(({ id }) => id)).size).toBe(1);
   expect(reports).toHaveLength(1);
+});
+
+test("by a process that dies before it can say so: told again by another one, with the same id", async () => {
+  const clock = fakeClock();
+  const store = memoryStore({ clock: clock.now });
+  const first = inbox();
+  const dying = withVerbs(store, { settleNotification: () => new Promise(() => undefined) });
+  const { guard } = testGuard([rejected(422)], { clock, store: dying, notify: { data_owner: first.notifier } });
+  await guard.execute("mail", { id: "7" });
+  void guard.tellPeople();
+  await clock.advance(0);
+  const second = inbox();
+  const survivor = testGuard([], { clock, store, notify: { data_owner: second.notifier } }).guard;
+  await survivor.tellPeople();
+  expect([first.told.length, second.told.length], "while the first may still be at it").toEqual([1, 0]);
+  await clock.advance(120_000);
+  await survivor.tellPeople();
+  expect(second.told).toEqual(first.told);
+  await clock.advance(86_400_000);
+  await survivor.tellPeople();
+  expect(second.told).toHaveLength(1);
+});
+
+test("a notifier that hangs, or throws at once, keeps nobody else from being told", async () => {
+  const right = inbox();
+  const reports: unknown[] = [];
+  const hangs = { name: "hangs", deliver: () => new Promise<void>(() => undefined) };
+  const throws = {
+    name: "throws",
+    deliver: () => {
+      throw new Error("at once");
+    },
+  };
+  const { guard, settle } = testGuard([rejected(422)], {
+    notify: { data_owner: [hangs, throws, right.notifier] },
+    onBackgroundError: (error) => reports.push(error),
+  });
+  await guard.execute("mail", { id: "7" });
+  await settle(guard.tellPeople());
+  expect(right.told).toHaveLength(1);
+  expect(reports).toMatchObject([{ code: "notification_failed" }, { message: "at once" }]);
 });
 
 test("held requests, halts and conflicts are told, too", async () => {

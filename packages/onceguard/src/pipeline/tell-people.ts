@@ -1,4 +1,6 @@
 import { backoffMs } from "../core/backoff.ts";
+import { OnceguardError } from "../core/errors.ts";
+import type { Notification, Notifier } from "../core/notification.ts";
 import type { TakenNotification } from "../core/ports.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -31,7 +33,9 @@ async function deliver(runtime: Runtime, { notification, deliveries }: TakenNoti
   const stopShutdown = runtime.onAbort(() => limit.abort());
   try {
     const results = await Promise.allSettled(
-      notifiers.map(async (notifier) => notifier.deliver(notification, limit.signal)),
+      notifiers.map((notifier) =>
+        Promise.race([told(notifier, notification, limit.signal), outOfTime(notifier, limit)]),
+      ),
     );
     const failed = results.filter((result) => result.status === "rejected");
     for (const { reason } of failed) runtime.report(reason);
@@ -46,4 +50,19 @@ async function deliver(runtime: Runtime, { notification, deliveries }: TakenNoti
     cancel();
     stopShutdown();
   }
+}
+
+/** What it throws at once counts as what it throws later. */
+async function told(notifier: Notifier, notification: Notification, signal: AbortSignal): Promise<void> {
+  await notifier.deliver(notification, signal);
+}
+
+/** A notifier that does not heed its signal must not keep the others, and those who wait behind them, from being told. */
+function outOfTime({ name }: Notifier, { signal }: AbortController): Promise<never> {
+  const problem = `${name} has not taken the notification within ${LONGEST_DELIVERY_MS} ms, or before the guard closed.`;
+  return new Promise((_resolve, reject) => {
+    const fail = (): void => reject(new OnceguardError("notification_failed", problem, { notifier: name }));
+    if (signal.aborted) fail();
+    signal.addEventListener("abort", fail, { once: true });
+  });
 }

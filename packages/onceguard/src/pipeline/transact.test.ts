@@ -2,7 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type TestOptions, testGuard, withVerbs } from "../../test/support/guard.ts";
 import { type ActionOptions, defineAction } from "../core/action.ts";
 import { OnceguardError } from "../core/errors.ts";
@@ -91,6 +91,21 @@ describe("an effect in the store's own transaction", () => {
     });
     expect(await events(here, requestId)).toEqual(["claim", "definite_failure", "retry", "success"]);
     expect(here.effects()).toEqual(["1"]);
+  });
+
+  test("that an action reaches outside for since, is marked: a crash is no proof any more", async () => {
+    const { guard, post, real, clock } = ledger({}, () => http(503));
+    expect(await guard.execute("post", { id: "1" }, { wait: 0 })).toMatchObject({ status: "retry_later" });
+    let sent = 0;
+    const outside = { ...post, transaction: false, execute: () => new Promise(() => void sent++) };
+    await clock.advance(60_000);
+    void testGuard([outside], { store: real }).guard.reconcile(); // its time stands still: it dies in the effect
+    await vi.waitFor(() => expect(sent).toBe(1));
+    await clock.advance(300_000);
+    const last = testGuard([outside], { store: real, clock });
+    await last.guard.reconcile();
+    expect(await last.guard.receipts()).toMatchObject([{ state: "review", mayHaveApplied: true }]);
+    expect(sent).toBe(1);
   });
 
   test("that fails again is a failure of that attempt", async () => {
@@ -259,6 +274,98 @@ describe("the caller's own transaction", () => {
     });
     db.exec("ROLLBACK");
     expect(await guard.receipts()).toEqual([]);
+  });
+
+  test("says nothing to others before its commit, nor what it has undone", async () => {
+    const { guard, db, effects } = joining();
+    await guard.receipts();
+    db.exec("BEGIN IMMEDIATE");
+    const joined = guard.execute("post", { id: "1" }, { tx: db });
+    const other = guard.execute("post", { id: "1" });
+    expect(await joined).toMatchObject({ status: "executed", result: "posted 1" });
+    db.exec("ROLLBACK");
+    // Not what was made in the transaction: that has never been. It makes the effect itself.
+    expect(await other).toMatchObject({ status: "executed", result: "posted 2" });
+    expect(effects()).toEqual(["1"]);
+  });
+
+  test("does not wait for a call that waits for its commit", async () => {
+    const { guard, db, effects } = joining();
+    await guard.receipts();
+    db.exec("BEGIN IMMEDIATE");
+    const other = guard.execute("post", { id: "1" });
+    expect(await guard.execute("post", { id: "1" }, { tx: db })).toMatchObject({ status: "executed" });
+    db.exec("COMMIT");
+    expect(await other).toMatchObject({ status: "replayed" });
+    expect(effects()).toEqual(["1"]);
+  });
+
+  test("has one effect for calls at once on the same handle", async () => {
+    const { guard, db, effects } = joining();
+    await guard.receipts();
+    db.exec("BEGIN IMMEDIATE");
+    const calls = [1, 2, 3].map(() => guard.execute("post", { id: "1" }, { tx: db }));
+    expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(["executed", "replayed", "replayed"]);
+    db.exec("COMMIT");
+    expect(effects()).toEqual(["1"]);
+  });
+
+  test("leaves what is open elsewhere to whoever has it: a retry of ours would not be undone with it", async () => {
+    const { guard, db, effects, clock, seen } = joining((n) => (n === 1 ? http(503) : `posted ${n}`));
+    expect(await guard.execute("post", { id: "1" }, { wait: 0 })).toMatchObject({ status: "retry_later" });
+    await clock.advance(3_600_000);
+    db.exec("BEGIN IMMEDIATE");
+    expect(await guard.execute("post", { id: "1" }, { tx: db })).toMatchObject({ status: "retry_later" });
+    db.exec("ROLLBACK");
+    expect([effects(), seen.length]).toEqual([[], 1]);
+  });
+
+  test.each<[string, (n: number) => unknown]>([
+    ["after its effect failed", () => http(402)],
+    ["without waiting for it", () => new Promise(() => undefined)],
+  ])("that is committed half done, %s, is a question, and never made again", async (_how, behave) => {
+    const { guard, db, effects, clock } = joining(behave);
+    await guard.receipts();
+    db.exec("BEGIN IMMEDIATE");
+    const call = guard.execute("post", { id: "1" }, { tx: db }).catch(() => undefined);
+    await vi.waitFor(() => expect(db.prepare("SELECT id FROM effect").all()).toHaveLength(1));
+    if (behave.length === 0) await Promise.race([call, new Promise((turn) => setTimeout(turn, 20))]);
+    db.exec("COMMIT");
+    await clock.advance(3_600_000);
+    await guard.reconcile();
+    expect(await guard.receipts()).toMatchObject([{ state: "review", reason: "no_capability", mayHaveApplied: true }]);
+    expect(await guard.execute("post", { id: "1" })).toMatchObject({ status: "review" });
+    expect(effects()).toEqual(["1"]);
+  });
+
+  test("is thrown out of, not answered, where the store cannot be used in it", async () => {
+    const { guard, db } = joining();
+    await guard.receipts();
+    const reads = new DatabaseSync(db.location() as string);
+    reads.exec("BEGIN");
+    reads.prepare("SELECT * FROM effect").all();
+    db.exec("INSERT INTO effect VALUES ('another')"); // what it has read is old now, and it may not write any more
+    await expect(guard.execute("post", { id: "1" }, { tx: reads })).rejects.toMatchObject({
+      code: "store_unavailable",
+    });
+    reads.exec("ROLLBACK");
+    expect(await guard.receipts()).toEqual([]);
+  });
+
+  test("is on the store's own database, and on no other that looks like it", async () => {
+    const { guard, seen } = joining();
+    const elsewhere = joining();
+    await Promise.all([guard.receipts(), elsewhere.guard.receipts()]);
+    for (const other of [elsewhere.db, new DatabaseSync(":memory:")]) {
+      other.exec("BEGIN IMMEDIATE");
+      await expect(guard.execute("post", { id: "1" }, { tx: other })).rejects.toMatchObject({
+        ...{ code: "invalid_option", message: expect.stringContaining("not on the database of the store") },
+      });
+      await expect(guard.enqueue("post", { id: "1" }, { tx: other })).rejects.toMatchObject({ code: "invalid_option" });
+      other.exec("COMMIT");
+    }
+    expect(await elsewhere.guard.receipts()).toEqual([]);
+    expect(seen).toEqual([]);
   });
 
   test("takes in no effect that reaches outside of the database", async () => {

@@ -3,7 +3,6 @@ import type { Claim, Start } from "../core/claim.ts";
 import { OnceguardError } from "../core/errors.ts";
 import type { Failure } from "../core/failure.ts";
 import { isRefusal, transition } from "../core/lifecycle.ts";
-import type { Outcome } from "../core/outcome.ts";
 import type { ClaimAnswer, StoreTransaction } from "../core/ports.ts";
 import type { Receipt } from "../core/receipt.ts";
 import { claimRequest } from "./claim.ts";
@@ -57,7 +56,10 @@ export async function performInTransaction(
   start: Start,
 ): Promise<ClaimAnswer | Done> {
   const { definition, tenant, requestId } = action;
-  const request = claimRequest(runtime, action, start, runtime.randomness.token());
+  const request = {
+    ...claimRequest(runtime, action, start, runtime.randomness.token()),
+    marked: action.tx !== undefined,
+  };
   const first = async (transaction: StoreTransaction): Promise<ClaimAnswer | Done> => {
     const answer = await transaction.claim(request);
     if (answer.kind !== "claimed") return answer;
@@ -102,7 +104,7 @@ export async function attemptInTransaction(
   claim: Claim,
   action: Executed,
   askedAt: number,
-): Promise<Receipt | Outcome> {
+): Promise<Receipt> {
   const { definition } = action;
   const lease = runtime.leases.hold(claim, askedAt, () => undefined);
   try {

@@ -56,7 +56,7 @@ function subjectOf({ name }: AnyAction, { subject }: Privacy, payload: unknown):
 }
 
 export function encrypts({ encrypt }: Privacy): boolean {
-  return encrypt === "all" || encrypt.length > 0;
+  return encrypt.length > 0;
 }
 
 /** What this guard knows to be private of an action, registered here or not; undefined where it knows nothing of it. */

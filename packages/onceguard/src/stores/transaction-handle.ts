@@ -120,6 +120,33 @@ export async function requireOpenTransaction(runner: SqlRunner): Promise<void> {
   }
 }
 
+/**
+ * Refuses a handle on another database than the store: claim and receipt would be kept where nobody else looks for them,
+ * and the effect would be made again.
+ *
+ * @param secret of the store; each has one of its own.
+ * @throws OnceguardError `invalid_option`
+ */
+export async function requireStoreOf(
+  runner: SqlRunner,
+  query: { readonly text: string; readonly values: readonly unknown[] },
+  secret: string,
+  store: string,
+): Promise<void> {
+  const [theirs] = await runner.query(query.text, query.values).catch((error: unknown) => {
+    if (isMissingTable(error)) return [];
+    throw error;
+  });
+  if (theirs?.secret === secret) return;
+  throw refused(`this transaction of ${runner.library} is not on the database of the store ${store}`);
+}
+
+/** In PostgreSQL by its SQLSTATE; SQLite has no code for it. */
+function isMissingTable(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  return code === "42P01" || code === "3F000" || /^no such table/.test(String(message));
+}
+
 // ---- PostgreSQL
 
 function pgClient(handle: Members): SqlRunner | null {

@@ -164,6 +164,27 @@ describe("halt and resume", () => {
     );
   });
 
+  it("says so when the store knows nothing of what is halted: it may be misspelt", async () => {
+    const folder = new Folder();
+    await folder.onceguard("run", "--request-id", freshId("h"), "--run", "job-7", "--", "true");
+    for (const [scope, id] of [
+      ["action", "rnu"],
+      ["run", "job7"],
+      ["tenant", "acme"],
+    ] as const) {
+      const halted = await folder.onceguard("halt", scope, id, "--reason", "stop");
+      expect(halted).toMatchObject({ code: 0, stdout: expect.stringContaining(`Halted: the ${scope} ${id}.`) });
+      expect(halted.stderr).toContain(`the store has no request of the ${scope} ${id} so far`);
+    }
+    for (const [scope, id] of [
+      ["action", "run"],
+      ["run", "job-7"],
+      ["tenant", "default"],
+    ] as const) {
+      expect((await folder.onceguard("halt", scope, id, "--reason", "stop")).stderr).toBe("");
+    }
+  });
+
   it("stops an action, and a tenant whoever names it", async () => {
     const folder = new Folder();
     const run = (...more: string[]) => folder.onceguard("run", "--request-id", freshId("h"), ...more, "--", "true");
@@ -442,6 +463,16 @@ describe("the config", () => {
       "a misspelt condition",
       { rules: [{ verdict: "deny", reason: "r", amountover: 5 }] },
       '`rules[0]` has "amountover"; a rule has riskTier, action',
+    ],
+    [
+      "a misspelt finality policy",
+      { finality: { minSource: 2 } },
+      "finality.minSource is no part of a finality policy",
+    ],
+    [
+      "a threshold that nothing reaches",
+      { finality: { threshold: 80 } },
+      "finality.threshold is 80; it must be above 0",
     ],
     ["a policy without code", { policy: "deny" }, "`policy` must be a function"],
     ["a policy version that is a number", { policyVersion: 2 }, "`policyVersion` must be a text"],

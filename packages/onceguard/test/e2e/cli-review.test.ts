@@ -1,5 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { createGuard, defineAction } from "../../src/index.ts";
+import { sqliteStore } from "../../src/stores/sqlite/sqlite-store.ts";
 import { Folder, freshId } from "./cli.ts";
 import { requests, withTestGuard } from "./open-requests.ts";
 import { Terminal } from "./terminal.ts";
@@ -267,6 +269,41 @@ describe("the dialogue", () => {
     await terminal.sees('as it is now: {"order":"A1","balance":400}');
     await terminal.answers("\n> ", "q");
     expect(await terminal.ends()).toBe(0);
+  });
+
+  it("shows the record as it was before, and the key to search the other side's books for", async () => {
+    const folder = new Folder();
+    const sent: string[] = [];
+    const store = sqliteStore({ path: folder.file("onceguard.db") });
+    const pay = defineAction({
+      name: "pay",
+      riskTier: "side_effecting",
+      keyFields: ["order"],
+      before: async ({ order }: { order: string }) => ({ order, balance: 400, was: "open" }),
+      execute: async (_, { idempotencyKey }) => {
+        sent.push(idempotencyKey);
+        throw new Error("socket hang up");
+      },
+    });
+    const guard = createGuard({ store, actions: [pay], sweepEvery: false, spill: false });
+    const { requestId } = await guard.execute("pay", { order: "A1" });
+    await guard.reconcile();
+    await guard.resolve(requestId, { decision: "retry", actor: "ann", reason: "not in their books" });
+    await guard.reconcile();
+    await guard.close();
+    const [first, second] = sent;
+    const terminal = new Terminal(folder, ["review"], { columns: 120 });
+    await terminal.sees(`key sent  ${second} (earlier ${first})`);
+    await terminal.sees('before    {"balance":400,"order":"A1","was":"open"}');
+    await terminal.answers("q quit\n> ", "no such key ".repeat(20));
+    await terminal.sees('"no such key no such key no such key no s" is none of these');
+    terminal.types("q");
+    expect(await terminal.ends()).toBe(0);
+    const shown = await folder.onceguard("receipts", "show", requestId);
+    expect(shown.stdout).toContain(`key sent  ${second} (earlier ${first})`);
+    expect((await receiptOf(folder, requestId)).idempotency_keys).toEqual([second, first]);
+    const [held = ""] = await requests(folder, [HELD]);
+    expect((await receiptOf(folder, held)).idempotency_keys).toEqual([]);
   });
 
   it("says so when nothing waits, and lists where nobody can answer", async () => {

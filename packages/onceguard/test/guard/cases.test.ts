@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { defineAction } from "../../src/core/action.ts";
+import { type ActionOptions, defineAction } from "../../src/core/action.ts";
+import { externalAction } from "../../src/core/external-action.ts";
 import type { Store } from "../../src/core/ports.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { fakeClock } from "../../src/testing/fake-clock.ts";
@@ -14,6 +15,7 @@ interface Payout {
 function match(
   behave: (n: number) => unknown = (n) => `paid ${n}`,
   verbs: (memory: Store) => Partial<Store> = () => ({}),
+  more: Partial<ActionOptions<"pay", Payout, Payout, unknown>> = {},
 ) {
   const clock = fakeClock();
   const memory = memoryStore({ clock: clock.now });
@@ -23,6 +25,7 @@ function match(
     riskTier: "side_effecting",
     keyFields: ["to"],
     case: ({ winner }: Payout) => ({ id: "match:1", ...(winner === undefined ? {} : { outcome: winner }) }),
+    ...more,
     execute: async ({ to }: Payout) => {
       sent.push(to);
       return behave(sent.length);
@@ -69,6 +72,58 @@ describe("a finality case", () => {
     await first.guard.reopen(failed.requestId, BY);
     await first.guard.reconcile();
     expect(await first.guard.case("match:1").get()).toMatchObject({ state: "SETTLED", settledBy: failed.requestId });
+  });
+
+  const lost = () => {
+    throw new Error("socket hang up");
+  };
+  const late = Promise.withResolvers<unknown>();
+  type Match = ReturnType<typeof match>;
+
+  test.each<[string, Parameters<typeof match>[2], (n: number) => unknown, (made: Match, requestId: string) => unknown]>(
+    [
+      ["its caller's own probe", { probe: () => ({ answer: "happened", result: "seen" }) }, lost, () => undefined],
+      [
+        "a provider's webhook",
+        {},
+        lost,
+        ({ guard }, requestId) => guard.evidence(requestId, { answer: "happened", source: "a webhook" }),
+      ],
+      ["a person", {}, lost, ({ guard }, requestId) => guard.resolve(requestId, { decision: "happened", ...BY })],
+      [
+        "an answer that came after its time",
+        { timeout: "1s" },
+        () => late.promise,
+        ({ clock }) => {
+          late.resolve("paid");
+          return clock.advance(0);
+        },
+      ],
+    ],
+  )("is settled by the success of its request, which %s tells of", async (_whose, more, behave, tell) => {
+    const made = match(behave, undefined, more);
+    await made.says("ann");
+    const { requestId } = await made.settle(made.guard.execute("pay", { to: "x", winner: "ann" }));
+    await tell(made, requestId);
+    expect(await made.guard.receipt(requestId)).toMatchObject({ state: "succeeded" });
+    expect(await made.stored()).toMatchObject({ state: "SETTLED", settledBy: requestId });
+  });
+
+  test("is settled by whoever performs its effect outside", async () => {
+    const { guard, says, stored } = match();
+    const hand = guard.external([
+      externalAction({
+        name: "hand_over",
+        riskTier: "side_effecting",
+        keyFields: ["to"],
+        case: () => ({ id: "match:1", outcome: "ann" }),
+      }),
+    ]);
+    await says("ann");
+    const claimed = await hand.claim("hand_over", { to: "x" });
+    if (claimed.status !== "claimed") throw new Error(claimed.status);
+    await hand.complete(claimed.requestId, { fencingToken: claimed.fencingToken });
+    expect(await stored()).toMatchObject({ state: "SETTLED", settledBy: claimed.requestId });
   });
 
   test("stands by its request also when that is forgotten", async () => {

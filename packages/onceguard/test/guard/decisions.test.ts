@@ -88,6 +88,7 @@ describe("every decision", () => {
     ["no reason", { actor: "ada", reason: "" }],
     ["a reason of blanks", { actor: "ada", reason: " " }],
     ["no text at all", {} as never],
+    ["nothing at all", undefined as never],
     ["what no store can keep in the actor", { actor: "a\u0000da", reason: "why" }],
     ["what no store can keep in the reason", { actor: "ada", reason: "w\u0000hy" }],
   ])("with %s is refused, and nothing is written", async (_what, by) => {

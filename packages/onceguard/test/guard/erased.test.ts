@@ -1,44 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { defineAction } from "../../src/core/action.ts";
 import { OnceguardError } from "../../src/core/errors.ts";
-import type { DataKey, KeyRing } from "../../src/core/key-ring.ts";
+import type { Store } from "../../src/core/ports.ts";
 import { DataKeys } from "../../src/pipeline/data-keys.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { fakeClock } from "../../src/testing/fake-clock.ts";
-import { testGuard } from "../support/guard.ts";
-
-/** Keys in memory, and how often they were asked for. */
-class Ring implements KeyRing {
-  readonly asked: string[] = [];
-  away = false;
-  readonly #keys = new Map<string, DataKey>();
-  #made = 0;
-
-  async current(tenant: string, subject: string | null): Promise<DataKey> {
-    this.#ask("current");
-    const name = JSON.stringify([tenant, subject]);
-    const key = this.#keys.get(name) ?? { id: `key-${++this.#made}`, bytes: randomBytes(32) };
-    this.#keys.set(name, key);
-    return key;
-  }
-  async find(_tenant: string, id: string): Promise<DataKey | null> {
-    this.#ask("find");
-    return [...this.#keys.values()].find((key) => key.id === id) ?? null;
-  }
-  async idOf(tenant: string, subject: string): Promise<string | null> {
-    this.#ask("idOf");
-    return this.#keys.get(JSON.stringify([tenant, subject]))?.id ?? null;
-  }
-  async destroy(tenant: string, subject: string): Promise<void> {
-    this.#ask("destroy");
-    this.#keys.delete(JSON.stringify([tenant, subject]));
-  }
-  #ask(verb: string): void {
-    this.asked.push(verb);
-    if (this.away) throw new Error("the ring is away");
-  }
-}
+import { testGuard, withVerbs } from "../support/guard.ts";
+import { MemoryKeys } from "../support/memory-keys.ts";
 
 interface Payment {
   readonly ref: string;
@@ -46,8 +14,11 @@ interface Payment {
   readonly who: string;
 }
 
-function desk(behave: (payment: Payment) => unknown = ({ iban }) => ({ iban })) {
-  const ring = new Ring();
+function desk(
+  behave: (payment: Payment) => unknown = ({ iban }) => ({ iban }),
+  verbs: (store: Store) => Partial<Store> = () => ({}),
+) {
+  const ring = new MemoryKeys();
   const paid: Payment[] = [];
   const pay = defineAction({
     name: "pay",
@@ -60,7 +31,8 @@ function desk(behave: (payment: Payment) => unknown = ({ iban }) => ({ iban })) 
     },
   });
   const clock = fakeClock();
-  const store = memoryStore({ clock: clock.now });
+  const inner = memoryStore({ clock: clock.now });
+  const store = withVerbs(inner, verbs(inner));
   return { ...testGuard([pay], { clock, store, keys: ring }), ring, paid, pay };
 }
 
@@ -125,6 +97,53 @@ describe("an erasure", () => {
     expect(await guard.erase({ subject: "anna", ...BY })).toEqual({ destroyed: true, expired: 4 });
   });
 
+  test.each([
+    [3, "3 of", 3, false],
+    [21, "20 or more of", 20, true],
+  ])("waiting for %d open requests it names some", async (count, told, named, more) => {
+    const { guard } = desk(() => {
+      throw new Error("socket hang up");
+    });
+    for (let n = 0; n < count; n++) await guard.execute("pay", payment(`${n}`));
+    const error = (await guard.erase({ subject: "anna", ...BY }).catch((thrown: unknown) => thrown)) as OnceguardError;
+    expect(error.message.startsWith(told)).toBe(true);
+    expect(error.message.includes(", ....")).toBe(more);
+    expect(error.message.match(/[0-9a-f]{64}/g)).toHaveLength(3);
+    expect(error.fields.requestIds).toHaveLength(named);
+  });
+
+  test("forgets however much there is, and tells how far it is", async () => {
+    const { guard } = desk();
+    for (let n = 0; n < 501; n++) await guard.execute("pay", payment(`${n}`));
+    const told: number[] = [];
+    expect(await guard.erase({ subject: "anna", ...BY, onProgress: (n) => told.push(n) })).toMatchObject({
+      expired: 501,
+    });
+    expect(told).toEqual([500, 501]);
+    expect(await guard.receipts({ states: ["succeeded"] })).toEqual([]);
+  });
+
+  test("that was cut off goes on, and counts what it has forgotten itself", async () => {
+    const { guard, ring } = desk();
+    await guard.execute("pay", payment("1"));
+    const { destroy } = ring;
+    ring.destroy = () => Promise.reject(new Error("the ring is away"));
+    await expect(guard.erase({ subject: "anna", ...BY })).rejects.toMatchObject({ code: "key_unavailable" });
+    ring.destroy = destroy;
+    expect(await guard.erase({ subject: "anna", ...BY })).toEqual({ destroyed: true, expired: 0 });
+  });
+
+  test("does not count what somebody else was faster with", async () => {
+    const { guard } = desk(undefined, (store) => ({
+      apply: async (change) =>
+        change.event === "expire"
+          ? ({ kind: "stale", receipt: await store.find(change.from.tenant, change.from.requestId) } as never)
+          : store.apply(change),
+    }));
+    await guard.execute("pay", payment("1"));
+    expect(await guard.erase({ subject: "anna", ...BY })).toEqual({ destroyed: true, expired: 0 });
+  });
+
   test("needs somebody, a reason, and a guard with keys", async () => {
     const { guard, pay } = desk();
     await expect(guard.erase({ subject: "anna", actor: "ada", reason: " " })).rejects.toMatchObject({
@@ -166,6 +185,7 @@ describe("whose data it is", () => {
     await expect(guard.execute("pay", payment("1", ""))).rejects.toMatchObject({
       ...{ code: "invalid_context", fields: { what: "privacy.subject", action: "pay" } },
     });
+    await expect(guard.execute("pay", payment("1", 5 as never))).rejects.toMatchObject({ code: "invalid_context" });
     expect(paid).toEqual([]);
   });
 
@@ -184,7 +204,7 @@ describe("whose data it is", () => {
 
 describe("the key ring, as the guard asks it", () => {
   const keys = () => {
-    const [ring, clock] = [new Ring(), fakeClock()];
+    const [ring, clock] = [new MemoryKeys(), fakeClock()];
     return { ring, clock, keys: new DataKeys(ring, clock) };
   };
 
@@ -212,7 +232,19 @@ describe("the key ring, as the guard asks it", () => {
       data.current("acme", null),
       data.current("b", "anna"),
     ];
-    expect(new Set((await Promise.all(ids)).map(({ id }) => id)).size).toBe(4);
+    const known = (await Promise.all(ids)).map(({ id }) => id);
+    expect(new Set(known).size).toBe(4);
+    for (const id of known) expect(await data.find("acme", id)).toMatchObject({ id });
+  });
+
+  test("is asked again where there are too many to remember", async () => {
+    const { ring, keys: data } = keys();
+    for (let n = 0; n <= 5_000; n++) await data.current("acme", `subject ${n}`);
+    expect(ring.asked).toHaveLength(5_001);
+    await data.current("acme", "subject 5000");
+    expect(ring.asked).toHaveLength(5_001);
+    await data.current("acme", "subject 0");
+    expect(ring.asked).toHaveLength(5_002);
   });
 
   test("is asked again for what it did not have, and after a trouble of its own", async () => {
@@ -234,7 +266,7 @@ describe("the key ring, as the guard asks it", () => {
   });
 
   test("passes its own errors on as they are", async () => {
-    const ring = new Ring();
+    const ring = new MemoryKeys();
     ring.find = () => Promise.reject(new OnceguardError("key_unavailable", "wrong master key"));
     await expect(new DataKeys(ring, fakeClock()).find("acme", "k")).rejects.toMatchObject({
       message: "wrong master key",

@@ -326,3 +326,56 @@ describe("whose request it is", () => {
     await expect(guard.external([]).claim("x", {})).rejects.toMatchObject({ message: expect.stringContaining("none") });
   });
 });
+
+describe("the record of a claim", () => {
+  test("has what was said once, and no further line where it was said in time", async () => {
+    const { claim, claims, guard } = desk();
+    const { requestId } = await claim();
+    await claims.fail(requestId, { fencingToken: 1, failure: NO });
+    expect((await guard.log(requestId)).map(({ event }) => event)).toEqual(["claim", "definite_failure"]);
+  });
+
+  test("is written also when somebody else writes at the same time", async () => {
+    let others = 0;
+    const memory = memoryStore();
+    const store = withVerbs(memory, {
+      apply: async (change) =>
+        change.event === "success" && others++ === 0
+          ? ({ kind: "stale", receipt: await memory.find(change.from.tenant, change.from.requestId) } as never)
+          : memory.apply(change),
+    });
+    const { claim, claims, guard } = desk({}, { store });
+    const { requestId } = await claim();
+    expect(await claims.complete(requestId, { fencingToken: 1, result: 1 })).toMatchObject({ status: "executed" });
+    expect([others, (await guard.receipt(requestId))?.evidence]).toEqual([2, "effect"]);
+  });
+
+  test("is not settled by an older claim's success while a newer one is in doubt, whatever key either was sent under", async () => {
+    const { claim, claims, clock, guard } = desk({
+      downstreamKey: { lifetime: "1d" },
+      retry: { base: "1s", cap: "1s" },
+    });
+    const { requestId } = await claim(V1, { lease: "5s" });
+    await clock.advance(5_000);
+    expect(await claim()).toMatchObject({ fencingToken: 2 });
+    await claims.fail(requestId, { fencingToken: 2, failure: UNSURE });
+    await claims.complete(requestId, { fencingToken: 1, result: "first" });
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "in_doubt" });
+  });
+
+  test("in doubt is asked about when that is due, and not whenever somebody claims", async () => {
+    let asked = 0;
+    const probe = () => {
+      asked += 1;
+      return { answer: "cannot_tell" } as const;
+    };
+    const { claim, clock } = desk({ probe, retry: { base: "10s", cap: "10s" } });
+    await claim(V1, { lease: "5s" });
+    await clock.advance(5_000);
+    for (let n = 0; n < 3; n++) expect(await claim()).toMatchObject({ status: "in_doubt" });
+    expect(asked).toBe(1);
+    await clock.advance(10_000);
+    await claim();
+    expect(asked).toBe(2);
+  });
+});

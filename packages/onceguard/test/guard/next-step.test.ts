@@ -67,6 +67,19 @@ describe("a retry that waits", () => {
     if (times === 1) expect(receipt).toMatchObject({ reason: "retries_exhausted", route: "operator" });
   });
 
+  test("counts what processes before have tried: attempts and time are the request's", async () => {
+    const { store, clock } = shared();
+    const retry = { base: "1m", cap: "1m", maxAttempts: 4, maxElapsed: "1d" } as const;
+    const { pay, sent } = payments({ retry }, http(429));
+    const { requestId } = await testGuard([pay], { store, clock }).guard.execute("pay", { id: "1" }, { wait: 0 });
+    for (let n = 0; n < 6; n++) {
+      await clock.advance(60_000);
+      await testGuard([pay], { store, clock }).guard.reconcile();
+    }
+    expect(sent.map(({ attemptNumber }) => attemptNumber)).toEqual([1, 2, 3, 4]);
+    expect(await store.find("default", requestId)).toMatchObject({ state: "review", reason: "retries_exhausted" });
+  });
+
   test("is not made while evidence contradicts it: a person looks first", async () => {
     const { guard, clock, requestId, sent } = await waiting({
       downstreamKey: { lifetime: "1d" },
@@ -130,6 +143,33 @@ describe("a retry that waits", () => {
     await newer.guard.reconcile();
     expect(await newer.guard.receipt(requestId)).toMatchObject({ state: "review", reason });
     expect(after.sent).toHaveLength(0);
+  });
+
+  test.each<[string, Options, () => unknown]>([
+    ["a retry", busy, http(429)],
+    ["the same key sent again", { ...busy, downstreamKey: { lifetime: "1d" } }, lost],
+  ])("%s is not made under a consent that runs out while the store is asked", async (_what, more, behave) => {
+    const { store, clock } = shared();
+    const rules = [{ action: "pay", verdict: "review", reason: "every payment" }] as const;
+    const { pay, sent } = payments(more, behave);
+    const { guard } = testGuard([pay], { store, clock, rules, approvalFor: "20m" });
+    const { requestId } = await guard.execute("pay", { id: "1" });
+    await guard.approve(requestId, BY_ADA);
+    await guard.execute("pay", { id: "1" }, { wait: 0 });
+    expect(sent).toHaveLength(1);
+    const slow = withVerbs(store, {
+      apply: async (change) => {
+        if (change.sends) await clock.advance(600_001);
+        return store.apply(change);
+      },
+    });
+    await clock.advance(600_000);
+    const late = testGuard([pay], { store: slow, clock, rules, approvalFor: "20m" }).guard;
+    await late.reconcile(requestId);
+    expect(sent).toHaveLength(1);
+    await late.reconcile(requestId);
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "review", reason: "approval_expired" });
+    expect(sent).toHaveLength(1);
   });
 
   test("of an action that is not known here is left alone", async () => {
@@ -271,6 +311,63 @@ describe("a question", () => {
     await guard.evidence(running?.requestId as string, { answer: "happened", source: "a webhook", result: "seen" });
     expect(await settle(call)).toMatchObject({ result: "seen", receipt: { state: "succeeded" } });
     expect(asked).toBe(0);
+  });
+});
+
+describe("a payload that is redacted", () => {
+  interface Card extends Order {
+    readonly cvv: string;
+  }
+  const place = (behave: (n: number) => unknown) => {
+    const asked: string[] = [];
+    const sent: string[] = [];
+    let answer: "cannot_tell" | "happened" = "cannot_tell";
+    const pay = defineAction({
+      name: "pay",
+      riskTier: "side_effecting",
+      keyFields: ["id"],
+      privacy: { redact: ["cvv"] },
+      retry: { base: "10s", cap: "10s", maxElapsed: "1h" },
+      probe: ({ cvv }: Card) => {
+        asked.push(cvv);
+        return { answer } as const;
+      },
+      execute: async ({ cvv }: Card) => {
+        sent.push(cvv);
+        return behave(sent.length);
+      },
+    });
+    const { guard, clock } = testGuard([pay]);
+    const call = () => guard.execute("pay", { id: "1", cvv: "847" }, { wait: 0 });
+    return { guard, clock, call, asked, sent, know: () => (answer = "happened") };
+  };
+
+  test.each<[string, () => unknown, string, string]>([
+    ["a doubt", lost, "in_doubt", "payload_redacted"],
+    ["what did not happen", http(429), "retry_wait", "retries_exhausted"],
+  ])(
+    "%s is left to the caller who has it, and goes to a person when that one does not come back",
+    async (_what, behave, state, reason) => {
+      const { guard, clock, call, asked, sent } = place(behave);
+      const { requestId } = await call();
+      const times = asked.length;
+      await clock.advance(3_599_000);
+      expect(await guard.reconcile()).toEqual({ moved: [], left: [] });
+      expect(await guard.receipt(requestId)).toMatchObject({ state });
+      await clock.advance(1_000);
+      await guard.reconcile();
+      expect(await guard.receipt(requestId)).toMatchObject({ state: "review", reason, route: "operator" });
+      expect([sent.length, asked.length], "nobody asks about another payload").toEqual([1, times]);
+    },
+  );
+
+  test("is asked about by the caller who comes back in time", async () => {
+    const { guard, clock, call, know } = place(lost);
+    await call();
+    await clock.advance(600_000);
+    await guard.reconcile();
+    know();
+    expect(await call()).toMatchObject({ status: "replayed", receipt: { evidence: "probe" } });
   });
 });
 

@@ -84,6 +84,27 @@ describe("a key", () => {
     expect(await after.guard.receipt(requestId)).toMatchObject({ state: "review", reason: "key_expired" });
   });
 
+  test("past its lifetime leaves nothing to try: who asks again hears that a person decides", async () => {
+    const { guard, ask, clock, sent } = doubt({ downstreamKey: KEY });
+    const { requestId } = await ask();
+    await clock.advance(55 * 60_000);
+    expect(await ask()).toMatchObject({ status: "review", reason: "key_expired" });
+    expect(sent).toHaveLength(1);
+    // The question is still open for whoever knows better.
+    await guard.evidence(requestId, { answer: "happened", source: "a webhook", result: "paid" });
+    expect(await ask()).toMatchObject({ status: "replayed", result: "paid" });
+  });
+
+  test("was never sent where there is none: who asks again hears in doubt, until a sweeper hands it to a person", async () => {
+    const { guard, ask, clock, sent } = doubt();
+    const { requestId } = await ask();
+    await clock.advance(86_400_000);
+    expect(await ask()).toMatchObject({ status: "in_doubt" });
+    await guard.reconcile();
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "review", reason: "no_capability" });
+    expect(sent).toHaveLength(1);
+  });
+
   test("that the action has no more is none: nobody can settle what was sent under it", async () => {
     const clock = fakeClock();
     const store = memoryStore({ clock: clock.now });
@@ -157,6 +178,28 @@ describe("a probe", () => {
       return { answer: "cannot_tell" };
     });
     expect(answers.clock.nextInMs()).toBeNull();
+    expect(signals.at(-1)?.aborted, "nothing that it left running is called off").toBe(false);
+  });
+
+  test("is asked to the end about what a shutdown has interrupted", async () => {
+    const hangs = () => new Promise(() => undefined);
+    let signal: AbortSignal | undefined;
+    const { guard, settle, clock } = doubt(
+      {
+        probe: async (_order, context) => {
+          signal = context.signal;
+          await clock.sleep(500);
+          return { answer: "happened", result: "seen" };
+        },
+      },
+      { grace: "1s" },
+      hangs,
+    );
+    const asking = guard.execute("pay", { id: "1" });
+    await clock.advance(0);
+    await settle(guard.close());
+    expect(await asking).toMatchObject({ result: "seen", receipt: { state: "succeeded", evidence: "probe" } });
+    expect(signal?.aborted).toBe(false);
   });
 
   test("whose 'no' comes too early is asked again when its delay is over", async () => {

@@ -157,7 +157,9 @@ describe("what the store did not take", () => {
   });
 
   test("is recorded by the next pass, as the late evidence that it is, and its file goes", async () => {
-    const { guard, settle, goAway, comeBack, spilled, spill } = fragile({}, () => taking(goAway, ["apply"], "paid"));
+    const { guard, clock, settle, goAway, comeBack, spilled, spill } = fragile({}, () =>
+      taking(goAway, ["apply"], "paid"),
+    );
     const { requestId } = await settle(guard.execute("pay", { id: "1" }));
     expect(spilled()).toHaveLength(1);
     comeBack();
@@ -168,6 +170,13 @@ describe("what the store did not take", () => {
       result: { json: '"paid"' },
     });
     expect(readdirSync(spill)).toEqual([]);
+    // The claim was its dead owner's. Nobody has been asked, so it is no probe that says so.
+    await clock.advance(60_000);
+    await guard.reconcile();
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "succeeded", evidence: "late" });
+    expect((await guard.log(requestId)).map(({ event }) => event)).toEqual([
+      ...["claim", "late_success", "lapse", "late_success"],
+    ]);
   });
 });
 
@@ -237,8 +246,25 @@ describe("before anything is sent", () => {
     expect((await guard.log(outcome.requestId)).map(({ event }) => event)).toContain("definite_failure");
   });
 
+  test("what such a halt has stopped goes on when a person resumes it, however long that took", async () => {
+    const retry = { maxElapsed: "15m", maxAttempts: 1 } as const;
+    const { guard, memory, clock, sent, settle } = fragile({ retry, before: () => clock.sleep(200) });
+    const call = guard.execute("pay", { id: "1" });
+    await clock.advance(100);
+    await memory.halt({ tenant: "default", scope: "action", id: "pay", actor: "ada", reason: "stop" });
+    const { requestId } = await settle(call);
+    await clock.advance(3_600_000);
+    await guard.reconcile();
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "retry_wait" });
+    await guard.resume("action", "pay", { actor: "ada", reason: "looked at it" });
+    await settle(guard.reconcile());
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "succeeded" });
+    expect(sent).toEqual(["1"]);
+  });
+
   test("and is not looked for where the claim is quite recent", async () => {
-    const { guard, goAway, sent } = fragile({ before: () => goAway(["haltFor"]) });
+    const { guard, goAway, sent } = fragile();
+    goAway(["haltFor"]);
     expect(await guard.execute("pay", { id: "1" })).toMatchObject({ status: "executed" });
     expect(sent).toEqual(["1"]);
   });

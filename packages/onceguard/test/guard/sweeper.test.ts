@@ -111,6 +111,59 @@ describe("the sweeper", () => {
     expect(told).toEqual(["review"]);
   });
 
+  test("carries the others on while an effect is slow, and never makes that one twice", async () => {
+    const gate = Promise.withResolvers<string>();
+    const sent: string[] = [];
+    const clock = fakeClock();
+    const order = <Name extends string>(name: Name, behave: () => unknown) =>
+      defineAction({
+        name,
+        riskTier: "side_effecting",
+        keyFields: ["id"],
+        timeout: "1h",
+        execute: async ({ id }: Order) => {
+          sent.push(`${name} ${id}`);
+          return behave();
+        },
+      });
+    const actions = [order("slow", () => gate.promise), order("quick", () => "done")] as const;
+    const { guard } = testGuard(actions, { clock, store: memoryStore({ clock: clock.now }), sweepEvery: "5s" });
+    await guard.enqueue("slow", { id: "1" });
+    await clock.advance(5_000);
+    await guard.enqueue("quick", { id: "2" });
+    await clock.advance(60_000);
+    expect(sent).toEqual(["slow 1", "quick 2"]);
+    gate.resolve("late");
+    await clock.advance(5_000);
+    expect((await guard.receipts({ states: ["succeeded"] })).length).toBe(2);
+    expect(sent).toHaveLength(2);
+  });
+
+  test("carries requests on while somebody is slow to be told, and closes without waiting for that", async () => {
+    const told: string[] = [];
+    const deliver = ({ requestId }: { requestId: string | null }) => {
+      told.push(requestId ?? "");
+      return new Promise<void>(() => undefined);
+    };
+    const { guard, clock, settle, reported } = desk({}, lost, {
+      sweepEvery: "1s",
+      notify: { operator: { name: "test", deliver } },
+    });
+    const first = await guard.execute("pay", { id: "1" });
+    await clock.advance(1_000);
+    const second = await guard.execute("pay", { id: "2" });
+    await clock.advance(1_000);
+    expect(told).toEqual([first.requestId]);
+    expect(await guard.receipt(second.requestId)).toMatchObject({ state: "review" });
+    // It is not waited for for ever, and then the next one is told as well.
+    await clock.advance(60_000);
+    expect(told).toContain(second.requestId);
+    expect(reported).toMatchObject([{ code: "notification_failed", fields: { notifier: "test" } }]);
+    const before = clock.monotonicMs();
+    await settle(guard.close());
+    expect(clock.monotonicMs() - before).toBeLessThanOrEqual(2_000);
+  });
+
   test("leaves alone what a call of this process works on", async () => {
     const gate = Promise.withResolvers<string>();
     const { guard, clock, settle } = desk({}, () => gate.promise);
@@ -226,10 +279,10 @@ describe("what was spilled", () => {
     expect(reported).toMatchObject([{ code: "store_unusable" }, { code: "store_unusable" }]);
   });
 
-  test("about a request that nobody knows any more goes", async () => {
+  test("about a request that the store does not know stays, and is no news", async () => {
     const { guard, spill, reported } = await spilled(undefined, () => ({ find: async () => null }));
     await guard.reconcile();
-    expect([readdirSync(spill), reported]).toEqual([[], []]);
+    expect([readdirSync(spill).length, reported]).toEqual([1, []]);
   });
 
   test("is told from other files beside it", async () => {

@@ -22,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/core/lifecycle.ts",
     replace: [
       [
-        'return receipt.capability === "transaction" || (receipt.dispatched === false && !receipt.mayHaveApplied);',
-        "return receipt.dispatched !== true || true;",
+        'return !mayHaveApplied && (capability === "transaction" ? dispatched !== true : dispatched === false);',
+        "return dispatched !== true || mayHaveApplied || capability !== null;",
       ],
     ],
     tests: [LIFECYCLE, `${PIPELINE}perform.test.ts`],
@@ -190,6 +190,34 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [`${PIPELINE}approve.test.ts`],
   },
   {
+    name: "a payload that was changed under its approval",
+    harm: "who can write to the database has another amount paid than a person agreed to",
+    file: "src/pipeline/consent.ts",
+    replace: [
+      [
+        "return fingerprint(runtime.hmac(tenant), name, value, volatile) !== receipt.fingerprint;",
+        "return value === undefined;",
+      ],
+    ],
+    tests: [`${PIPELINE}consent.test.ts`],
+  },
+  {
+    name: "an approval without a seal",
+    harm: "who can write to the database approves by itself",
+    file: "src/pipeline/consent.ts",
+    replace: [
+      ["if (hold.approval.fingerprint !== consentedTo(runtime, receipt, hold, hold.approval)) return true;", ""],
+    ],
+    tests: [`${PIPELINE}consent.test.ts`],
+  },
+  {
+    name: "a hold that outlasts the window of its budget",
+    harm: "ten approvals on one morning spend the budgets of ten days",
+    file: "src/stores/sql/claim.ts",
+    replace: [["`state IN ('held', 'retry_wait') AND due_at IS NOT NULL`", "`1 = 0`"]],
+    tests: ["test/contract/sqlite-store.test.ts"],
+  },
+  {
     name: "authority is not asked again",
     harm: "a retry runs under a policy that says no by now",
     file: "src/pipeline/settle.ts",
@@ -200,6 +228,30 @@ export const MUTANTS: readonly Mutant[] = [
       ],
     ],
     tests: [`${PIPELINE}approve.test.ts`],
+  },
+  {
+    name: "consent that runs out while the store is asked",
+    harm: "a retry is sent after the hour for which somebody had agreed to it",
+    file: "src/pipeline/settle.ts",
+    replace: [["leaseMs: runtime.leaseMs, notAfter: consentUntil(receipt) }", "leaseMs: runtime.leaseMs }"]],
+    tests: ["test/guard/next-step.test.ts"],
+  },
+  {
+    name: "a sweeper executes what needs its caller",
+    harm: "a handler is run without the job that it is about",
+    file: "src/pipeline/settle.ts",
+    replace: [["(runtime.closing.aborted || !executes)", "runtime.closing.aborted"]],
+    tests: ["src/adapters/guarded-job.test.ts"],
+  },
+  {
+    name: "who has left keeps its turn",
+    harm: "a call that was cancelled before anything was sent is sent all the same, a minute later",
+    file: "src/pipeline/begin.ts",
+    replace: [
+      ["if (patience.signal?.aborted) return cancelled(requestId);", ""],
+      ["left ??= patience.signal ?", "left ??= requestId === null ?"],
+    ],
+    tests: [`${PIPELINE}gated-claim.test.ts`],
   },
   {
     name: "two requests for one final case",
@@ -238,6 +290,39 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/pipeline/transact.ts",
     replace: [["  throw new Stale(answer.receipt ?? claim.receipt);", "  return answer.receipt ?? claim.receipt;"]],
     tests: ["test/transaction/transaction.test.ts"],
+  },
+  {
+    name: "a caller's transaction: what it has not committed is told to others",
+    harm: "somebody is told of an effect that is then rolled back, and nobody makes it",
+    file: "src/pipeline/perform.ts",
+    replace: [[" + nameOf(action.tx)", ""]],
+    tests: [`${PIPELINE}transact.test.ts`],
+  },
+  {
+    name: "a caller's transaction: committed half done, it is made again",
+    harm: "a caller who catches the effect's error and commits has it a second time",
+    file: "src/pipeline/transact.ts",
+    replace: [["marked: action.tx !== undefined", "marked: false"]],
+    tests: [`${PIPELINE}transact.test.ts`],
+  },
+  {
+    name: "a caller's transaction: on whatever database it is",
+    harm: "claim and receipt are kept where nobody looks for them, and the effect is made again",
+    file: "src/stores/sqlite/sqlite-store.ts",
+    replace: [["        await requireStoreOf(runner, SECRET, secret, this.name);\n", ""]],
+    tests: [`${PIPELINE}transact.test.ts`],
+  },
+  {
+    name: "restore: what was in doubt settles as if nothing had been lost",
+    harm: "a probe's no is believed while a send that the backup does not know is still on its way",
+    file: "src/pipeline/restore.ts",
+    replace: [
+      [
+        'const OPEN: readonly State[] = ["running", "retry_wait", "held", "in_doubt"];',
+        'const OPEN: readonly State[] = ["running", "retry_wait", "held"];',
+      ],
+    ],
+    tests: [`${PIPELINE}restore.test.ts`],
   },
   {
     name: "http: no look at the role",
@@ -365,7 +450,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "correction: a plan is believed without its token",
     harm: "records that nobody has looked at are undone",
     file: "src/pipeline/correct.ts",
-    replace: [["plan.token === token && planToken(plan.query, plan.rows) === token", "plan.token === token"]],
+    replace: [["plan?.token === token && planToken(plan.query, plan.rows) === token", "plan?.token === token"]],
     tests: [`${PIPELINE}correct.test.ts`],
   },
   {

@@ -73,7 +73,8 @@ const EVERYTHING = [
   ...["denied", "expired", "skipped", "halted", "unavailable"].map((status) => `outcome ${status}`),
   ...["claimed", "recorded", "exists", "halted", "busy", "skipped"].map((answer) => `claim ${answer}`),
   ...["stale", "halted", "busy"].map((answer) => `apply ${answer}`),
-  ...["ok", "refused", "answer_lost", "applied_late"].map((fate) => `store ${fate}`),
+  ...["ok", "refused", "answer_lost", "applied_late", "overtaken"].map((fate) => `store ${fate}`),
+  ...["back", "ahead"].map((step) => `store's clock ${step}`),
   ...["never sent", "lost, reset", "lost, silent", "rejected", "rejected late", "overloaded"].map(
     (fate) => `world ${fate}`,
   ),

@@ -246,7 +246,9 @@ class Simulation {
   #wobbles(): void {
     this.#timeline.in(this.#fortune.int(200, 5_000), null, () => {
       if (this.#calm) return;
+      const before = this.#wobbleMs;
       this.#wobbleMs = this.#fortune.int(-WOBBLE_MS, WOBBLE_MS);
+      this.chronicle.count(`store's clock ${this.#wobbleMs < before ? "back" : "ahead"}`);
       this.#wobbles();
     });
   }

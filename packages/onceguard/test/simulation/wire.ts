@@ -39,6 +39,8 @@ export class Wire {
   readonly #random: Random;
   readonly #chronicle: Chronicle;
   readonly #watch: StoreWatch;
+  #asked = 0;
+  #newestCommitted = 0;
 
   constructor(
     store: Store,
@@ -120,8 +122,11 @@ export class Wire {
   }
 
   #commitIn(ms: number, call: StoreCall, then: (answer: unknown) => void): void {
+    const number = ++this.#asked;
     this.#timeline.in(ms, null, () => {
       const { verb, args } = call;
+      if (number < this.#newestCommitted) this.#chronicle.count("store overtaken");
+      else this.#newestCommitted = number;
       const store = this.#store as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
       const commit = store[verb]?.(...args) ?? Promise.reject(new Error(`a store without ${verb}`));
       commit.then(

@@ -2,17 +2,21 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { drizzle } from "drizzle-orm/node-postgres";
-import { Kysely, PostgresDialect } from "kysely";
+import { sql as dsql } from "drizzle-orm";
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import { Kysely, sql as ksql, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { defineAction } from "../../src/core/action.ts";
+import type { Outcome } from "../../src/core/outcome.ts";
 import type { Store } from "../../src/core/ports.ts";
 import { createGuard } from "../../src/pipeline/create-guard.ts";
 import { memoryStore } from "../../src/stores/memory/memory-store.ts";
 import { postgresStore } from "../../src/stores/postgres/postgres-store.ts";
 import { sqliteStore } from "../../src/stores/sqlite/sqlite-store.ts";
 import { createDatabase, dropDatabase } from "../support/postgres.ts";
+import { postgresJsLike, type SqlLike } from "../support/postgres-js-like.ts";
+import { type PrismaTransactionLike, prismaLike } from "../support/prisma-like.ts";
 
 /** The database is the world here: how often an effect happened is what its own table says. */
 interface World {
@@ -265,6 +269,147 @@ describe("the caller's own transaction", () => {
     expect((await pool.query("SELECT id FROM public.joined_pg")).rows).toEqual([{ id: "1" }]);
     await guard.close();
     await pool.end();
+  });
+
+  /** As its users begin a transaction of each library, and write in it. */
+  interface Library {
+    readonly within: (pool: pg.Pool, work: (tx: unknown) => Promise<void>) => Promise<void>;
+    readonly insert: (tx: never, id: string) => Promise<unknown>;
+  }
+  const LIBRARIES: Record<string, Library> = {
+    Kysely: {
+      within: (pool, work) => new Kysely({ dialect: new PostgresDialect({ pool }) }).transaction().execute(work),
+      insert: (tx: Transaction<unknown>, id) => ksql`INSERT INTO public.joined_by (id) VALUES (${id})`.execute(tx),
+    },
+    Drizzle: {
+      within: (pool, work) => drizzle(pool).transaction(work),
+      insert: (tx: NodePgDatabase, id) => tx.execute(dsql`INSERT INTO public.joined_by (id) VALUES (${id})`),
+    },
+    Prisma: {
+      within: (pool, work) => prismaLike(pool, "driver adapter").$transaction(work),
+      insert: (tx: PrismaTransactionLike, id) =>
+        tx.$queryRawUnsafe("INSERT INTO public.joined_by (id) VALUES ($1::text)", id),
+    },
+    "postgres.js": {
+      within: (pool, work) => postgresJsLike(pool).begin(work),
+      insert: async (tx: SqlLike, id) => await tx.unsafe("INSERT INTO public.joined_by (id) VALUES ($1::text)", [id]),
+    },
+  };
+
+  test.each(Object.entries(LIBRARIES))(
+    "%s: effect and receipt are the caller's commit or rollback, and others wait for it",
+    async (name, { within, insert }) => {
+      const pool = db();
+      await pool.query("CREATE TABLE IF NOT EXISTS public.joined_by (id text)");
+      await pool.query("TRUNCATE public.joined_by");
+      const seen: unknown[] = [];
+      const write = defineAction({
+        name: "write",
+        riskTier: "side_effecting",
+        keyFields: ["id"],
+        transaction: true,
+        execute: async ({ id }: { id: string }, context) => {
+          seen.push(context.tx);
+          await insert(context.tx as never, id);
+          return { written: id };
+        },
+      });
+      const schema = `joined_by_${name.toLowerCase().replace(".", "_")}`;
+      const made = () => createGuard({ store: postgresStore({ url, schema }), actions: [write], sweepEvery: false });
+      const [guard, elsewhere] = [made(), made()];
+      let handle: unknown;
+      const undone = within(pool, async (tx) => {
+        expect(await guard.execute("write", { id: "1" }, { tx })).toMatchObject({ status: "executed" });
+        throw new Error("the caller's own trouble");
+      });
+      await expect(undone).rejects.toThrow("own trouble");
+      expect(await guard.receipts()).toEqual([]);
+      let others: Promise<Outcome>[] = [];
+      await within(pool, async (tx) => {
+        handle = tx;
+        expect(await guard.execute("write", { id: "1" }, { tx })).toMatchObject({ status: "executed" });
+        expect(await guard.execute("write", { id: "1" }, { tx })).toMatchObject({ status: "replayed" });
+        // One in this process, one as in another: both wait for the commit, and neither makes it again.
+        others = [guard.execute("write", { id: "1" }), elsewhere.execute("write", { id: "1" })];
+        expect(await guard.receipts()).toEqual([]);
+      });
+      expect(seen.at(-1)).toBe(handle);
+      for (const other of others) {
+        expect(await other).toMatchObject({ status: "replayed", result: { written: "1" } });
+      }
+      expect((await pool.query("SELECT id FROM public.joined_by")).rows).toEqual([{ id: "1" }]);
+      await guard.close();
+      await elsewhere.close();
+      await pool.end();
+    },
+  );
+
+  test("what PostgreSQL says in it is thrown as the driver gives it; a lost connection is store_unavailable", async () => {
+    const pool = db();
+    await pool.query("CREATE TABLE public.joined_errors (id text)");
+    const guard = createGuard({
+      store: postgresStore({ url, schema: "joined_errors" }),
+      actions: [note("joined_errors")],
+      sweepEvery: false,
+    });
+    await guard.receipts();
+    const client = await pool.connect();
+    const join = (id: string) => guard.execute("note", { id }, { tx: client });
+
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+    await client.query("SELECT 1 FROM public.joined_errors");
+    await guard.execute("note", { id: "1" });
+    await expect(join("1")).rejects.toMatchObject({ code: "40001" });
+    await expect(join("2")).rejects.toMatchObject({
+      code: "invalid_option",
+      message: expect.stringMatching(/roll back/),
+    });
+    await client.query("ROLLBACK");
+
+    const holder = await pool.connect();
+    await holder.query("BEGIN");
+    await guard.execute("note", { id: "3" }, { tx: holder });
+    await client.query("BEGIN; SET LOCAL statement_timeout = 100");
+    await expect(join("3")).rejects.toMatchObject({ code: "57014" });
+    await client.query("ROLLBACK");
+    await holder.query("ROLLBACK");
+    holder.release();
+
+    await client.query("BEGIN");
+    const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    const lost = new Promise((resolve) => client.once("error", resolve));
+    await pool.query("SELECT pg_terminate_backend($1)", [rows[0]?.pid]);
+    await lost;
+    await expect(join("4")).rejects.toMatchObject({ code: "store_unavailable" });
+    client.release(true);
+    expect((await guard.receipts()).length).toBe(1);
+    await guard.close();
+    await pool.end();
+  });
+
+  test("one on another database is refused, and left as it was", async () => {
+    const elsewhere = await createDatabase();
+    const client = new pg.Client({ connectionString: elsewhere });
+    await client.connect();
+    const guard = createGuard({
+      store: postgresStore({ url, schema: "joined_elsewhere" }),
+      actions: [note("joined_pg")],
+      sweepEvery: false,
+    });
+    const refused = { code: "invalid_option", message: expect.stringContaining("not on the database of the store") };
+    for (const isMigrated of [false, true]) {
+      if (isMigrated) {
+        const store = postgresStore({ url: elsewhere, schema: "joined_elsewhere" });
+        await store.open();
+        await store.close();
+      }
+      await client.query("BEGIN");
+      await expect(guard.execute("note", { id: "1" }, { tx: client })).rejects.toMatchObject(refused);
+      await client.query("ROLLBACK");
+    }
+    await client.end();
+    await guard.close();
+    await dropDatabase(elsewhere);
   });
 
   test("a pool is no transaction, and neither is a client without BEGIN", async () => {

@@ -47,7 +47,7 @@ export function classifier(rule: (error: unknown, options: ClassifyOptions) => F
 
 /** The same failure, when it says nothing about an earlier request of the same attempt. */
 export function unproven(failure: Failure): Failure {
-  const why = "The client had sent an earlier request, and this answer does not tell what became of it.";
+  const why = "The client may have sent an earlier request, and this answer does not tell what became of it.";
   return { ...failure, certainty: "indefinite", message: `${failure.message} (${why})` };
 }
 

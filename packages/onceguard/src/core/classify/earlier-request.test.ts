@@ -3,6 +3,12 @@ import { hadEarlierRequest } from "./earlier-request.ts";
 
 const rpc = (key: string) => ({ metadata: { get: (asked: string) => (asked === key ? ["1"] : []) } });
 
+const ky = (method: string, limit: number) => ({
+  response: { status: 404 },
+  request: new Request("https://example.com", { method }),
+  options: { retry: { limit, methods: ["get", "put", "head", "delete", "options", "trace"] } },
+});
+
 describe("a trace of an earlier request", () => {
   test.each<[string, object, object]>([
     ["AWS SDK", { $metadata: { attempts: 2 } }, { $metadata: { attempts: 1 } }],
@@ -12,6 +18,15 @@ describe("a trace of an earlier request", () => {
       { config: { retryConfig: { currentRetryAttempt: 1 } } },
       { config: { retryConfig: { currentRetryAttempt: 0 } } },
     ],
+    [
+      "retry-axios",
+      { config: { raxConfig: { currentRetryAttempt: 1 } } },
+      { config: { raxConfig: { currentRetryAttempt: 0 } } },
+    ],
+    ["ky, of what it retries", ky("DELETE", 2), ky("POST", 2)],
+    ["ky, told how often", ky("PUT", 1), ky("PUT", 0)],
+    // Its count is 1 after a failure that was not retried.
+    ["Octokit", { request: { request: { retryCount: 2 } } }, { request: { request: { retryCount: 1 } } }],
     ["got", { request: { retryCount: 1 } }, { request: { retryCount: 0 } }],
     ["p-retry", { attemptNumber: 2 }, { attemptNumber: 1 }],
     ["superagent", { retries: 1 }, { retries: 0 }],

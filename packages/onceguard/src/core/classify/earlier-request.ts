@@ -1,7 +1,7 @@
 import { at, isObject, numberAt, textAt } from "./read.ts";
 
 /**
- * Whether the client had already sent something before the request that this error reports: it had retried, or followed
+ * Whether the client had, or may have, already sent something before the request that this error reports: it had retried, or followed
  * a redirect. Then neither "never sent" nor "rejected" proves anything, since the earlier request may have been carried
  * out: a POST that was done and whose answer was lost, or that answered 303, is not undone by what came after it.
  *
@@ -16,13 +16,23 @@ function retried(error: object): boolean {
     more(numberAt(error, "$metadata", "attempts"), 1) || // AWS SDK v3: three attempts by default
     more(numberAt(error, "config", "axios-retry", "retryCount"), 0) ||
     more(numberAt(error, "config", "retryConfig", "currentRetryAttempt"), 0) || // gaxios
+    more(numberAt(error, "config", "raxConfig", "currentRetryAttempt"), 0) || // retry-axios
     more(numberAt(error, "request", "retryCount"), 0) || // got
+    more(numberAt(error, "request", "request", "retryCount"), 1) || // Octokit's plugin-retry: it counts the failures
     more(numberAt(error, "attemptNumber"), 1) || // p-retry
     more(numberAt(error, "retries"), 0) || // superagent
     more(numberAt(error, "meta", "meta", "attempts"), 0) || // Elasticsearch
     (at(error, "code") === "UND_ERR_REQ_RETRY" && at(error, "data", "count") !== 1) || // undici's RetryAgent
-    retriedRpc(error)
+    retriedRpc(error) ||
+    retriesUnseen(error)
   );
+}
+
+/** ky keeps its options with an answer's error, and no count: what it retries (PUT and DELETE, unless told) may have been. */
+function retriesUnseen(error: object): boolean {
+  const methods = at(error, "options", "retry", "methods");
+  const method = textAt(error, "request", "method")?.toLowerCase();
+  return Array.isArray(methods) && methods.includes(method) && more(numberAt(error, "options", "retry", "limit"), 0);
 }
 
 /** Google's gax writes this note whenever a call may have been retried, and does not say how often it was. */

@@ -1,24 +1,32 @@
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const IMF_FIXDATE = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT$/;
+/** RFC 9110, section 5.6.7: the one form that servers send today, and two old ones that a recipient has to read. */
+const FORMS: readonly RegExp[] = [
+  /^[A-Z][a-z]{2}, (?<day>\d{2}) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) (?<time>[\d:]{8}) GMT$/,
+  /^[A-Z][a-z]{5,8}, (?<day>\d{2})-(?<month>[A-Z][a-z]{2})-(?<year>\d{2}) (?<time>[\d:]{8}) GMT$/,
+  /^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>[\d:]{8}) (?<year>\d{4})$/,
+];
 
 /**
- * Milliseconds since 1970 of an HTTP date in the one form that RFC 9110 lets a server send (`Sun, 06 Nov 1994 08:49:37
- * GMT`); undefined for anything else. By hand, because core has no clock, and the platform's parser is part of one.
+ * Milliseconds since 1970 of an HTTP date (`Sun, 06 Nov 1994 08:49:37 GMT`); undefined for anything else. By hand, because
+ * core has no clock, and the platform's parser is part of one.
  */
 export function parseHttpDate(text: string): number | undefined {
-  const match = IMF_FIXDATE.exec(text);
-  if (!match) return undefined;
-  const month = MONTHS.indexOf(match[2] ?? "");
-  const [day, year, hour, minute, second] = [1, 3, 4, 5, 6].map((group) => Number(match[group])) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const parts = FORMS.map((form) => form.exec(text)?.groups).find((groups) => groups !== undefined);
+  const time = /^(\d{2}):(\d{2}):(\d{2})$/.exec(parts?.time ?? "");
+  if (parts === undefined || time === null) return undefined;
+  const [hour, minute, second] = [1, 2, 3].map((group) => Number(time[group])) as [number, number, number];
+  const month = MONTHS.indexOf(parts.month ?? "");
+  const day = Number(parts.day);
+  const year = fullYear(parts.year ?? "");
   // 60: a leap second.
   if (month < 0 || day < 1 || day > daysIn(month, year) || hour > 23 || minute > 59 || second > 60) return undefined;
   return ((daysSince1970(year, month, day) * 24 + hour) * 60 + minute) * 60_000 + second * 1_000;
+}
+
+/** Two digits are of the hundred years from 1970, since no clock is asked which are nearest. */
+function fullYear(digits: string): number {
+  const year = Number(digits);
+  return digits.length > 2 ? year : year + (year < 70 ? 2000 : 1900);
 }
 
 const DAYS_BEFORE = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];

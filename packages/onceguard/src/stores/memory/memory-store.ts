@@ -161,7 +161,7 @@ class MemoryStore implements Store {
         (budget.action === null || one.action === budget.action) &&
         (budget.recordId === null || one.recordId === budget.recordId) &&
         (budget.counts === "actions" || one.amount !== null) &&
-        one.createdAt > since,
+        (one.generationAt > since || one.state === "held" || one.state === "retry_wait"),
     );
     const amount = counted.reduce((sum, one) => sum + (one.amount ?? 0), 0);
     return { count: counted.length, amount, latest: null };

@@ -78,6 +78,16 @@ export function storeError(error: unknown, name: string): unknown {
   return unavailable(name, message, notApplied ? "no" : "unknown", error);
 }
 
+/**
+ * The same in a transaction of the caller's. What PostgreSQL says of its own accord ends that, and the caller's code, which
+ * repeats the whole of it, looks for the SQLSTATE.
+ */
+export function joinedError(error: unknown, name: string): unknown {
+  const meaning = storeError(error, name);
+  const isAnswer = isSqlState(sqlState(error)) && !/^(08|57P)/.test(sqlState(error) ?? "");
+  return isAnswer && (meaning as { code?: unknown }).code === "store_unavailable" ? error : meaning;
+}
+
 /** By where PostgreSQL found it; its words are in the server's language. */
 function isNotItsTenant(error: unknown): boolean {
   return sqlState(error) === "42501" && (error as { routine?: unknown }).routine === "ExecWithCheckOptions";

@@ -33,11 +33,11 @@ import { settleNotificationQuery, takeNotificationsQuery, takenOf } from "../sql
 import { type Dialect, now, type Query, type Row, runStepsAsync, type Steps } from "../sql/steps.ts";
 import { transactionEnded } from "../sql/transaction-ended.ts";
 import { unknownHandle } from "../sql/unknown-handle.ts";
-import { POSTGRES_HANDLES, postgresRunner, requireOpenTransaction } from "../transaction-handle.ts";
+import { POSTGRES_HANDLES, postgresRunner, requireOpenTransaction, requireStoreOf } from "../transaction-handle.ts";
 import { Connection, checkedSchema, type PostgresClient, type PostgresPool } from "./connection.ts";
 import { migratePostgres } from "./migrate-postgres.ts";
 import { ownPool, statementTimeoutMs, withoutSecrets } from "./own-pool.ts";
-import { storeError, unavailable } from "./postgres-errors.ts";
+import { joinedError, unavailable } from "./postgres-errors.ts";
 import { bound, dialectOf, listStatement, type RowStatements, type Statements, statements } from "./statements.ts";
 
 export type { PostgresPool } from "./connection.ts";
@@ -98,11 +98,12 @@ class PostgresStore implements Store {
     this.#sql = statements(this.#schema);
     this.#dialect = dialectOf(this.#schema, () => options.clock?.() ?? null);
     const maxBatch = options.maxBatch ?? 64;
-    // One flush of each kind of write under way, so that what arrives meanwhile shares the next commit.
-    this.#claims = new Lane({ flush: (batch) => this.#insert(batch), maxBatch });
-    this.#changes = new Lane({ flush: (batch) => this.#update(batch), maxBatch });
-    this.#finds = new Lane({ flush: (batch) => this.#select(batch), maxBatch, maxInFlight: 2 });
-    this.#standings = new Lane({ flush: (batch) => this.#selectStanding(batch), maxBatch, maxInFlight: 2 });
+    // Few flushes under way, so that what arrives meanwhile shares the next one; two, so that neither side waits for the other.
+    const maxInFlight = 2;
+    this.#claims = new Lane({ flush: (batch) => this.#insert(batch), maxBatch, maxInFlight });
+    this.#changes = new Lane({ flush: (batch) => this.#update(batch), maxBatch, maxInFlight });
+    this.#finds = new Lane({ flush: (batch) => this.#select(batch), maxBatch, maxInFlight });
+    this.#standings = new Lane({ flush: (batch) => this.#selectStanding(batch), maxBatch, maxInFlight });
     this.#appends = new Lane({ flush: (batch) => this.#insertLog(batch), maxBatch });
   }
 
@@ -319,17 +320,21 @@ class PostgresStore implements Store {
     if (runner === null) throw unknownHandle("PostgreSQL", POSTGRES_HANDLES);
     const ask = async (query: Query): Promise<readonly Row[]> => {
       const { text, values } = bound(query);
-      try {
-        return await runner.query(text, values);
-      } catch (error) {
-        throw storeError(error, this.name);
-      }
+      return runner.query(text, values);
     };
+    const secretQuery = { text: `SELECT secret FROM ${this.#schema}.secret`, values: [] };
+    let isOurs = false;
     const within = async <Answer>(steps: Steps<Answer>): Promise<Answer> => {
-      await this.open();
-      // Every time: a client that was given back may serve somebody else by now.
-      await requireOpenTransaction(runner);
-      return runStepsAsync(steps, ask);
+      const { secret } = await this.open();
+      try {
+        // Every time: a client that was given back may serve somebody else by now.
+        await requireOpenTransaction(runner);
+        if (!isOurs) await requireStoreOf(runner, secretQuery, secret, this.name);
+        isOurs = true;
+        return await runStepsAsync(steps, ask);
+      } catch (error) {
+        throw joinedError(error, this.name);
+      }
     };
     return {
       handle,

@@ -178,6 +178,9 @@ function* admitted(dialect: Dialect, request: ClaimRequest, gate: Gate, at: numb
 /** Whatever has been done, or may still be: everything but what certainly was not, and never will be. */
 const MAY_BE_AN_EFFECT = `state NOT IN ('failed', 'denied') AND NOT (state = 'expired' AND reason IN ('failed', 'denied'))`;
 
+/** A hold or a retry may outlast every window, and then be sent all the same. */
+const STILL_TO_BE_SENT = `state IN ('held', 'retry_wait') AND due_at IS NOT NULL`;
+
 /** Requests of this action on this record whose effect lies in the window, or is still to come. */
 function* tallyRecord(dialect: Dialect, request: ClaimRequest, windowMs: number, at: number): Steps<Tally> {
   const { tenant, action, recordId, requestId } = request;
@@ -192,7 +195,7 @@ ORDER BY COALESCE(attempt_ended_at, updated_at) DESC LIMIT 1`,
   return { count: Number(row?.count ?? 0), amount: 0, latest: row ? String(row.request_id) : null };
 }
 
-/** By when they were claimed. */
+/** By when they were first sent; what is still to be sent counts for as long as it waits. */
 function* tallyBudget(dialect: Dialect, request: ClaimRequest, budget: BudgetCondition, at: number): Steps<Tally> {
   const where = ["tenant = ?", "request_id <> ?", MAY_BE_AN_EFFECT];
   const values: (string | number)[] = [request.tenant, request.requestId];
@@ -205,13 +208,19 @@ function* tallyBudget(dialect: Dialect, request: ClaimRequest, budget: BudgetCon
   equal("action", budget.action);
   equal("record_id", budget.recordId);
   if (budget.counts === "amount") where.push("amount IS NOT NULL");
-  if (budget.windowMs !== null) {
-    where.push("created_at > ?");
-    values.push(at - budget.windowMs);
-  }
+  const all = `SELECT amount FROM ${dialect.table("request")} WHERE ${where.join(" AND ")}`;
+  const since = budget.windowMs === null ? null : at - budget.windowMs;
+  // Two look-ups by index each, and not one scan with OR: it is asked with every claim.
+  const counted =
+    since === null
+      ? { text: all, values }
+      : {
+          text: `${all} AND generation_at > ? UNION ALL ${all} AND generation_at <= ? AND ${STILL_TO_BE_SENT}`,
+          values: [...values, since, ...values, since],
+        };
   const [row] = yield {
-    text: `SELECT COUNT(*) AS count, COALESCE(SUM(amount), 0) AS amount FROM ${dialect.table("request")} WHERE ${where.join(" AND ")}`,
-    values,
+    text: `SELECT COUNT(*) AS count, COALESCE(SUM(amount), 0) AS amount FROM (${counted.text}) AS counted`,
+    values: counted.values,
   };
   return { count: Number(row?.count ?? 0), amount: Number(row?.amount ?? 0), latest: null };
 }

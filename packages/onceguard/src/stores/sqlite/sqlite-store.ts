@@ -46,7 +46,13 @@ import {
 } from "../sql/steps.ts";
 import { transactionEnded } from "../sql/transaction-ended.ts";
 import { unknownHandle } from "../sql/unknown-handle.ts";
-import { inTransaction, requireSameSqlite, SQLITE_HANDLES, sqliteRunner } from "../transaction-handle.ts";
+import {
+  inTransaction,
+  requireSameSqlite,
+  requireStoreOf,
+  SQLITE_HANDLES,
+  sqliteRunner,
+} from "../transaction-handle.ts";
 import { BUSY, isBusy, storeError } from "./sqlite-errors.ts";
 
 /** A prepared statement, by shape: node:sqlite's and better-sqlite3's both fit. */
@@ -145,7 +151,7 @@ class SqliteStore implements Store {
     db.exec("PRAGMA synchronous = FULL");
     db.exec("PRAGMA fullfsync = 1"); // macOS only; elsewhere without effect
     const schemaVersion = this.#migrate(db);
-    const { secret } = db.prepare("SELECT secret FROM onceguard_secret").get() as { secret: string };
+    const { secret } = db.prepare(SECRET.text).get() as { secret: string };
     return { secret, schemaVersion };
   }
 
@@ -387,9 +393,14 @@ class SqliteStore implements Store {
         throw storeError(error, this.name);
       }
     };
+    let isOurs = false;
     const within = async <Answer>(steps: Steps<Answer>): Promise<Answer> => {
-      await this.open();
-      if (handle !== this.#opened()) await requireSameSqlite(runner, this.#opened());
+      const { secret } = await this.open();
+      if (handle !== this.#opened() && !isOurs) {
+        await requireSameSqlite(runner, this.#opened());
+        await requireStoreOf(runner, SECRET, secret, this.name);
+      }
+      isOurs = true;
       return runStepsAsync(steps, ask);
     };
     return {
@@ -525,6 +536,8 @@ const MOST_STATEMENTS = 200;
 const COLUMNS = RECEIPT_COLUMNS.join(", ");
 
 const CLOCK: Query = { text: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now", values: [] };
+
+const SECRET: Query = { text: "SELECT secret FROM onceguard_secret", values: [] };
 
 const DIALECT: Dialect = {
   table: (name) => `onceguard_${name}`,

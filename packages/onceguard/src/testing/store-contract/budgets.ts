@@ -5,6 +5,8 @@ import type { Store } from "../../core/ports.ts";
 import type { Receipt } from "../../core/receipt.ts";
 import { another, type StoreContractCase } from "./context.ts";
 import {
+  APPROVE,
+  BACKOFF,
   claimRequest,
   FAILED,
   gateOf,
@@ -13,6 +15,7 @@ import {
   type MoreOfClaim,
   made,
   moved,
+  RELEASE,
   receiptIn,
   refused,
   SUCCESS,
@@ -174,6 +177,30 @@ export const budgets: readonly StoreContractCase[] = [
       await moved(store, early, SUCCESS);
       await advance(1_000);
       await passes(store, budgeted("later", [PER_TENANT], { amount: 100 }));
+    },
+  },
+  {
+    name: "budget: of amounts, what waits to be sent counts for as long as it waits, and then from when it was sent",
+    async run({ store, advance }) {
+      const start = { state: "held", hold: HOLD, dueInMs: 0 } as const;
+      const held = await passes(store, budgeted("held", [PER_TENANT], { amount: 60, start }));
+      await advance(600_000);
+      await refused(store, budgeted("beside it", [PER_TENANT], { amount: 60 }), "halted");
+      await store.resume("acme", "tenant", "acme", { actor: "ada", reason: "go on" });
+      await moved(store, held, APPROVE, RELEASE, SUCCESS);
+      await advance(59_000);
+      await refused(store, budgeted("soon after", [PER_TENANT], { amount: 60 }), "halted");
+      await store.resume("acme", "tenant", "acme", { actor: "ada", reason: "go on" });
+      await advance(1_000);
+      await passes(store, budgeted("later", [PER_TENANT], { amount: 60 }));
+    },
+  },
+  {
+    name: "budget: of amounts, a retry that waits longer than the window counts all the same",
+    async run({ store, advance }) {
+      await moved(store, await passes(store, budgeted("waits", [PER_TENANT], { amount: 60 })), BACKOFF);
+      await advance(600_000);
+      await refused(store, budgeted("beside it", [PER_TENANT], { amount: 60 }), "halted");
     },
   },
   {

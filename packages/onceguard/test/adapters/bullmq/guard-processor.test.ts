@@ -75,7 +75,7 @@ describe("guardProcessor, in BullMQ's words", () => {
       }),
     );
     const { id } = await queue.add("r", { order: "A1" }); // one attempt, as is BullMQ's default
-    await expect.poll(() => asked).toBeGreaterThan(3);
+    await expect.poll(() => asked, { timeout: 30_000 }).toBeGreaterThan(3);
     const job = await queue.getJob(id ?? "");
     expect([await state(id), job?.attemptsMade]).toEqual([expect.stringMatching(/delayed|active/), 0]);
     const [receipt] = await guard.receipts();
@@ -86,7 +86,7 @@ describe("guardProcessor, in BullMQ's words", () => {
     });
     const decided = { decision: "did_not_happen", actor: "ana", reason: "the bank has nothing" } as const;
     await guard.resolve(receipt?.requestId ?? "", decided);
-    await expect.poll(() => state(id)).toBe("failed");
+    await expect.poll(() => state(id), { timeout: 30_000 }).toBe("failed");
     expect((await queue.getJob(id ?? ""))?.failedReason).toMatch(/^onceguard: failed: /);
   });
 
@@ -94,7 +94,7 @@ describe("guardProcessor, in BullMQ's words", () => {
     if (!redis) return skip("redis-server is not installed");
     const { queue, state } = queueOf("never", (guard) => guardProcessor(guard, refund));
     const { id } = await queue.add("r", { order: 7 }, { attempts: 5, jobId: "refund-7" });
-    await expect.poll(() => state(id)).toBe("failed");
+    await expect.poll(() => state(id), { timeout: 30_000 }).toBe("failed");
     const job = await queue.getJob(id ?? "");
     expect([job?.attemptsMade, job?.failedReason]).toEqual([1, expect.stringContaining("payload_invalid")]);
   });

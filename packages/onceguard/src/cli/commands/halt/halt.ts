@@ -4,7 +4,7 @@ import { isLapsed } from "../../../core/receipt.ts";
 import { actorOf } from "../../actor.ts";
 import { UsageError } from "../../exit.ts";
 import { numberOption, offering } from "../../option-parsers.ts";
-import { count, paint, print, printJson, visible } from "../../output.ts";
+import { count, note, paint, print, printJson, visible } from "../../output.ts";
 import { type CommonOptions, command, conclude, type Session, withGuard } from "../../session.ts";
 import { haltOnWire } from "../../wire.ts";
 import { listHalts } from "./list.ts";
@@ -78,6 +78,11 @@ async function halt(scope: string | undefined, id: string | undefined, options: 
     if (isEarlier) print(`${capital(nameOf(target))} is halted already, ${haltWords(halted, now)}.`);
     else print(`${paint("red", "Halted")}: ${nameOf(target)}. Nothing more of it is claimed or sent, in any process.`);
     if (underWay.length > 0) printUnderWay(underWay);
+    if (!(await isKnown(session, target))) {
+      note(
+        `the store has no request of ${nameOf(target)} so far; if that is not what you expect, check how it is written`,
+      );
+    }
     print(`Ends with: ${resumeWords(target, options)}`);
   });
 }
@@ -86,6 +91,11 @@ async function halt(scope: string | undefined, id: string | undefined, options: 
 async function stillRunning({ guard }: Session, target: Target): Promise<string[]> {
   const running = await guard.receipts({ ...within(target), states: ["running"], limit: 1_000 });
   return running.filter((receipt) => !isLapsed(receipt)).map(({ requestId }) => requestId);
+}
+
+/** A name that is misspelt stops nothing, and whoever halts is in a hurry. */
+async function isKnown({ guard }: Session, target: Target): Promise<boolean> {
+  return (await guard.receipts({ ...within(target), limit: 1 })).length > 0;
 }
 
 function printUnderWay(ids: readonly string[]): void {

@@ -7,6 +7,7 @@ import { approvalWords, holdWords } from "../../hold-words.ts";
 import { logDetail } from "../../log-detail.ts";
 import { because, nextCommand, nextStep } from "../../next-step.ts";
 import { paint, paintState, print, printFields, printJson, printTable, visible } from "../../output.ts";
+import { keyWords, sentKeys } from "../../sent-keys.ts";
 import { type CommonOptions, command, conclude, withGuard } from "../../session.ts";
 import { haltOnWire, logEntryOnWire, receiptOnWire, timeOnWire } from "../../wire.ts";
 import { haltWords, nameOf, resumeWords } from "../halt/scope.ts";
@@ -42,7 +43,12 @@ async function show(id: string, options: ShowOptions): Promise<void> {
     return { receipt: found, log: await guard.log(requestId, { tenant }), halt: await store.haltFor(found) };
   });
   if (options.json) {
-    return printJson({ receipt: receiptOnWire(receipt), log: log.map(logEntryOnWire), halt: haltOnWire(halt) });
+    return printJson({
+      receipt: receiptOnWire(receipt),
+      idempotency_keys: sentKeys(receipt),
+      log: log.map(logEntryOnWire),
+      halt: haltOnWire(halt),
+    });
   }
   printReceipt(receipt, halt, options);
   print();
@@ -90,6 +96,7 @@ function printReceipt(receipt: Receipt, halt: Halt | null, options: CommonOption
     ["promise", promiseOf(riskTier, capability)],
     ["dispatch", dispatchWords(receipt)],
     ["identity", receipt.keySource],
+    ["key sent", keyWords(receipt)],
     ["version", String(receipt.version)],
     ["created", timeOnWire(receipt.createdAt)],
     ["updated", timeOnWire(receipt.updatedAt)],
@@ -100,8 +107,8 @@ function printReceipt(receipt: Receipt, halt: Halt | null, options: CommonOption
 }
 
 /** With `preciseDispatch`: what the mark says of the current attempt. */
-function dispatchWords({ dispatched, attemptNumber, state }: Receipt): string | null {
-  if (dispatched === null) return null;
+function dispatchWords({ dispatched, attemptNumber, state, capability }: Receipt): string | null {
+  if (dispatched === null || (capability === "transaction" && isTerminal(state))) return null;
   if (!dispatched) return `attempt ${attemptNumber} is not marked: nothing of it was sent`;
   return isTerminal(state) ? "marked" : `attempt ${attemptNumber} is marked: it may have been sent`;
 }

@@ -7,6 +7,7 @@ import { approvalWords, holdWords } from "../../hold-words.ts";
 import { logDetail } from "../../log-detail.ts";
 import { because } from "../../next-step.ts";
 import { paint, paintState, print, span, timeText, visible, wrapped } from "../../output.ts";
+import { keyWords } from "../../sent-keys.ts";
 import { haltWords, nameOf } from "../halt/scope.ts";
 
 /** What a person should have seen before deciding. */
@@ -49,9 +50,11 @@ export function printCard(card: Card, title: string): void {
     "request",
     visible(receipt.requestId) + (receipt.tenant === "default" ? "" : ` of tenant ${visible(receipt.tenant)}`),
   );
+  field("key sent", keyWords(receipt));
   field("asked by", askedBy(receipt));
   field("amount", receipt.amount === null ? null : String(receipt.amount));
   field("payload", receipt.payload === null ? "forgotten (retention)" : cut(visible(receipt.payload)));
+  field("before", stateBefore(log));
   field("attempts", attemptWords(receipt));
   field("promise", `${riskTier}; ${promiseOf(riskTier, capability)}`);
   printLog(log);
@@ -87,6 +90,12 @@ function attemptWords(receipt: Receipt): string {
   const ended = attemptEndedAt === null ? "" : `, the last ended ${span(readAt - attemptEndedAt)} ago`;
   const mark = dispatched === null ? "" : dispatched ? ", its dispatch was marked" : ", not marked as dispatched";
   return `${attemptNumber}${ended}${mark}; ${mayHaveApplied ? "it may have happened" : "it certainly did not happen"}`;
+}
+
+/** The business record as it was before anything was sent. */
+function stateBefore(log: readonly LogEntry[]): string | null {
+  const read = log.find(({ before }) => before !== null)?.before;
+  return read ? cut(visible(read)) : null;
 }
 
 function cut(text: string): string {

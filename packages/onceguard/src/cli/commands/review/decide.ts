@@ -18,6 +18,8 @@ interface DecideOptions extends ListOptions {
 
 /** Shorter than this is a slip of a key, and no reason. */
 const SHORTEST_REASON = 3;
+/** Of what was pasted in the wrong place. */
+const LONGEST_ECHO = 40;
 
 export function decideCommand(): Command {
   return withListOptions(
@@ -136,7 +138,11 @@ async function choose(
     }
     const choice = choices.find(({ key, label }) => said === key || said === label);
     if (choice) return choice;
-    print(said === "" ? "Nothing was decided. Say one of these:" : `"${visible(said)}" is none of these:`);
+    print(
+      said === ""
+        ? "Nothing was decided. Say one of these:"
+        : `"${visible(said.slice(0, LONGEST_ECHO))}" is none of these:`,
+    );
   }
 }
 

@@ -59,7 +59,7 @@ CREATE INDEX request_run ON request (run_id, tenant) WHERE run_id IS NOT NULL;
 -- For erasing a subject: the requests with private fields under its key.
 CREATE INDEX request_key ON request (key_id) WHERE key_id IS NOT NULL;
 CREATE INDEX request_case ON request (case_id, tenant) WHERE case_id IS NOT NULL;
-CREATE INDEX request_amount ON request (tenant, action, created_at) WHERE amount IS NOT NULL;
+CREATE INDEX request_amount ON request (tenant, generation_at) WHERE amount IS NOT NULL;
 -- One request at a time on a serialised record, whatever the code above believes.
 CREATE UNIQUE INDEX request_turn ON request (record_id, tenant)
   WHERE serialized AND state = 'running';

@@ -60,7 +60,7 @@ CREATE INDEX onceguard_request_run ON onceguard_request (run_id, tenant) WHERE r
 -- For erasing a subject: the requests with private fields under its key.
 CREATE INDEX onceguard_request_key ON onceguard_request (key_id) WHERE key_id IS NOT NULL;
 CREATE INDEX onceguard_request_case ON onceguard_request (case_id, tenant) WHERE case_id IS NOT NULL;
-CREATE INDEX onceguard_request_amount ON onceguard_request (tenant, action, created_at) WHERE amount IS NOT NULL;
+CREATE INDEX onceguard_request_amount ON onceguard_request (tenant, generation_at) WHERE amount IS NOT NULL;
 -- One request at a time on a serialised record, whatever the code above believes.
 CREATE UNIQUE INDEX onceguard_request_turn ON onceguard_request (record_id, tenant)
   WHERE serialized = 1 AND state = 'running';
