@@ -14,6 +14,7 @@ import { nameOfCall } from "./guards/lookups.ts";
 import { type KeyState, keyStateOf } from "./keys/key-state.ts";
 import type { PathClass } from "./project/path-class.ts";
 import type { Project } from "./project/project.ts";
+import { type Chosen, chosenMethod } from "./reach/chosen-method.ts";
 import { findPaths, type RetryPath, type Step } from "./reach/find-paths.ts";
 import { hiddenRetries } from "./reach/hidden-retries.ts";
 import { addProcessEdges } from "./reach/process-edges.ts";
@@ -30,6 +31,8 @@ export interface AuditedBoundary {
   key: KeyState;
   /** The ways on which that key is given: of a key that one caller gives, only those over that caller. */
   keyPaths: RetryPath[];
+  /** Of a key that callers may leave out: the ways over each of those who do. */
+  omittedPaths: Map<CallFact, RetryPath[]>;
   /** By retry family: what stands in between on that way. */
   guards: Map<string, Guard[]>;
   /** In front of the call itself, whichever way it is reached. */
@@ -52,6 +55,9 @@ export interface AnalyzeOptions {
   retries?: readonly UserRetry[];
 }
 
+/** Of a wrapper that everybody calls without a key, this many callers are enough to see it. */
+const MAX_OMISSIONS = 20;
+
 /** Turns facts into boundaries, retry paths, keys and guards. */
 export function analyze(project: Project, options: AnalyzeOptions): Analysis {
   const evaluator = new Evaluator(project);
@@ -66,8 +72,10 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
     .map((boundary) => ({ boundary, pathClass: classOf(project, boundary) }))
     .filter((one) => options.classes.has(one.pathClass))
     .map(({ boundary, pathClass }): AuditedBoundary => {
-      const pathsTo = (call: CallFact) => [...findPaths(evaluator, graph, contexts, call).values()];
-      const paths = pathsTo(boundary.call);
+      const pathsTo = (call: CallFact, chosen: Chosen | null = null) => [
+        ...findPaths(evaluator, graph, contexts, call, chosen).values(),
+      ];
+      const paths = pathsTo(boundary.call, chosenMethod(evaluator, boundary));
       const key = keyStateOf(evaluator, graph, boundary, paths);
       return {
         boundary,
@@ -78,6 +86,7 @@ export function analyze(project: Project, options: AnalyzeOptions): Analysis {
         keyPaths: key.givenBy
           ? pathsTo(key.givenBy).map((path) => ({ ...path, steps: [effectOf(boundary), ...path.steps] }))
           : paths,
+        omittedPaths: new Map(key.omittedBy.slice(0, MAX_OMISSIONS).map((one) => [one, pathsTo(one)])),
         guards: new Map(paths.map((one) => [one.context.family, guards.onPath(one)])),
         ownGuards: guards.at(boundary.call),
       };

@@ -100,8 +100,89 @@ describe("what changes something outside", () => {
         "POST /repos/{owner}/{repo}/issues: no",
       ],
     ],
+    [
+      "an HTTP client of which only the name is known",
+      'export async function a(context, id) {\n  await context.http.post("/v1/orders", { id });\n  await context.http.delete("/v1/orders/" + id);\n  await context.http.post("/v1/orders/search", { id });\n  const { data } = await context.api.put("/v1/orders", { id });\n  return data;\n}\n',
+      ["POST /v1/orders: no", "DELETE /v1/orders/{}: natural", "PUT /v1/orders: natural"],
+    ],
+    [
+      "a request that is asked of whatever was handed in",
+      'export class Network {\n  constructor(private readonly client: <T>(url: string, options: object) => Promise<T>) {}\n  post(url: string, body: string) {\n    return this.client(url, { method: "POST", body, headers: {} });\n  }\n  read(url: string) {\n    return this.client(url, { method: "GET", headers: {} });\n  }\n}\nexport function routes(server, create) {\n  server.route({ method: "POST", url: "/orders", headers: {}, handler: create });\n  return server.route({ method: "POST", path: "/orders", body: {}, schema: {} });\n}\n',
+      ["POST {}: no"],
+    ],
+    [
+      "routes, maps and builders of the same shape",
+      'import { list } from "./list";\nexport async function a(router, api, cache, query, id) {\n  router.post("/v1/orders", list);\n  api.post("/v1/orders", list);\n  await api.post("/v1/orders", async (request) => request);\n  await cache.put("/v1/orders", id);\n  await query.delete();\n}\n',
+      [],
+    ],
+    [
+      "a client that was made of a package which nobody has listed",
+      'import Acme from "acme-social";\nconst acme = new Acme({ consumer_key: "k" });\nexport function a(status: string) {\n  return acme.post("statuses/update", { status }).then((one) => one);\n}\nexport function b(acme2, status: string) {\n  acme2.client.post("/statuses", { status }, {}, (err) => err);\n}\n',
+      ["POST statuses/update: no"],
+    ],
+    [
+      "node:http and request, with options and with an address",
+      'import https from "node:https";\nimport request from "request";\nexport function a(done: () => void) {\n  https.request({ hostname: "api.telegram.org", path: "/botT/sendMessage", method: "POST" }, done);\n  https.request({ hostname: "api.example.com", path: "/a" }, done);\n  request.post("https://api.example.com/orders").form({ id: 1 });\n  request({ method: "POST", url: "https://api.example.com/oauth/token", form: { grant_type: "client_credentials" } }, done);\n}\n',
+      ["POST https://api.telegram.org/botT/sendMessage: no", "POST https://api.example.com/orders: no"],
+    ],
+    [
+      "the second AWS SDK, with every command as a method",
+      'import AWS from "aws-sdk";\nconst sns = new AWS.SNS();\nconst s3 = new AWS.S3();\nconst table = new AWS.DynamoDB.DocumentClient();\nexport async function a() {\n  await sns.publish({ TopicArn: "t", Message: "m" }).promise();\n  await sns.publish({ PhoneNumber: "1", Message: "m" }).promise();\n  await s3.upload({ Bucket: "b", Key: "k", Body: "" }).promise();\n  await s3.getObject({ Bucket: "b", Key: "k" }).promise();\n  await table.get({}).promise();\n  await new AWS.Lambda().invoke({ FunctionName: "f" }).promise();\n}\n',
+      [
+        "sns send(PublishCommand): no",
+        "sns send(PublishCommand): no",
+        "s3 send(PutObjectCommand): natural",
+        "lambda send(InvokeCommand): no",
+      ],
+    ],
+    [
+      "what a model is asked by hand, and a sign-in",
+      'export async function a(http, messages) {\n  await http.post("/v1/messages", { model: "m", messages });\n  await fetch("https://api.example.com/auth/login", { method: "POST", body: "{}" });\n  await http.post("/v1/messages", { to: "a", text: "b" });\n}\n',
+      ["POST /v1/messages: no"],
+    ],
+    [
+      "changes that Stripe makes once, whatever they are called",
+      'import Stripe from "stripe";\nconst stripe = new Stripe("k");\nexport async function a(id: string) {\n  await stripe.invoices.pay(id);\n  await stripe.subscriptionSchedules.create({ from_subscription: id });\n  await stripe.subscriptionSchedules.create({ customer: id });\n  await stripe.tax.calculations.create({ currency: "eur", line_items: [] });\n  await stripe.rawRequest("POST", "/v1/customers/" + id, {});\n  await stripe.rawRequest("POST", "/v1/charges", {});\n  await stripe.rawRequest("GET", "/v1/charges");\n}\n',
+      [
+        "stripe invoices.pay: natural",
+        "stripe subscriptionSchedules.create: natural",
+        "stripe subscriptionSchedules.create: no",
+        "stripe rawRequest: natural",
+        "stripe rawRequest: no",
+      ],
+    ],
   ])("%s", (_, source, expected) => {
     expect(boundaries(source)).toEqual(expected);
+  });
+
+  it("answers of a bot by their shape, where the project makes one", () => {
+    const found = (dependencies: Record<string, string>) =>
+      runAudit(
+        temporaryFolder({
+          "package.json": JSON.stringify({ name: "a", dependencies }),
+          "src/a.js":
+            "module.exports = class {\n  async run(id, interaction) {\n    await interaction.reply({ content: id });\n    await interaction.followUp({ content: id });\n    await interaction.channel.send({ content: id });\n    await id.socket.send(id);\n  }\n};\n",
+        }),
+      ).report.boundaries.map((one) => `${one.name}: ${one.protection}`);
+    expect(found({ "discord.js": "14.0.0" })).toEqual([
+      "discord reply: natural",
+      "discord followUp: no",
+      "discord send: no",
+    ]);
+    expect(found({ ws: "8.0.0" })).toEqual([]);
+  });
+
+  it("a queue by its shape, where the project has such a queue", () => {
+    const found = (dependencies: Record<string, string>) =>
+      runAudit(
+        temporaryFolder({
+          "package.json": JSON.stringify({ name: "a", dependencies }),
+          "src/a.js":
+            'export async function later(queues, seen, data) {\n  const mailQueue = queues.mail;\n  await mailQueue.add("mail", data, { attempts: 3 });\n  mailQueue.add(data);\n  seen.add("mail", data);\n}\n',
+        }),
+      ).report.boundaries.map((one) => one.name);
+    expect(found({ bullmq: "5.0.0" })).toEqual(["bullmq add"]);
+    expect(found({ lodash: "4.0.0" })).toEqual([]);
   });
 });
 
@@ -121,6 +202,12 @@ describe("keys", () => {
     [`\`charge/\${order.id}/\${Date.now()}\``, "", "key-unstable"],
     ["crypto.randomUUID()", "", "key-unstable"],
     ["order.customer ? order.id : undefined", "", "key-optional"],
+    // A window of time is the same for attempts that follow one another; a part of a second is not.
+    [`\`charge/\${order.id}/\${Math.floor(Date.now() / 60_000)}\``, "", "key"],
+    [`\`charge/\${order.id}/\${new Date().toISOString().slice(0, 10)}\``, "", "key"],
+    [`\`charge/\${order.id}/\${new Date().toISOString().split("T")[0]}\``, "", "key"],
+    [`\`charge/\${order.id}/\${Math.floor(Date.now() / 10)}\``, "", "key-unstable"],
+    [`\`charge/\${order.id}/\${new Date().toISOString()}\``, "", "key-unstable"],
   ])("%s", (expression, before, expected) => {
     expect(key(expression, before)).toEqual([expected]);
   });
@@ -144,9 +231,9 @@ describe("a key that one caller makes", () => {
 });
 
 describe("checks before an effect", () => {
-  const check = (lines: string) =>
+  const check = (lines: string, more = "", after = "") =>
     boundaries(
-      `import { Resend } from "resend";\nimport { PrismaClient } from "./generated/client";\nconst resend = new Resend("k");\nconst prisma = new PrismaClient();\nexport async function remind(id: string) {\n  ${lines}\n  await resend.emails.send({ from: "", to: "", subject: "", text: "" });\n}\n`,
+      `${more}import Redis from "ioredis";\nconst redis = new Redis();\nimport { Resend } from "resend";\nimport { PrismaClient } from "./generated/client";\nconst resend = new Resend("k");\nconst prisma = new PrismaClient();\nexport async function remind(id: string) {\n  ${lines}\n  await resend.emails.send({ from: "", to: "", subject: "", text: "" });\n  ${after}\n}\n`,
     )
       .filter((one) => one.startsWith("resend"))
       .map((one) => one.replace("resend emails.send: ", ""));
@@ -155,11 +242,27 @@ describe("checks before an effect", () => {
     ["const user = await prisma.user.findUnique({ where: { id } });\n  if (user) return;", "no"],
     ["const sent = await prisma.sentEmail.findFirst({ where: { id } });\n  if (sent) return;", "state-check"],
     [
+      'if ((await claimReminder(id)) === "done") return;',
+      "guarded",
+      'async function claimReminder(id: string) {\n  const first = await redis.set(id, "1", "NX");\n  return first ? "first" : "done";\n}\n',
+    ],
+    [
+      'if ((await claimReminder(id)) === "done") return;\n  try {',
+      "state-check",
+      'async function claimReminder(id: string) {\n  const first = await redis.set(id, "1", "NX");\n  return first ? "first" : "done";\n}\n',
+      "} catch (error) {\n    await releaseReminder(id);\n    throw error;\n  }",
+    ],
+    [
+      'if ((await nameOfReminder(id)) === "done") return;',
+      "no",
+      'async function nameOfReminder(id: string) {\n  return id ? "first" : "done";\n}\n',
+    ],
+    [
       'const claim = await prisma.reminder.updateMany({ where: { id, status: "new" }, data: { status: "running" } });\n  if (claim.count === 0) return;',
       "guarded",
     ],
-  ])("%s", (lines, expected) => {
-    expect(check(lines)).toEqual([expected]);
+  ])("%s", (lines, expected, more = "", after = "") => {
+    expect(check(lines, more, after)).toEqual([expected]);
   });
 });
 
@@ -175,6 +278,35 @@ describe("loops", () => {
     const body =
       '  while (true) {\n    try {\n      return await resend.emails.send({ to: "a" });\n    } catch {\n      await new Promise((done) => setTimeout(done, 1000));\n    }\n  }';
     expect(rules(body)).toContain("DUP001");
+  });
+
+  it.each([
+    ["goes on after an error that may pass", "if (isTransient(error)) continue;\n      throw error;", true],
+    ["throws all errors", "throw error;", false],
+    ["goes on for reads only", 'if (method === "GET" && attempt < 3) continue;\n      throw error;', false],
+    ["goes on after a refusal only", "if (error.status === 429) continue;\n      throw error;", false],
+    ["throws what is no refusal", "if (error.status !== 429) throw error;\n      await sleep(attempt);", false],
+    ["throws what is no conflict", "if (error.status !== 409) throw error;\n      await sleep(attempt);", true],
+  ])("a catch that %s: %s", (_, body, expected) => {
+    const loop = `  for (let attempt = 0; ; attempt++) {\n    try {\n      return await resend.emails.send({ to: "a" });\n    } catch (error) {\n      ${body}\n    }\n  }`;
+    expect(rules(loop).includes("DUP001")).toBe(expected);
+  });
+
+  it("does not mind a transaction that is sent again with the nonce it had", () => {
+    const found = (nonce: string) =>
+      runAudit(
+        temporaryFolder({
+          "src/a.ts": `import { Wallet } from "ethers";\nconst wallet = new Wallet("k");\nexport async function pay(to: string, nonce?: number): Promise<unknown> {\n  nonce ??= await wallet.getNonce();\n  try {\n    return await wallet.sendTransaction({ to, ...rest(nonce) });\n  } catch (error) {\n    return pay(to${nonce});\n  }\n}\n`,
+        }),
+      ).report.findings.map((one) => one.rule);
+    expect(found("")).toEqual(["DUP021"]);
+    expect(found(", nonce")).toEqual([]);
+  });
+
+  it("does not take a worker that goes from item to item for a retry", () => {
+    const body =
+      "  let next = 0;\n  while (true) {\n    const at = next++;\n    if (at >= items.length) return;\n    try {\n      await resend.emails.send({ to: items[at] });\n    } catch (error) {\n      errors.push(error);\n    }\n  }";
+    expect(rules(body)).toEqual([]);
   });
 
   it("does not take one that reads a stream for a retry", () => {

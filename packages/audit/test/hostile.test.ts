@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { mayExhaustStack } from "../src/facts/risk.ts";
 import { toHtml } from "../src/report/html.ts";
 import { toJson } from "../src/report/json.ts";
 import { toMarkdown } from "../src/report/markdown.ts";
@@ -37,6 +38,33 @@ describe("hostile repositories", () => {
     expect(runAudit(root).report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
   });
 
+  it("reads a drawing here, and what only looks like one in a process of its own", () => {
+    const drawn = "M12.5 3.2-4.1-.5c1.5 2,3-1 ".repeat(400);
+    const isRisky = (source: string) => mayExhaustStack(Buffer.from(source));
+    expect(isRisky(`export const Logo = () => <svg><path d="${drawn}" /></svg>;`)).toBe(false);
+    const minus = "-1".repeat(1500);
+    expect(isRisky(`const a = "b="${minus};`)).toBe(true);
+    expect(isRisky(`const a = "b="in c${minus};`)).toBe(true);
+    expect(isRisky(`// "="M1\nconst a = 1${minus};`)).toBe(true);
+    expect(isRisky(`/*="M1*/const a = 1${minus};`)).toBe(true);
+    expect(isRisky(`const a = '="M1'${minus};`)).toBe(true);
+    expect(isRisky(`const a = \`="M\${1${minus}}\`;`)).toBe(true);
+    expect(isRisky(`const a = /="M/${minus};`)).toBe(true);
+  });
+
+  it("survives a letter behind a text, where the drawing that it looks like is not looked into", () => {
+    const minus = "-1".repeat(100_000);
+    const root = temporaryFolder({
+      "sum.js": `const a = "b="M1${minus};`,
+      "call.ts": `f("b="m1${minus})`,
+      "case.ts": `switch (a) { case "b="M1${minus}: }`,
+      "part.tsx": `const a = <a b="c="M1${minus} />;`,
+      "words.js": `const a = "b="M1 ${"- ".repeat(100_000)}1;`,
+      "pay.ts": EFFECT,
+    });
+    expect(runAudit(root).report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
+  });
+
   it("reads what it can of broken syntax, and says so", () => {
     const { report } = runAudit(
       temporaryFolder({
@@ -47,6 +75,32 @@ describe("hostile repositories", () => {
       }),
     );
     expect(report.coverage.notRead.some((one) => one.path === "broken.ts" && /syntax/.test(one.why))).toBe(true);
+    expect(report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
+  });
+
+  it("reads templates as data: broken, unfolding, deep and large ones too", () => {
+    const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\n${"bcdefghij"
+      .split("")
+      .map((name, index) => `${name}: &${name} [${Array(9).fill(`*${"abcdefghij"[index]}`).join(", ")}]`)
+      .join("\n")}\nfunctions: *j\n`;
+    const { report } = runAudit(
+      temporaryFolder({
+        "pay.ts": EFFECT,
+        "a/serverless.yml": bomb,
+        "b/serverless.yml": "functions:\n  pay: { handler: pay.pay\n events: [",
+        "c/template.yaml": `Resources: ${"[".repeat(20_000)}`,
+        "d/template.json": `{"Resources": "${"x".repeat(1_100_000)}"}`,
+        "e/serverless.yml": "functions: !!js/function 'function () { process.exit(3) }'\n",
+        "f/serverless.yml":
+          "functions:\n  a:\n    handler: ../../../../etc/passwd.a\n    events: [{ sqs: x }]\n  __proto__:\n    handler: 7\n",
+      }),
+    );
+    expect(report.coverage.notRead.map((one) => one.path).sort()).toEqual([
+      "a/serverless.yml",
+      "b/serverless.yml",
+      "c/template.yaml",
+      "d/template.json",
+    ]);
     expect(report.findings.map((one) => one.rule)).toEqual(["DUP001"]);
   });
 

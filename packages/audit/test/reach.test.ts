@@ -92,6 +92,91 @@ export const lonely = tool({ description: "d", inputSchema: {} as any, execute: 
     expect(found["lib/mail.ts"]).toEqual(["job:redis-worker"]);
   });
 
+  it("does not follow a request that a caller has made a read of", () => {
+    const client =
+      'async function call(method: string, path: string) {\n  const issue = async () => fetch("https://api.example.com" + path, { method });\n  return issue();\n}\nexport const list = () => call("GET", "/orders");\nexport const order = () => call("POST", "/orders");\nexport const send = (options: { method: string }) => fetch("https://api.example.com/a", options);\n';
+    const worker = (body: string) =>
+      `import { Worker } from "bullmq";\nimport { list, order, send } from "./client";\nnew Worker("a", async () => {\n  await ${body};\n});\n`;
+    const found = (body: string) => families({ "client.ts": client, "worker.ts": worker(body) })["client.ts"] ?? [];
+    expect(found("list()")).toEqual([]);
+    expect(found("order()")).toEqual(["job:bullmq"]);
+    expect(found('send({ method: "POST" })')).toEqual(["job:bullmq"]);
+    expect(found('send({ method: "GET" })')).toEqual([]);
+  });
+
+  it("names the queue of a worker, but not one of the many that a factory makes", () => {
+    const { report } = runAudit(
+      temporaryFolder({
+        "mail.ts": MAIL,
+        "make.ts":
+          'import { Worker } from "bullmq";\nexport const make = (name: string, work: () => Promise<void>) => new Worker(name, work);\n',
+        "workers.ts":
+          'import { make } from "./make";\nimport { send } from "./mail";\nmake("users", async () => {});\nmake("mails", async () => {\n  await send("a");\n});\n',
+      }),
+    );
+    expect(report.boundaries.flatMap((one) => one.paths.map((path) => path.label))).toEqual(["job:bullmq"]);
+  });
+
+  it("does not take a catch for a retry of what nobody waits for", () => {
+    const found = (wait: string) =>
+      families({
+        "mail.ts": MAIL,
+        "again.ts": `import { send } from "./mail";\nconst run = async () => {\n  await send("a");\n};\nexport async function again(work: () => Promise<void>) {\n  try {\n    ${wait}work();\n  } catch (error) {\n    await again(work);\n  }\n}\nagain(() => run());\n`,
+      })["mail.ts"];
+    expect(found("await ")).toEqual(["loop:recursive"]);
+    expect(found("")).toEqual([]);
+  });
+
+  it("does not take what tries again only after a refusal for a retry", () => {
+    const helper =
+      "export async function withRetry(fn: () => Promise<unknown>, options = {}) {\n  for (let attempt = 0; attempt < 3; attempt++) {\n    try {\n      return await fn();\n    } catch (error) {\n      await sleep(attempt);\n    }\n  }\n}\n";
+    const found = (options: string) =>
+      families({
+        "retry.ts": helper,
+        "mail.ts": `import { Resend } from "resend";\nimport { withRetry } from "./retry";\nconst resend = new Resend("k");\nexport const send = (to: string) => withRetry(() => resend.emails.send({ from: "", to, subject: "", text: "" })${options});\n`,
+      })["mail.ts"];
+    expect(found("")).toEqual(["loop:handwritten"]);
+    expect(found(", { retryOnlyOnStatus: [429] }")).toEqual([]);
+    expect(found(", { retryOnlyOnStatus: [429, 503] }")).toEqual(["loop:handwritten"]);
+  });
+
+  it("does not take what a builder of routes runs for one address to be meant by another", () => {
+    const found = families({
+      "mail.ts": MAIL,
+      "build.ts":
+        "export const build = (options: { handler: (request: Request) => Promise<Response> }) => async (request: Request) => options.handler(request);\n",
+      "app/api/mails/route.ts":
+        'import { build } from "../../../build";\nimport { send } from "../../../mail";\nexport const POST = build({ handler: async () => { await send("a"); return new Response(); } });\n',
+      "app/api/other/route.ts":
+        'import { build } from "../../../build";\nexport const POST = build({ handler: async () => new Response() });\n',
+      "worker.ts":
+        'import { Worker } from "bullmq";\nnew Worker("a", async () => {\n  await fetch(process.env.URL + "/api/other", { method: "POST" });\n});\n',
+    });
+    expect(found["mail.ts"]).not.toContain("job:bullmq");
+  });
+
+  it("knows work that a runner finds by its folder or by its base class, unless something calls it", () => {
+    const found = families({
+      "mail.ts": MAIL,
+      "src/crons/remind.ts":
+        'import { send } from "../../mail";\nexport default async function remind() {\n  await send("a");\n}\n',
+      "base.ts": "export abstract class BaseTask {\n  abstract perform(data: unknown): Promise<void>;\n}\n",
+      "src/mails.ts":
+        'import { send } from "../mail";\nimport { BaseTask } from "../base";\nexport class MailTask extends BaseTask {\n  async perform() {\n    await send("a");\n  }\n}\n',
+      "src/subscribers/order_placed/mail.ts":
+        'import { send } from "../../../mail";\nexport default async function (event: unknown) {\n  await send(String(event));\n}\n',
+    });
+    expect(found["mail.ts"]).toEqual(["cron:by-convention", "event:by-convention", "job:by-convention"]);
+    const called = families({
+      "mail.ts": MAIL,
+      "src/jobs/format.ts": 'import { send } from "../../mail";\nexport const run = async () => send("a");\n',
+      "src/app.ts": 'import { run } from "./jobs/format";\nawait run();\n',
+      "src/library.ts":
+        'import { Task } from "some-package";\nimport { send } from "../mail";\nexport class Mail extends Task {\n  async run() {\n    await send("a");\n  }\n}\n',
+    });
+    expect(called["mail.ts"]).toEqual([]);
+  });
+
   it("does not follow a helper to its other callers", () => {
     const found = families({
       "lib/retry.ts":

@@ -14,9 +14,15 @@ const ASKS =
 const MODELS =
   /openai|anthropic|groq|cohere|mistral|together|replicate|huggingface|cerebras|genai|generative-ai|ollama|fireworks|deepseek|elevenlabs|langfuse|exa-js|tavily|firecrawl|deepgram|assemblyai|fal-ai|e2b|openrouter|portkey|helicone/i;
 
+/** Of a client that talks to a service these are writes as well. */
+const WRITES =
+  /^(?:create|send|charge|refund|transfer|publish|post|submit|cancel|delete|remove|dispatch|issue|mint|withdraw|deposit|purchase|buy|sell|book|order|pay|invite|notify|enqueue|put|upload|update|upsert|register|trigger|start|stop|approve|capture|void|confirm|reply|forward|schedule|import|assign|append|archive|enroll|activate|deactivate|tweet|place|trade)(?:[A-Z_]|$)|^(?:new|add|modify|replace)_?(?:Order|Member|Contact|Payment)/;
+const NATURAL = /^(?:delete|remove|cancel|put|update|upsert|stop|void|archive|activate|deactivate)(?:[A-Z_]|$)/;
+
 /** A client that was made with a secret talks to a service: its writes change something there. */
 export function apiClient(evaluator: Evaluator, catalogue: Catalogue, call: CallFact): Boundary | null {
-  const found = unknownWrite(evaluator, catalogue, call);
+  const found = unknownWrite(evaluator, catalogue, call, WRITES);
+  if (/(?:_s|S)tatus$|(?:_b|B)ook$|(?:_h|H)istory$/.test(found?.name ?? "")) return null;
   if (!found?.made || MODELS.test(found.name) || ASKS.test(found.name)) return null;
   // `new Acme({ apiKey })`, `createAcme(token)`; what a container resolves is something else.
   // What comes back from a call of the client is a result, and not the client.
@@ -31,7 +37,7 @@ export function apiClient(evaluator: Evaluator, catalogue: Catalogue, call: Call
   if (!sink) return null;
   const last = found.name.split(/[. ]/).at(-1) ?? "";
   return sdkBoundaryOf(sink, call, found.name, {
-    natural: /^(?:delete|remove|cancel|put$)/.test(last),
+    natural: NATURAL.test(last),
     made: found.made,
   });
 }

@@ -10,10 +10,20 @@ import type { Value } from "../values/value.ts";
 import { apiClient } from "./api-client.ts";
 import { awsCommand, awsMethod } from "./aws-command.ts";
 import type { Boundary } from "./boundary.ts";
+import { shapedAnswer, shapedEnqueue, shapedRequest, shapedWrite } from "./by-shape.ts";
 import { chainSend } from "./chain-send.ts";
 import { providerOf, setsState } from "./http-provider.ts";
-import { bodyOnlyAsks, exchangesToken, isMutation, isQuery, onlyAsks, requestOf } from "./http-request.ts";
-import { billsAtOnce, countsUp, setsAllowance } from "./provider-details.ts";
+import {
+  asksForToken,
+  bodyOnlyAsks,
+  exchangesToken,
+  isMutation,
+  isQuery,
+  onlyAsks,
+  requestOf,
+} from "./http-request.ts";
+import { billsAtOnce, countsUp, setsAllowance, settlesOnce, toPhone } from "./provider-details.ts";
+import { sdkBoundaryOf } from "./sdk-boundary.ts";
 import { toolDispatch } from "./tool-dispatch.ts";
 
 export interface BoundarySearch {
@@ -66,8 +76,28 @@ function boundaryOf(search: BoundarySearch, call: CallFact): Boundary | null {
   return (
     chainSend(evaluator, search.catalogue, call, values) ??
     apiClient(evaluator, search.catalogue, call) ??
-    toolDispatch(search, call)
+    toolDispatch(search, call) ??
+    byShape(search, call, values)
   );
+}
+
+/** What nothing but its shape tells. */
+function byShape(search: BoundarySearch, call: CallFact, values: readonly Value[]): Boundary | null {
+  const { evaluator, catalogue } = search;
+  const written = shapedWrite(evaluator, call, values) ?? shapedRequest(evaluator, call, values);
+  if (written) {
+    if (onlyAsks(evaluator, written) || (written.body && bodyOnlyAsks(evaluator, written.body))) return null;
+    return http(search, call, "http-client", written.method, written.url, written.made);
+  }
+  const sinkOf = (id: string) => catalogue.sinks.find((one) => one.sink.id === id)?.sink;
+  const answer = shapedAnswer(evaluator, call, values);
+  const discord = answer ? sinkOf("discord") : undefined;
+  if (answer && discord) {
+    const natural = answer === "editReply" || settlesOnce(evaluator, discord.id, call, [answer]);
+    return sdkBoundaryOf(discord, call, answer, { natural, made: null });
+  }
+  const queue = shapedEnqueue(evaluator, call, values) ? sinkOf("bullmq") : undefined;
+  return queue ? sdkBoundaryOf(queue, call, "add", { natural: false, made: null }) : null;
 }
 
 function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value, { k: "ext" }>): Boundary | null {
@@ -78,14 +108,16 @@ function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value,
   )
     return httpBoundary(search, call, "fetch", value.made ?? null);
   const match = search.catalogue.match(value.pkg, value.path);
-  if (!match) return awsMethod(search.catalogue, call, value);
+  if (!match) return awsMethod(search.evaluator, search.catalogue, call, value);
   const { condition } = match.pattern;
   if (condition?.kind === "method") return httpBoundary(search, call, match.compiled.sink.id, value.made ?? null);
   if (condition && !conditionHolds(search.evaluator, call, condition)) return null;
   if (condition?.kind === "command") return awsCommand(search.evaluator, search.catalogue, call);
   if (match.compiled.sink.kind === "http-write") return methodBoundary(search, call, match, value.made ?? null);
+  if (match.operation === "rawRequest" && call.args[0] && /^get$/i.test(textOf(search.evaluator, call.args[0]) ?? ""))
+    return null;
   if (call.args.some((arg) => exchangesToken(search.evaluator, bodyIn(search.evaluator, arg)))) return null;
-  return sdkBoundary(search, call, match, value.made ?? null);
+  return toPhone(search.evaluator, sdkBoundary(search, call, match, value.made ?? null));
 }
 
 /** `rest.post(path, { body })` */
@@ -98,6 +130,7 @@ function sdkBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, m
   const natural =
     (isNatural(match.compiled, match.path, laterNames(call)) ||
       naturalByName(sink.id, match.operation) ||
+      settlesOnce(search.evaluator, sink.id, call, match.path) ||
       (sink.kind === "chain-tx" && setsAllowance(search.evaluator, call))) &&
     !billsAtOnce(search.evaluator, sink.id, call, match.path) &&
     !(sink.tier === "local-state" && countsUp(call));
@@ -117,7 +150,7 @@ function sdkBoundary(search: BoundarySearch, call: CallFact, match: SinkMatch, m
 /** `fetch(url, {method})`. */
 function httpBoundary(search: BoundarySearch, call: CallFact, sinkId: string, made: CallFact | null): Boundary | null {
   const request = requestOf(search.evaluator, call);
-  if (!request || onlyAsks(search.evaluator, request)) return null;
+  if (!request || onlyAsks(search.evaluator, request) || asksForToken(call.args[0])) return null;
   return http(search, call, sinkId, request.method, request.url, made);
 }
 

@@ -32,7 +32,7 @@ const WORDS =
   /\/(?:payments?|charges?|refunds?|payouts?|transfers?|withdrawals?|invoices?|send-?(?:email|sms|message|mail)s?|checkout\/orders|capture)(?:\/|$|\?|:)/i;
 
 const BY_ID =
-  /(?:(?:\{\w*\}|:\w+)\/|[\w}]:)(?:cancel|close|archive|unarchive|void|delete|remove|disable|enable|activate|deactivate|suspend|resume|pause|unpause|dismiss|finalize|expire|unsubscribe|read|mark-?as-?read|publish|unpublish|complete|accept|reject|approve|confirm|capture|stop|lock|unlock)\/?(?:\?.*)?$|\/(?:set|delete|remove|unset|edit|mark|pin|unpin)[A-Z]\w*(?:\?.*)?$|\/chat\.(?:update|unfurl|delete)(?:\?.*)?$/;
+  /(?:(?:\{\w*\}|:\w+)\/|[\w}]:)(?:cancel|close|reopen|acknowledge|ack|resolve|archive|unarchive|void|delete|remove|disable|enable|activate|deactivate|suspend|resume|pause|unpause|dismiss|finalize|expire|unsubscribe|read|mark-?as-?read|publish|unpublish|complete|accept|reject|approve|confirm|capture|stop|lock|unlock)\/?(?:\?.*)?$|\/(?:set|delete|remove|unset|edit|mark|pin|unpin)[A-Z]\w*(?:\?.*)?$|\/chat\.(?:update|unfurl|delete)(?:\?.*)?$/;
 
 /** A post that brings something with a name into a state: the second one finds it there. */
 export function setsState(url: string): boolean {

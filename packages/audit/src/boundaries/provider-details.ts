@@ -2,6 +2,7 @@ import type { CallFact, Expr } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { findOption } from "../values/options.ts";
 import { textOf } from "../values/text.ts";
+import type { Boundary } from "./boundary.ts";
 
 /** Fields of a Stripe subscription update that charge, or that count up: with them a repeat is not the same. */
 const BILLING = ["billing_cycle_anchor", "items", "add_invoice_items", "trial_end", "quantity", "price"];
@@ -20,6 +21,39 @@ export function billsAtOnce(evaluator: Evaluator, sinkId: string, call: CallFact
     const text = textOf(evaluator, found.value) ?? "";
     return !harmless?.test(text);
   });
+}
+
+/** What the arguments of a Stripe call make of it: a change of one thing by its id, or a second one that is refused. */
+export function settlesOnce(evaluator: Evaluator, sinkId: string, call: CallFact, path: readonly string[]): boolean {
+  if (sinkId === "discord") return answersInteraction(call);
+  if (sinkId !== "stripe") return false;
+  const [first, second] = call.args;
+  const operation = path.slice(-2).join(".");
+  // A subscription has one schedule.
+  if (operation === "subscriptionSchedules.create")
+    return first !== undefined && findOption(evaluator, first, ["from_subscription"]) !== null;
+  // `rawRequest("POST", "/v1/customers/cus_1", {...})`
+  if (path.at(-1) !== "rawRequest" || !second) return false;
+  return /\/(?:customers|products|prices|coupons|accounts)\/\{\}$/.test(textOf(evaluator, second) ?? "");
+}
+
+/** A topic hands on what is published; a phone rings. */
+export function toPhone(evaluator: Evaluator, found: Boundary): Boundary {
+  const [input] = found.call.args;
+  if (found.sink.id !== "sns" || !input) return found;
+  const given = input.k === "call" && input.c.isNew ? input.c.args[0] : input;
+  return given && findOption(evaluator, given, ["PhoneNumber"])
+    ? { ...found, kind: "sms", tier: "irreversible" }
+    : found;
+}
+
+/** Discord takes one answer to an interaction; to a message it takes any number. */
+function answersInteraction({ callee }: CallFact): boolean {
+  if (callee.k !== "member" || callee.p !== "reply") return false;
+  const { o } = callee;
+  if (o.k !== "ref") return false;
+  const type = o.b.type?.path.at(-1) ?? o.b.type?.name ?? "";
+  return /interaction/i.test(o.b.name) || /Interaction$/.test(type);
 }
 
 /** An allowance is set, not added to: `{ functionName: "approve" }`, also inside the data of a transaction. */

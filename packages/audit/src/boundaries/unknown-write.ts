@@ -18,9 +18,25 @@ export interface UnknownWrite {
   depth: number;
 }
 
-export function unknownWrite(evaluator: Evaluator, catalogue: Catalogue, call: CallFact): UnknownWrite | null {
-  if (call.isNew || call.callee.k !== "member" || !WRITES.test(call.callee.p) || !call.awaited) return null;
+/** Does nothing outside the process, whatever its methods are called. */
+export function isInside(pkg: string): boolean {
+  return INSIDE.test(pkg);
+}
+
+export function unknownWrite(
+  evaluator: Evaluator,
+  catalogue: Catalogue,
+  call: CallFact,
+  verbs: RegExp = WRITES,
+): UnknownWrite | null {
+  if (call.isNew || call.callee.k !== "member" || !verbs.test(call.callee.p) || !isWaitedFor(call)) return null;
   return writeIn(evaluator.of(call.callee), catalogue);
+}
+
+/** Awaited, handed on, or told how it went: what nobody waits for is mostly no request. */
+function isWaitedFor(call: CallFact): boolean {
+  const last = call.args.at(-1);
+  return call.awaited || call.next !== null || (last?.k === "function" && last.f.params.length > 0);
 }
 
 function writeIn(values: readonly Value[], catalogue: Catalogue): UnknownWrite | null {

@@ -6,7 +6,7 @@ import type { FileFacts } from "../facts/model.ts";
 import { VERSION } from "../version.ts";
 
 /** Raise it whenever facts change their shape or meaning within a version of the package. */
-const GENERATION = "5";
+const GENERATION = "6";
 
 export interface FactsCache {
   get(path: string, hash: string): FileFacts | null;

@@ -6,7 +6,7 @@ import type { FoundFile, FoundFiles } from "../project/find-files.ts";
 import { VERSION } from "../version.ts";
 
 /** Raise it whenever a rule or the shape of the report changes within a version of the package. */
-const GENERATION = "2";
+const GENERATION = "3";
 /** A file that was written so shortly before may have been written again with the same time. */
 const TOO_FRESH = 2_000;
 
@@ -51,7 +51,7 @@ export function openReportCache(folder: string | null, root: string, key: string
         path: name,
         size,
         time,
-        hash: hashes.get(name) ?? (name.endsWith(".json") ? hashOf(absolute) : ""),
+        hash: hashes.get(name) ?? (/\.(?:json|ya?ml)$/.test(name) ? hashOf(absolute) : ""),
       }));
       save(folder, path, { key: whole, at: Date.now(), entries, audited });
     },

@@ -1,4 +1,4 @@
-import { NONE } from "../facts/lists.ts";
+import { append, NONE } from "../facts/lists.ts";
 import type { CallFact, ClassFact, Expr, FunctionFact } from "../facts/model.ts";
 import type { Callers, Evaluator } from "../values/evaluator.ts";
 
@@ -20,11 +20,32 @@ export interface Edge {
 
 const MAX_TARGETS = 256;
 
-/** Who calls whom, across files. */
-export class CallGraph implements Callers {
+/** The calls by name. */
+class NamedCalls implements Callers {
   readonly #to: Map<FunctionFact, Edge[]> = new Map();
-  /** Of these, the calls by name. */
-  readonly #named: Map<FunctionFact, Edge[]> = new Map();
+
+  add(edge: Edge): void {
+    put(this.#to, edge.callee, edge);
+  }
+
+  of(fn: FunctionFact): readonly Edge[] {
+    return this.#to.get(fn) ?? NONE;
+  }
+
+  /** The functions that another graph knows other callers of. */
+  *differences(other: NamedCalls): Generator<FunctionFact> {
+    for (const [fn, own] of this.#to) {
+      const others = other.of(fn);
+      if (own.length !== others.length || own.some(({ call }, index) => call !== others[index]?.call)) yield fn;
+    }
+    for (const fn of other.#to.keys()) if (!this.#to.has(fn)) yield fn;
+  }
+}
+
+/** Who calls whom, across files. */
+export class CallGraph {
+  readonly named: NamedCalls = new NamedCalls();
+  readonly #to: Map<FunctionFact, Edge[]> = new Map();
   readonly #from: Map<CallFact, Edge[]> = new Map();
 
   add(edge: Edge): void {
@@ -32,20 +53,7 @@ export class CallGraph implements Callers {
     if (known?.some((one) => one.callee === edge.callee && one.via === edge.via)) return;
     put(this.#from, edge.call, edge);
     put(this.#to, edge.callee, edge);
-    if (edge.via === "call") put(this.#named, edge.callee, edge);
-  }
-
-  /** Calls of a function by name, with what they pass. */
-  of(fn: FunctionFact): readonly Edge[] {
-    return this.#named.get(fn) ?? NONE;
-  }
-
-  /** The functions that another graph knows other callers of. */
-  *differences(other: CallGraph): Generator<FunctionFact> {
-    for (const fn of new Set([...this.#named.keys(), ...other.#named.keys()])) {
-      const [own, others] = [this.of(fn), other.of(fn)];
-      if (own.length !== others.length || own.some(({ call }, index) => call !== others[index]?.call)) yield fn;
-    }
+    if (edge.via === "call") this.named.add(edge);
   }
 
   into(fn: FunctionFact): readonly Edge[] {
@@ -58,18 +66,22 @@ export class CallGraph implements Callers {
 }
 
 /**
- * Builds the graph in rounds: the callee of a call may depend on what callers pass (a client, a callback), which depends
- * on the graph.
+ * Builds the graph in two rounds: the callee of a call may depend on what callers pass (a client, a callback), which
+ * depends on the graph. The first round is only about who calls what by name.
  */
-export function buildCallGraph(evaluator: Evaluator, rounds = 2): CallGraph {
-  let graph = new CallGraph();
-  for (let round = 0; round < rounds; round++) {
-    const before = graph;
-    graph = new CallGraph();
-    for (const file of evaluator.project.files.values())
-      for (const call of file.calls) addTargets(evaluator, graph, call);
-    evaluator.useCallers(graph, graph.differences(before));
-  }
+export function buildCallGraph(evaluator: Evaluator): CallGraph {
+  const files = [...evaluator.project.files.values()];
+  const first = new NamedCalls();
+  for (const { calls } of files)
+    for (const call of calls) for (const edge of namedTargets(evaluator, call)) first.add(edge);
+  evaluator.useCallers(first, first.differences(new NamedCalls()));
+  const graph = new CallGraph();
+  for (const { calls } of files)
+    for (const call of calls) {
+      for (const edge of namedTargets(evaluator, call)) graph.add(edge);
+      addInline(graph, call);
+    }
+  evaluator.useCallers(graph.named, graph.named.differences(first));
   return graph;
 }
 
@@ -79,19 +91,23 @@ function put<K>(map: Map<K, Edge[]>, key: K, edge: Edge): void {
   else map.set(key, [edge]);
 }
 
-function addTargets(evaluator: Evaluator, graph: CallGraph, call: CallFact): void {
+function namedTargets(evaluator: Evaluator, call: CallFact): readonly Edge[] {
   const { callee } = call;
   const method = callee.k === "member" && (callee.p === "call" || callee.p === "apply") ? callee.o : null;
   // A method of the project may be called `call` as well.
   const applied = method && evaluator.of(method).some((one) => one.k === "function") ? method : null;
-  let count = 0;
+  let edges: Edge[] = NONE;
   for (const value of evaluator.of(applied ?? callee)) {
     const target: FunctionFact | undefined =
       value.k === "function" ? value.f : call.isNew && value.k === "class" ? constructorOf(value.c) : undefined;
-    if (!target?.hasBody || ++count > MAX_TARGETS) continue;
-    graph.add({ call, caller: call.fn, callee: target, via: "call", offset: applied ? 1 : 0, label: "" });
+    if (!target?.hasBody || edges.length === MAX_TARGETS) continue;
+    edges = append(edges, { call, caller: call.fn, callee: target, via: "call", offset: applied ? 1 : 0, label: "" });
   }
-  // A function written right at the call runs as part of it, unless the call only stores it.
+  return edges;
+}
+
+/** A function written right at the call runs as part of it, unless the call only stores it. */
+function addInline(graph: CallGraph, call: CallFact): void {
   for (const arg of call.args)
     for (const fn of inlineFunctions(arg))
       graph.add({ call, caller: call.fn, callee: fn, via: "callback", offset: 0, label: "" });
@@ -101,10 +117,10 @@ function constructorOf(cls: ClassFact): FunctionFact | undefined {
   return Object.getOwnPropertyDescriptor(cls.methods, "constructor")?.value as FunctionFact | undefined;
 }
 
-function inlineFunctions(arg: Expr): FunctionFact[] {
+function inlineFunctions(arg: Expr): readonly FunctionFact[] {
   if (arg.k === "function") return [arg.f];
   // `admit({ name, execute: async () => ... })`
   if (arg.k === "object") return arg.props.flatMap(({ value }) => (value.k === "function" ? [value.f] : []));
   const named = arg.k === "ref" && arg.b.sources.length === 1 ? arg.b.sources[0] : undefined;
-  return named?.k === "function" ? [named.f] : [];
+  return named?.k === "function" ? [named.f] : NONE;
 }

@@ -93,6 +93,8 @@ function withNatural(sink: Sink): Pattern[] {
  * package returns or hands to a callback is an object of that package again.
  */
 function operationPaths(path: readonly string[], sink: Sink): string[][] {
+  // `require("axios")(config)`
+  if (path.length === 0) return [["default"]];
   const paths: string[][] = [];
   const start = path[0] === "default" && path.length > 1 ? 1 : 0;
   const needsClient = sink.client.length > 0;

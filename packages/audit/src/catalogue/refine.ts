@@ -3,7 +3,7 @@ import type { Tier } from "./sinks.ts";
 /** Operations of a sink that weigh less than the rest of it: what they make can be corrected, or is only a draft. */
 const MILD: Record<string, RegExp> = {
   stripe:
-    /^(?:products|prices|coupons|promotionCodes|customers|paymentLinks|checkout\.sessions|webhookEndpoints|taxRates|shippingRates|plans|setupIntents|invoiceItems|quotes|files|fileLinks|billing\.meters|billingPortal|identity|radar|accounts|subscriptionItems|paymentMethods|test)|^subscriptions\.(?:update|deleteDiscount|resume)$|^invoices\.(?:create|update)$/,
+    /^(?:products|prices|coupons|promotionCodes|customers|paymentLinks|checkout\.sessions|webhookEndpoints|taxRates|shippingRates|plans|setupIntents|invoiceItems|quotes|files|fileLinks|billing\.meters|billing\.alerts|entitlements|billingPortal|identity|radar|(?:v2\.core\.)?accounts|subscriptionItems|paymentMethods|test)|^subscriptions\.(?:update|deleteDiscount|resume)$|^invoices\.(?:create|update)$/,
   resend: /^(?!emails\.|batch\.|broadcasts\.send)/,
   "coinbase-cdp": /createAccount|requestFaucet/,
   solana: /requestAirdrop/,
@@ -20,6 +20,20 @@ const MILD: Record<string, RegExp> = {
   googleapis: /./,
 };
 
+/** Records that cost nothing when there are two of them: a price list, a page to pay on, a draft. */
+const RECORDS: Record<string, RegExp> = {
+  stripe:
+    /^(?:products|prices|coupons|promotionCodes|paymentLinks|checkout\.sessions|webhookEndpoints|taxRates|shippingRates|plans|setupIntents|quotes|files|fileLinks|billing\.(?:meters|alerts)|billingPortal|entitlements|identity|radar|(?:v2\.core\.)?accounts|customers|paymentMethods|tax\.)/,
+  square: /^(?:customers|catalog|loyalty)/,
+  razorpay: /^(?:customers|paymentLink)/,
+  paddle: /^customers/,
+  polar: /^(?:customers|checkouts)/,
+};
+
+export function isRecord(sinkId: string, operation: string): boolean {
+  return RECORDS[sinkId]?.test(operation) ?? false;
+}
+
 /** What a stripe operation is about, where a label for the whole package would mislead. */
 export function tierOf(sinkId: string, operation: string, whole: Tier): Tier {
   return whole === "irreversible" && MILD[sinkId]?.test(operation) ? "side-effecting" : whole;
@@ -27,8 +41,10 @@ export function tierOf(sinkId: string, operation: string, whole: Tier): Tier {
 
 /** Natural by what is done to a thing that has a name already, though the catalogue does not list each path. */
 const NATURAL: Record<string, RegExp> = {
-  stripe: /^(?:invoices\.(?:sendInvoice|markUncollectible)|.*\.(?:expire|close|reject))$/,
+  stripe:
+    /^(?:invoices\.(?:pay|sendInvoice|markUncollectible)|subscriptions\.migrate$|oauth\.deauthorize$|.*\.(?:expire|close|reject))$/,
   resend: /^(?:.*\.(?:update|remove|cancel)|domains\.verify)$/,
+  "slack-web": /^chat\.unfurl$/,
 };
 
 export function naturalByName(sinkId: string, operation: string): boolean {

@@ -135,8 +135,8 @@ function addToolObjects(evaluator: Evaluator, contexts: Contexts, file: FileFact
  */
 function addToolCalls(evaluator: Evaluator, contexts: Contexts, file: FileFacts): void {
   for (const call of file.calls) {
-    const [first] = call.args;
-    if (call.isNew || !/tool$/i.test(nameOfCall(call)) || call.args.length < 2 || !first) continue;
+    const first = call.args[0];
+    if (call.args.length < 2 || !first || call.isNew || !/tool$/i.test(nameOfCall(call))) continue;
     const described = call.args.some(
       (one) => one.k === "object" && one.props.some((prop) => prop.key === "description" || SCHEMAS.includes(prop.key)),
     );

@@ -14,8 +14,10 @@ export function addCloudQueues(evaluator: Evaluator, contexts: Contexts): void {
     for (const name of channelsOf(evaluator, context.call))
       contexts.addresses.push({ address: { kind: "queue", name }, fn: context.fn });
   }
+  const subscriptions: CallFact[] = [];
   for (const file of evaluator.project.files.values()) {
     for (const call of file.calls) {
+      if (subscribes(call)) subscriptions.push(call);
       if (!receives(evaluator, call)) continue;
       const fn = outermost(call.fn);
       contexts.add({
@@ -28,10 +30,11 @@ export function addCloudQueues(evaluator: Evaluator, contexts: Contexts): void {
       for (const name of channelsOf(evaluator, call)) contexts.addresses.push({ address: { kind: "queue", name }, fn });
     }
   }
-  for (const { topic, subscription } of subscriptions(evaluator))
-    for (const { address, fn } of [...contexts.addresses])
-      if (address.kind === "queue" && address.name === subscription)
-        contexts.addresses.push({ address: { kind: "queue", name: topic }, fn });
+  for (const call of subscriptions)
+    for (const topic of channelsOf(evaluator, call))
+      for (const { address, fn } of [...contexts.addresses])
+        if (address.kind === "queue" && address.name === nameGiven(call))
+          contexts.addresses.push({ address: { kind: "queue", name: topic }, fn });
   nameLonelyHandlers(contexts);
 }
 
@@ -48,13 +51,12 @@ function receives(evaluator: Evaluator, call: CallFact): boolean {
 }
 
 /** `topic("orders").createSubscription("orders-mail")`: what is published to the one arrives at the other. */
-function* subscriptions(evaluator: Evaluator): Generator<{ topic: string; subscription: string }> {
-  for (const file of evaluator.project.files.values())
-    for (const call of file.calls) {
-      const { callee, args } = call;
-      if (callee.k !== "member" || callee.p !== "createSubscription" || args[0]?.k !== "lit") continue;
-      for (const topic of channelsOf(evaluator, call)) yield { topic, subscription: String(args[0].v) };
-    }
+function subscribes({ callee, args }: CallFact): boolean {
+  return callee.k === "member" && callee.p === "createSubscription" && args[0]?.k === "lit";
+}
+
+function nameGiven({ args }: CallFact): string {
+  return args[0]?.k === "lit" ? String(args[0].v) : "";
 }
 
 /** The only handler of SQS events in a project receives what the project sends to its only queue. */

@@ -1,9 +1,11 @@
 import type { CallGraph } from "../calls/call-graph.ts";
 import type { Evaluator } from "../values/evaluator.ts";
+import { addByConvention } from "./by-convention.ts";
 import { addDeclared } from "./by-declaration.ts";
 import { addCdk } from "./cdk.ts";
 import { addCloudQueues } from "./cloud-queues.ts";
 import { Contexts } from "./context.ts";
+import { addDeployed } from "./deployed.ts";
 import { addRegistrations } from "./from-registrations.ts";
 import { addLoops } from "./loops.ts";
 import type { Registration } from "./registrations.ts";
@@ -25,7 +27,9 @@ export function findContexts(evaluator: Evaluator, graph: CallGraph, added: read
   }
   addRoutes(evaluator, contexts, project);
   addCdk(evaluator, contexts);
+  addDeployed(evaluator, contexts);
   addCloudQueues(evaluator, contexts);
   spreadVerifiers(contexts, graph);
+  addByConvention(evaluator, graph, contexts);
   return contexts;
 }

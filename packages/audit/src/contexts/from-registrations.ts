@@ -2,6 +2,7 @@ import type { CallFact, Expr, FunctionFact } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { findOption, optionLiterals } from "../values/options.ts";
 import { HOLE, textOf } from "../values/text.ts";
+import { textsOf } from "../values/texts.ts";
 import type { Value } from "../values/value.ts";
 import type { Contexts } from "./context.ts";
 import { REGISTRATIONS, type Registration } from "./registrations.ts";
@@ -36,8 +37,10 @@ export function addRegistrations(
           label: "interrupt()",
           call,
         });
+      const known = registrationsOf(value.pkg);
+      if (known.length + added.length === 0) continue;
       const path = [...value.path, ...(call.isNew ? ["new"] : [])].join(".");
-      for (const one of registrationsOf(value.pkg)) if (one.path.test(path)) register(evaluator, contexts, call, one);
+      for (const one of known) if (one.path.test(path)) register(evaluator, contexts, call, one);
       for (const one of added)
         if (one.packages.test(value.pkg) && one.path.test(path)) register(evaluator, contexts, call, one);
     }
@@ -50,6 +53,7 @@ function addGlobal(
   call: CallFact,
   value: Extract<Value, { k: "global" }>,
 ): void {
+  if (value.path.at(-1) !== "serve") return;
   const path = value.path.join(".");
   if (path !== "Deno.serve" && path !== "serve") return;
   for (const arg of call.args)
@@ -59,7 +63,7 @@ function addGlobal(
 
 function register(evaluator: Evaluator, contexts: Contexts, call: CallFact, one: Registration): void {
   const name = one.name ? nameOf(evaluator, call, one.name) : null;
-  const label = [one.label ?? "", name ?? ""].filter((text) => text !== "").join(" ");
+  const label = [one.label ?? "", name ?? ""].filter((text) => text !== "" && text !== HOLE).join(" ");
   const { functions, options } = taken(evaluator, call, one.take);
   if ("enclosing" in one.take) {
     contexts.add({ family: one.family, fn: outermost(call.fn), at: { fn: call.fn, pos: call.pos }, label, call });
@@ -98,7 +102,8 @@ function nameOf(evaluator: Evaluator, call: CallFact, where: NonNullable<Registr
   const arg = call.args[where.arg];
   if (!arg) return null;
   const expr = where.prop ? findOption(evaluator, arg, [where.prop])?.value : arg;
-  return expr ? textOf(evaluator, expr) : null;
+  // A factory of workers has many names, and none of them is that of all.
+  return expr && textsOf(evaluator, expr).length <= 1 ? textOf(evaluator, expr) : null;
 }
 
 function taken(

@@ -41,10 +41,11 @@ function isRetryLoop(region: Region, calls: readonly CallFact[]): boolean {
   const loop = region.loop as NonNullable<Region["loop"]>;
   if (loop.type === "of" || loop.type === "in") return loop.over !== null && mentions(loop.over, COUNTER);
   const counts = loop.test !== null && mentions(loop.test, COUNTER);
-  const caught = calls.some((one) => goesOnAfterFailure(one.region, region));
-  if (counts) return caught || leavesEarly(region);
+  const tries = calls.flatMap((one) => triesThatGoOn(one.region, region));
+  if (tries.length > 0 && tries.every((one) => onlyHarmless(one))) return false;
+  if (counts) return tries.length > 0 || leavesEarly(region);
   // `while (true) { try { return await x() } catch { await sleep() } }`
-  return caught && leavesOnSuccess(region) && !walksPages(loop) && !readsOn(region);
+  return tries.some((one) => leavesOnSuccess(region, one)) && !walksPages(loop) && !readsOn(region);
 }
 
 function mentions(expr: Expr, pattern: RegExp): boolean {
@@ -85,26 +86,87 @@ export function within(inner: Region, outer: Region): boolean {
   return false;
 }
 
-/** The call stands in a try of the loop whose catch does not always leave it. */
-function goesOnAfterFailure(from: Region, loop: Region): boolean {
+/** The tries of the loop around a place whose catch does not always leave it. */
+function triesThatGoOn(from: Region, loop: Region): Region[] {
+  const found: Region[] = [];
   for (let at: Region | null = from; at && at !== loop; at = at.parent) {
-    if (at.kind !== "try" || !at.handler) continue;
-    const handler = at.handler;
-    const leaves = handler.fn.exits.some(
-      (one) => one.region === handler && (one.kind === "throw" || one.kind === "return" || one.kind === "break"),
-    );
-    if (!leaves) return true;
+    const handler = at.kind === "try" ? at.handler : null;
+    if (!handler) continue;
+    const leaves = handler.fn.exits.some((one) => one.region === handler && one.kind !== "continue");
+    // `catch (error) { if (isTransient(error)) continue; throw error; }`
+    if (!leaves || continuesOf(handler, loop).length > 0) found.push(at);
   }
-  return false;
+  return found;
+}
+
+/** Where a catch goes on with the loop, and not with one inside of it. */
+function continuesOf(handler: Region, loop: Region): Region[] {
+  return handler.fn.exits.flatMap((one) => {
+    if (one.kind !== "continue" || !within(one.region, handler)) return [];
+    for (let at: Region | null = one.region; at && at !== loop; at = at.parent) if (at.kind === "loop") return [];
+    return [one.region];
+  });
+}
+
+/**
+ * `if (method === "GET") continue; throw error;`, `if (status !== 429) throw error;`: tried again is what only reads, or what
+ * was refused before anything happened.
+ */
+function onlyHarmless({ handler }: Region): boolean {
+  if (!handler) return false;
+  const exits = handler.fn.exits.filter((one) => within(one.region, handler));
+  const ways = exits.filter((one) => one.kind === "continue");
+  if (ways.length > 0 && exits.some((one) => one.region === handler && one.kind === "throw"))
+    return ways.every((one) => testsIn(one.region, handler).some((test) => isHarmless(test, true)));
+  return exits.some(
+    (one) =>
+      one.kind === "throw" &&
+      one.region.parent === handler &&
+      testsIn(one.region, handler).some((test) => isHarmless(test, false)),
+  );
+}
+
+/** The conditions of a branch that hold in it. */
+function testsIn(from: Region, handler: Region): Expr[] {
+  const tests: Expr[] = [];
+  for (let at: Region | null = from; at && at !== handler; at = at.parent)
+    if (at.kind === "then" && at.test) tests.push(at.test);
+  return tests;
+}
+
+const HARMLESS = /^(?:is_?)?(?:get|read|read_?only|safe|idempotent|rate_?limit|throttl|too_?many)\w*$/i;
+
+/** Holds only for what is harmless to try again; or, not `wanted`, holds for everything else. */
+function isHarmless(test: Expr, wanted: boolean): boolean {
+  if (test.k === "either") {
+    const some = (test.op === "&&") === wanted;
+    return some ? test.e.some((one) => isHarmless(one, wanted)) : test.e.every((one) => isHarmless(one, wanted));
+  }
+  if (test.k === "op" && test.op === "!") return test.e[0] !== undefined && isHarmless(test.e[0], !wanted);
+  if (test.k === "op" && test.e.length === 2) {
+    if (!(wanted ? ["===", "=="] : ["!==", "!="]).includes(test.op)) return false;
+    return test.e.some((one) => one.k === "lit" && /^(?:get|head|429)$/i.test(String(one.v)));
+  }
+  const name = test.k === "ref" ? test.b.name : test.k === "call" ? nameOf(test.c.callee) : nameOf(test);
+  return wanted && HARMLESS.test(name);
+}
+
+function nameOf(expr: Expr): string {
+  return expr.k === "member" ? expr.p : expr.k === "ref" ? expr.b.name : expr.k === "global" ? expr.name : "";
 }
 
 function leavesEarly(loop: Region): boolean {
   return loop.fn.exits.some((one) => one.kind !== "continue" && within(one.region, loop));
 }
 
-function leavesOnSuccess(loop: Region): boolean {
+/** An exit before the try is what ends a worker that takes one item after the other. */
+function leavesOnSuccess(loop: Region, attempt: Region): boolean {
   return loop.fn.exits.some(
-    (one) => (one.kind === "return" || one.kind === "break") && within(one.region, loop) && !inCatch(one.region, loop),
+    (one) =>
+      (one.kind === "return" || one.kind === "break") &&
+      one.pos >= attempt.start &&
+      within(one.region, loop) &&
+      !inCatch(one.region, loop),
   );
 }
 

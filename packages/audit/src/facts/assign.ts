@@ -21,7 +21,7 @@ export function assignTo(on: Lowering, target: AssignmentTarget, value: Expr, co
       target.elements.forEach((one, index) => {
         if (one === null) return;
         if (one.type === "RestElement") assignTo(on, one.argument, value, combines);
-        else assignMaybe(on, one, { k: "member", o: value, p: String(index), x: null, pos: one.start });
+        else assignMaybe(on, one, { k: "member", o: value, p: String(index), x: null, pos: one.start, answer: null });
       });
       return;
     case "ObjectPattern":
@@ -31,7 +31,7 @@ export function assignTo(on: Lowering, target: AssignmentTarget, value: Expr, co
           continue;
         }
         const p = keyName(one.key, one.computed) ?? "[]";
-        assignMaybe(on, one.value, { k: "member", o: value, p, x: null, pos: one.start });
+        assignMaybe(on, one.value, { k: "member", o: value, p, x: null, pos: one.start, answer: null });
       }
       return;
     default:
@@ -45,7 +45,7 @@ function assignMaybe(on: Lowering, target: AssignmentTargetMaybeDefault, value: 
     return;
   }
   const fallback = on.expression(target.right);
-  assignTo(on, target.left, { k: "either", op: "??", test: null, e: [value, fallback] }, false);
+  assignTo(on, target.left, { k: "either", op: "??", test: null, e: [value, fallback], answer: null }, false);
 }
 
 function assignToMember(

@@ -9,6 +9,7 @@ import type {
 } from "oxc-parser";
 import { append } from "./lists.ts";
 import type { Binding, ClassFact, Exit, Expr, FileFacts, FunctionFact, Region, TypeFact } from "./model.ts";
+import { sameName } from "./names.ts";
 import type { PendingReference, Scope } from "./scope.ts";
 
 /**
@@ -35,7 +36,7 @@ export interface Lowering {
 }
 
 export function reference(on: Lowering, name: string): Expr {
-  const reference: PendingReference = { k: "global", name, b: on.scope };
+  const reference: PendingReference = { k: "global", name: sameName(name), b: on.scope };
   on.pending.push(reference);
   return reference as unknown as Expr;
 }
@@ -84,9 +85,9 @@ export function inRegion(
 
 /** The name of a property key, or null if it is computed. */
 export function keyName(key: { type: string; name?: unknown; value?: unknown }, computed: boolean): string | null {
-  if (key.type === "PrivateIdentifier") return `#${String(key.name)}`;
-  if (key.type === "Identifier" && !computed) return String(key.name);
+  if (key.type === "PrivateIdentifier") return sameName(`#${String(key.name)}`);
+  if (key.type === "Identifier" && !computed) return sameName(String(key.name));
   if (key.type === "Literal" && (typeof key.value === "string" || typeof key.value === "number"))
-    return String(key.value);
+    return sameName(String(key.value));
   return null;
 }

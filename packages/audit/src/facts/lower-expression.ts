@@ -30,15 +30,22 @@ function lower(on: Lowering, node: Expression): Expr {
     case "ThisExpression":
       return { k: "this", cls: on.cls };
     case "Super":
-      return { k: "super", cls: on.cls };
+      return { k: "super", cls: on.cls, answer: null };
     case "MemberExpression": {
       const o = on.expression(node.object);
       if (node.computed) {
         const x = on.expression(node.property);
         const p = x.k === "lit" && (typeof x.v === "string" || typeof x.v === "number") ? String(x.v) : "[]";
-        return { k: "member", o, p, x, pos: node.property.start };
+        return { k: "member", o, p, x, pos: node.property.start, answer: null };
       }
-      return { k: "member", o, p: keyName(node.property, false) ?? "[]", x: null, pos: node.property.start };
+      return {
+        k: "member",
+        o,
+        p: keyName(node.property, false) ?? "[]",
+        x: null,
+        pos: node.property.start,
+        answer: null,
+      };
     }
     case "CallExpression":
     case "NewExpression":
@@ -76,7 +83,11 @@ function lower(on: Lowering, node: Expression): Expr {
     case "ObjectExpression":
       return lowerObject(on, node);
     case "ArrayExpression":
-      return { k: "array", e: node.elements.map((one) => (one === null ? NOTHING : lowerArgument(on, one))) };
+      return {
+        k: "array",
+        e: node.elements.map((one) => (one === null ? NOTHING : lowerArgument(on, one))),
+        answer: null,
+      };
     case "ArrowFunctionExpression":
       return { k: "function", f: on.functionOf(node, "", "arrow") };
     case "FunctionDeclaration":
@@ -109,7 +120,7 @@ function lower(on: Lowering, node: Expression): Expr {
     case "ImportExpression": {
       const from = on.expression(node.source);
       if (from.k === "lit" && typeof from.v === "string") on.file.requests.push(from.v);
-      return { k: "import", from, file: on.file };
+      return { k: "import", from, file: on.file, answer: null };
     }
     case "JSXElement":
     case "JSXFragment":
@@ -126,7 +137,7 @@ function lowerConditional(on: Lowering, testNode: Expression, yes: Expression, n
   const e: Expr[] = [];
   inRegion(on, "then", yes, { test }, () => e.push(on.expression(yes)));
   inRegion(on, "else", no, { test }, () => e.push(on.expression(no)));
-  return { k: "either", op: "?:", test, e };
+  return { k: "either", op: "?:", test, e, answer: null };
 }
 
 function lowerLogical(on: Lowering, op: "??" | "||" | "&&", leftNode: Expression, rightNode: Expression): Expr {
@@ -134,7 +145,7 @@ function lowerLogical(on: Lowering, op: "??" | "||" | "&&", leftNode: Expression
   const e = [left];
   const kind = op === "&&" ? "then" : "else";
   inRegion(on, kind, rightNode, { test: left }, () => e.push(on.expression(rightNode)));
-  return { k: "either", op, test: left, e };
+  return { k: "either", op, test: left, e, answer: null };
 }
 
 export function lowerArgument(on: Lowering, node: Argument): Expr {
@@ -175,7 +186,7 @@ function lowerCall(
   const inner = callee.k === "member" ? callee.o : null;
   if (inner?.k === "call") inner.c.next = call;
   noteRequire(on, call);
-  return { k: "call", c: call };
+  return { k: "call", c: call, answer: null };
 }
 
 function noteRequire(on: Lowering, call: CallFact): void {

@@ -28,7 +28,7 @@ export function lowerPattern(
   if (value) whole.sources = append(whole.sources, value);
   if (type) whole.type = type;
   const base: Expr = { k: "ref", b: whole };
-  const member = (p: string, pos: number): Expr => ({ k: "member", o: base, p, x: null, pos });
+  const member = (p: string, pos: number): Expr => ({ k: "member", o: base, p, x: null, pos, answer: null });
   if (node.type === "ObjectPattern") {
     for (const one of node.properties) {
       if (one.type === "RestElement") lowerPattern(on, one.argument, base, nested(kind), null);

@@ -144,7 +144,7 @@ const LOOP_TYPES: Record<LoopNode["type"], NonNullable<Region["loop"]>["type"]> 
 };
 
 function bindEach(on: Lowering, left: ForStatementLeft, over: Expr): void {
-  const each: Expr = { k: "member", o: over, p: "[]", x: null, pos: left.start };
+  const each: Expr = { k: "member", o: over, p: "[]", x: null, pos: left.start, answer: null };
   if (left.type !== "VariableDeclaration") {
     assignTo(on, left, each, false);
     return;

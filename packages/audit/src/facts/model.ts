@@ -10,21 +10,29 @@ export type Expr =
   /** A name that nothing in the file declares: `fetch`, `process`, `undefined`. */
   | { k: "global"; name: string }
   | { k: "this"; cls: ClassFact | null }
-  | { k: "super"; cls: ClassFact | null }
+  | ({ k: "super"; cls: ClassFact | null } & Asked)
   /** `o.p`; with a computed name `p` is "[]" and `x` says what was computed. */
-  | { k: "member"; o: Expr; p: string; x: Expr | null; pos: number }
-  | { k: "call"; c: CallFact }
+  | ({ k: "member"; o: Expr; p: string; x: Expr | null; pos: number } & Asked)
+  | ({ k: "call"; c: CallFact } & Asked)
   | { k: "template"; s: string[]; e: Expr[] }
   | { k: "object"; props: Prop[]; pos: number }
-  | { k: "array"; e: Expr[] }
+  | ({ k: "array"; e: Expr[] } & Asked)
   | { k: "function"; f: FunctionFact }
   | { k: "class"; c: ClassFact }
   /** Any of them: `a ? b : c`, `a ?? b`, `a || b`, `a && b`. `test` is what decides. */
-  | { k: "either"; op: "?:" | "??" | "||" | "&&"; test: Expr | null; e: Expr[] }
+  | ({ k: "either"; op: "?:" | "??" | "||" | "&&"; test: Expr | null; e: Expr[] } & Asked)
   /** Everything else that computes: `a + b`, `!a`, `typeof a`, JSX. */
   | { k: "op"; op: string; e: Expr[] }
   | { k: "spread"; e: Expr }
-  | { k: "import"; from: Expr; file: FileFacts };
+  | ({ k: "import"; from: Expr; file: FileFacts } & Asked);
+
+/**
+ * What has to be worked out is asked for again and again: whoever has done so leaves the answer here. Null in facts that
+ * are new or come from a cache.
+ */
+export interface Asked {
+  answer: object | null;
+}
 
 /** A property of an object literal. `key` is "..." for a spread and "[]" for a computed name. */
 export interface Prop {
@@ -33,7 +41,7 @@ export interface Prop {
   pos: number;
 }
 
-export interface Binding {
+export interface Binding extends Asked {
   name: string;
   kind: "param" | "import" | "var" | "const" | "function" | "class" | "catch" | "type";
   file: FileFacts;

@@ -1,5 +1,6 @@
 import { NONE } from "./lists.ts";
 import type { Binding, FileFacts, FunctionFact } from "./model.ts";
+import { sameName } from "./names.ts";
 
 /** Lexical scopes while one file is lowered. References are resolved late, because functions and vars are hoisted. */
 export class Scope {
@@ -23,7 +24,8 @@ export class Scope {
     return null;
   }
 
-  declare(file: FileFacts, name: string, kind: Binding["kind"], pos: number): Binding {
+  declare(file: FileFacts, given: string, kind: Binding["kind"], pos: number): Binding {
+    const name = sameName(given);
     const target = kind === "var" ? this.hoist : this;
     target.#names ??= new Map();
     const existing = target.#names.get(name);
@@ -44,6 +46,7 @@ export class Scope {
       decl: null,
       reassigned: false,
       pos,
+      answer: null,
     };
     target.#names.set(name, binding);
     file.bindings.push(binding);

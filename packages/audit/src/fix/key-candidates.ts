@@ -67,5 +67,5 @@ function eventIds(fn: FunctionFact, region: Region, paths: readonly RetryPath[])
     const own = at;
     inScope.push(...own.file.bindings.filter((one) => one.fn === own && names.test(one.name) && one.pos < region.end));
   }
-  return inScope.map((b): Expr => ({ k: "member", o: { k: "ref", b }, p: "id", x: null, pos: b.pos }));
+  return inScope.map((b): Expr => ({ k: "member", o: { k: "ref", b }, p: "id", x: null, pos: b.pos, answer: null }));
 }

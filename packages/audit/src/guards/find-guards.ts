@@ -5,7 +5,7 @@ import type { Evaluator } from "../values/evaluator.ts";
 import { findOption } from "../values/options.ts";
 import { type Condition, conditionsOf } from "./conditions.ts";
 import type { Guard } from "./guard.ts";
-import { isLookup, isUniqueInsert, mentionsEventId, nameOfCall, originsOf } from "./lookups.ts";
+import { claims, isLookup, isUniqueInsert, mentionsEventId, nameOfCall, originsOf } from "./lookups.ts";
 
 /** Finds what stands between a retry and the effect, on one way. */
 export class GuardSearch {
@@ -67,8 +67,10 @@ export class GuardSearch {
       return { kind: "event-id", detail: "the event id is looked up in the memory of this process", at };
     for (const { call: origin, fields } of originsOf(this.#evaluator, condition.expr)) {
       if (origin.pos >= call.pos && origin.fn === call.fn) continue;
-      if (isUniqueInsert(origin))
-        return { kind: "unique-insert", detail: `\`${nameOfCall(origin)}\` tells whether this is the first time`, at };
+      if (claims(this.#evaluator, origin))
+        return givesBack(call, origin)
+          ? { kind: "state-check", detail: `\`${nameOfCall(origin)}\` claims it, and gives it back after an error`, at }
+          : { kind: "unique-insert", detail: `\`${nameOfCall(origin)}\` tells whether this is the first time`, at };
       if ((!isLookup(origin) && !isClaim(origin)) || isMapOfObjects(origin)) continue;
       const field =
         fields.filter((one) => !/^(?:data|rows?|length|\d+|\[\]|Item|value|result|count)$/.test(one)).at(0) ?? null;
@@ -144,6 +146,18 @@ export class GuardSearch {
 const MARKER =
   /(?:processed|sent|paid|completed|done|notified|charged|refunded|cancell?ed|delivered|handled|executed|fulfilled|synced)(?:_?at|_?on)?$/i;
 const WRITES = /^(?:update|set|upsert|save|insert|patch|put|create|mark|write|hset|findOneAndUpdate|findByIdAndUpdate)/;
+
+/** The effect stands in a try whose catch makes a retry possible again. */
+function givesBack(call: CallFact, claim: CallFact): boolean {
+  if (claim.fn !== call.fn) return false;
+  for (let region: CallFact["region"] | null = call.region; region; region = region.parent) {
+    const handler = region.kind === "try" ? region.handler : null;
+    if (handler && call.fn.calls.some((one) => isAncestor(handler, one) && RELEASES.test(nameOfCall(one)))) return true;
+  }
+  return false;
+}
+
+const RELEASES = /^(?:release|unlock|unclaim|free|giveBack|rollback|clear|reset|del|delete|remove)(?:[A-Z]|$)/;
 
 /** A field that says which one it is, not how far it has come. */
 const IDENTITY = /(?:^id|Id|ID|_id|slug|name|email|url|type|role|token)$/i;

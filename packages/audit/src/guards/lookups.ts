@@ -52,6 +52,17 @@ export function isLookup(call: CallFact): boolean {
 const CONFLICTS =
   /^(?:onConflictDoNothing|onConflict|ignore|orIgnore|setnx|setNX|acquire|tryAcquire|tryLock|claim|tryClaim|insertIfAbsent|putIfAbsent|createIfNotExists)$/;
 
+/** A function of the project that makes such an insert: `claimEvent({ key })`. */
+export function claims(evaluator: Evaluator, call: CallFact, depth = 0): boolean {
+  if (isUniqueInsert(call)) return true;
+  if (depth > 1 || !CLAIMS.test(nameOfCall(call))) return false;
+  return evaluator
+    .of(call.callee)
+    .some((one) => one.k === "function" && one.f.calls.some((inner) => claims(evaluator, inner, depth + 1)));
+}
+
+const CLAIMS = /claim|acquire|reserve|dedup|first|once|idempoten|lock|mark|register|record|insert|create|set|run|try/i;
+
 /** An insert that says whether it was the first. */
 export function isUniqueInsert(call: CallFact): boolean {
   if (CONFLICTS.test(nameOfCall(call))) return true;

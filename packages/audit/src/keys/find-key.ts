@@ -37,7 +37,18 @@ const KEY_WORDS = [
   "X-Idempotency-Key",
   "Resend-Idempotency-Key",
 ];
-const HTTP = new Set(["fetch", "axios", "got", "ky", "ofetch", "superagent", "better-fetch"]);
+const HTTP = new Set([
+  "fetch",
+  "axios",
+  "got",
+  "ky",
+  "ofetch",
+  "superagent",
+  "better-fetch",
+  "request",
+  "node-http",
+  "http-client",
+]);
 const HEADER_NAMES = [
   "Idempotency-Key",
   "X-Idempotency-Key",

@@ -146,7 +146,7 @@ function callersOf(
   key: Expr,
 ): CallerKeys | null {
   const deciding = [...made.params].filter((one) => one.param?.fn === fn);
-  const calls = graph.of(fn);
+  const calls = graph.named.of(fn);
   if (deciding.length === 0 || calls.length === 0) return null;
   const path = memberPath(key);
   const result: CallerKeys = { every: [], omitted: [] };

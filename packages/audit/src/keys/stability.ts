@@ -1,5 +1,6 @@
 import type { Binding, Expr, FunctionFact } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
+import { isTimeWindow } from "./time-window.ts";
 import { freshSource, isAttemptCounter, isModelCallId } from "./unstable-sources.ts";
 
 /** What a key is made of. */
@@ -40,6 +41,10 @@ function walk(evaluator: Evaluator, expr: Expr, found: Ingredients, seen: Set<ob
   if (depth > MAX_DEPTH || seen.has(expr)) return;
   seen.add(expr);
   const into = (one: Expr) => walk(evaluator, one, found, seen, depth + 1);
+  if (isTimeWindow(evaluator, expr)) {
+    found.data = true;
+    return;
+  }
   if (isModelCallId(expr)) {
     found.fresh ??= { what: "the model's own call id", fn: functionOf(expr), pos: 0 };
     return;

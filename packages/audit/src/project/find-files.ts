@@ -1,5 +1,6 @@
 import { type Dirent, readdirSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
+import { TEMPLATE } from "./deployed-functions.ts";
 
 /** Folders that hold no code of the project: installed, built, recorded. */
 const SKIPPED = new Set([
@@ -18,6 +19,7 @@ const SOURCE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 const DECLARATION = /\.d\.[cm]?ts$/;
 /** Configuration that says which code runs when. Read as data, never executed. */
 const CONFIG = /^(?:package|vercel|onceguard\.audit|(?:ts|js)config[\w.-]*)\.json$/;
+const isConfiguration = (name: string) => CONFIG.test(name) || TEMPLATE.test(name);
 /** Larger sources are bundles or data. */
 export const MAX_BYTES = 1_500_000;
 const MAX_FILES = 200_000;
@@ -69,7 +71,7 @@ export function findFiles(root: string): FoundFiles {
 }
 
 function addFile(found: FoundFiles, path: string, absolute: string, name: string): void {
-  const isConfig = CONFIG.test(name);
+  const isConfig = isConfiguration(name);
   if (!isConfig && (!SOURCE.test(name) || DECLARATION.test(name))) return;
   const { size, mtimeMs: time } = statSync(absolute);
   if (isConfig) found.configs.push({ path, absolute, size, time });

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FactsCache, openFactsCache } from "../cache/facts-cache.ts";
@@ -6,6 +6,7 @@ import { lowerIsolated, type RiskyFile } from "../facts/isolated.ts";
 import { lowerFile } from "../facts/lower-file.ts";
 import type { FileFacts } from "../facts/model.ts";
 import { mayExhaustStack } from "../facts/risk.ts";
+import { readDeployed } from "./deployed-functions.ts";
 import { type FoundFiles, findFiles } from "./find-files.ts";
 import { ModuleResolver } from "./module-resolver.ts";
 import { readJson, readPackages } from "./packages.ts";
@@ -29,7 +30,8 @@ export function loadProject(root: string, { cacheFolder, include, found = findFi
     existsSync(join(root, "tsconfig.json")) || existsSync(join(root, "jsconfig.json")) || packages.length > 0;
   const sources = new Map(found.sources.map((one) => [one.path, one.absolute]));
   const resolver = new ModuleResolver(root, new Set(sources.keys()), packages, configured);
-  const reader = new Reader(cache, found.notRead);
+  const deployed = readDeployed(found.configs);
+  const reader = new Reader(cache, [...found.notRead, ...deployed.notRead]);
   // Tests, examples and tools are read only where they are audited, or where audited code imports them.
   const classOf = (path: string) => (isBuilt(path, sources) ? "generated" : classOfName(path));
   const wanted = found.sources.map((one) => one.path).filter((path) => isWanted(classOf(path), include));
@@ -60,6 +62,7 @@ export function loadProject(root: string, { cacheFolder, include, found = findFi
     skipped: found.sources.length - queued.size,
     packages,
     cronPaths: readCronPaths(found.configs),
+    deployed: deployed.functions,
     resolver,
     notRead: reader.notRead,
     lines: reader.lines,
@@ -96,19 +99,19 @@ class Reader {
   read(path: string, absolute: string): FileFacts | null {
     try {
       const bytes = readFileSync(absolute);
-      const hash = createHash("sha1").update(bytes).digest("base64");
-      const known = this.#cache.get(path, hash);
+      const content = hash("sha1", bytes, "base64");
+      const known = this.#cache.get(path, content);
       if (known) this.cached++;
       const source = known ? "" : bytes.toString("utf8");
       if (!known && isMinified(source)) {
         this.notRead.push({ path, why: "minified" });
         return null;
       }
-      if (!known && mayExhaustStack(source)) {
-        this.#risky.push({ path, absolute, hash });
+      if (!known && mayExhaustStack(bytes)) {
+        this.#risky.push({ path, absolute, hash: content });
         return null;
       }
-      return this.#keep(known ?? lowerFile(path, source, hash));
+      return this.#keep(known ?? lowerFile(path, source, content));
     } catch (error) {
       this.notRead.push({ path, why: reasonOf(error) });
       return null;

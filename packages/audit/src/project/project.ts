@@ -1,4 +1,5 @@
 import type { Binding, Expr, FileFacts, MemberWrite } from "../facts/model.ts";
+import type { DeployedFunction } from "./deployed-functions.ts";
 import type { ModuleResolver } from "./module-resolver.ts";
 import type { LocalPackage } from "./packages.ts";
 import type { PathClass } from "./path-class.ts";
@@ -13,6 +14,8 @@ export interface Project {
   packages: LocalPackage[];
   /** Paths of vercel.json crons. */
   cronPaths: string[];
+  /** What templates of Serverless Framework and SAM deploy. */
+  deployed: DeployedFunction[];
   resolver: ModuleResolver;
   notRead: { path: string; why: string }[];
   lines: number;

@@ -3,6 +3,7 @@ import type { Contexts, RetryContext } from "../contexts/context.ts";
 import type { CallFact, ClassFact, FunctionFact, Region } from "../facts/model.ts";
 import type { PathClass } from "../project/path-class.ts";
 import type { Evaluator } from "../values/evaluator.ts";
+import { askedBy, type Chosen } from "./chosen-method.ts";
 
 /** One step of the way from the effect back to what repeats it. */
 export interface Step {
@@ -44,6 +45,10 @@ interface State {
   helper: boolean;
   /** What `this` is, if the way came out of an override: what calls the same method of its siblings is another way. */
   self: ClassFact | null;
+  /** The function that the last call on the way calls; null for the effect itself. */
+  from: FunctionFact | null;
+  /** Who decides whether the request writes at all. */
+  chosen: Chosen | null;
 }
 
 /** Searches backwards from a call: for every retry family the first, shortest way. */
@@ -52,6 +57,7 @@ export function findPaths(
   graph: CallGraph,
   contexts: Contexts,
   from: CallFact,
+  chosen: Chosen | null = null,
 ): Map<string, RetryPath> {
   const found = new Map<string, RetryPath>();
   const seen = new Seen();
@@ -63,6 +69,8 @@ export function findPaths(
       steps: [{ call: from, via: "call", label: "", alternatives: 1 }],
       helper: false,
       self: null,
+      from: null,
+      chosen,
     },
   ];
   const meet = (context: RetryContext, steps: Step[]) => {
@@ -70,17 +78,28 @@ export function findPaths(
   };
   for (let at = 0; at < queue.length && at < MAX_STATES; at++) {
     const state = queue[at] as State;
-    for (let region: Region | null = state.region; region; region = region.parent)
-      for (const context of contexts.ofRegion(region)) meet(context, state.steps);
+    const unseen = failsUnseen(state);
+    if (!unseen)
+      for (let region: Region | null = state.region; region; region = region.parent)
+        for (const context of contexts.ofRegion(region)) meet(context, state.steps);
     const known = state.helper ? seenHelpers : seen;
     if (state.steps.length > MAX_STEPS || !known.add(state)) continue;
     for (const context of entriesOf(contexts, state.fn))
-      if (!state.helper || context.family.startsWith("loop:")) meet(context, state.steps);
+      if (context.family.startsWith("loop:") ? !unseen : !state.helper) meet(context, state.steps);
     for (const context of contexts.replaysOf(state.fn, (state.steps.at(-1) as Step).call.pos))
       meet(context, state.steps);
     for (const next of outwards(evaluator, graph, contexts, state)) queue.push(next);
   }
+  for (const { steps } of found.values())
+    for (const step of steps.slice(1)) step.alternatives = alternatives(graph, step);
   return found;
+}
+
+/** A promise that nobody waits for fails where no loop and no catch sees it: nothing is tried again because of it. */
+function failsUnseen({ steps, from }: State): boolean {
+  const { call } = steps.at(-1) as Step;
+  const asynchronous = from === null || from.async || from.returns.length > 0;
+  return call.floating && !call.awaited && call.next === null && asynchronous;
 }
 
 /** A route that a provider or a queue calls is not entered by people: the more precise family stands for it. */
@@ -106,25 +125,31 @@ function outwards(evaluator: Evaluator, graph: CallGraph, contexts: Contexts, st
     }
     // A job that is enqueued twice is the business of the call that enqueues it.
     // A tool runs as a part of the host that was given it, as a route does of the request for it.
-    if (edge.via === "process" && !/^(?:route|tool) /.test(edge.label)) continue;
+    // What a helper runs for its callers is not what any one address leads to.
+    if (edge.via === "process" && (state.helper || !/^(?:route|tool) /.test(edge.label))) continue;
     if (NOT_CALLERS.has(evaluator.project.classes.get(edge.caller.file) ?? "production")) continue;
-    const step: Step = { call: edge.call, via: edge.via, label: edge.label, alternatives: alternatives(graph, edge) };
+    const step: Step = { call: edge.call, via: edge.via, label: edge.label, alternatives: 1 };
     const throughParam = edge.via === "call" && (callsParam(edge.call) || isHandedIn(graph, edge));
+    if (throughParam && triesOnlyRefused(graph, edge)) continue;
     if (state.helper && !throughParam && !edge.call.args.some((one) => isParam(one))) continue;
     climbed = true;
     const self = edge.via === "call" ? selfOf(evaluator, edge, state) : state.self;
     if (self === "another") continue;
+    const chosen = state.chosen && askedBy(evaluator, state.chosen, edge);
+    if (chosen === "reads") continue;
     next.push({
       fn: edge.caller,
       region: edge.call.region,
       steps: [...steps, step],
       helper: throughParam || state.helper,
       self,
+      from: fn,
+      chosen,
     });
   }
   // A closure that is stored or returned runs for whoever made it.
   if (!climbed && fn.parent && fn.parent.kind !== "module" && contexts.ofFunction(fn).length === 0 && !state.helper)
-    next.push({ fn: fn.parent, region: fn.parent.region, steps, helper: false, self: state.self });
+    next.push({ ...state, fn: fn.parent, region: fn.parent.region, helper: false });
   return next;
 }
 
@@ -146,9 +171,9 @@ function selfOf(evaluator: Evaluator, edge: Edge, { fn, self }: State): ClassFac
 }
 
 /** A method that several classes have; `handlers[name]()` is none of it, because there each of them is meant in turn. */
-function alternatives(graph: CallGraph, edge: Edge): number {
-  if (edge.via !== "call" || (edge.call.callee.k === "member" && edge.call.callee.p === "[]")) return 1;
-  const targets = graph.outOf(edge.call).filter((one) => one.via === "call");
+function alternatives(graph: CallGraph, { call, via }: Step): number {
+  if (via !== "call" || (call.callee.k === "member" && call.callee.p === "[]")) return 1;
+  const targets = graph.outOf(call).filter((one) => one.via === "call");
   return new Set(targets.map((one) => one.callee.file)).size;
 }
 
@@ -160,6 +185,26 @@ function isHandedIn(graph: CallGraph, { call, callee }: Edge): boolean {
     named.o.k === "ref" &&
     named.o.b.param !== null &&
     graph.into(callee).some((one) => one.via === "callback")
+  );
+}
+
+/** `withRetry(() => send(), { retryOnStatus: [429] })`: what was refused has not happened. */
+function triesOnlyRefused(graph: CallGraph, { callee }: Edge): boolean {
+  const passed = graph.into(callee).filter((one) => one.via === "callback");
+  return passed.length > 0 && passed.every(({ call }) => call.args.some(listsRefusals));
+}
+
+function listsRefusals(arg: CallFact["callee"]): boolean {
+  return (
+    arg.k === "object" &&
+    arg.props.some(
+      ({ key, value }) =>
+        /retr|only|^on/i.test(key) &&
+        /status|code/i.test(key) &&
+        value.k === "array" &&
+        value.e.length > 0 &&
+        value.e.every((one) => one.k === "lit" && one.v === 429),
+    )
   );
 }
 

@@ -1,5 +1,6 @@
 import type { CallGraph } from "../calls/call-graph.ts";
 import type { Contexts } from "../contexts/context.ts";
+import { NONE } from "../facts/lists.ts";
 import type { CallFact, Expr, FunctionFact } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { findOption } from "../values/options.ts";
@@ -65,10 +66,13 @@ class ToolValues {
 
   /** The tools in a call's `tools` option; of a `ToolNode` and of `bindTools`, in its arguments. */
   givenTo(call: CallFact): Tool[] {
-    const takesThem = /^(?:ToolNode|bindTools)$/.test(nameOf(call.callee));
+    const name = nameOf(call.callee);
+    const takesThem = name === "ToolNode" || name === "bindTools";
+    const holders = takesThem ? call.args : call.args.filter(mayHold);
+    if (holders.length === 0) return NONE;
     const found = new Set<Tool>();
-    for (const arg of call.args) {
-      const holder = takesThem ? arg : mayHold(arg) ? findOption(this.#evaluator, arg, ["tools"])?.value : undefined;
+    for (const arg of holders) {
+      const holder = takesThem ? arg : findOption(this.#evaluator, arg, ["tools"])?.value;
       if (holder) this.#gather(this.#evaluator.of(holder), found, 0);
     }
     return [...found];

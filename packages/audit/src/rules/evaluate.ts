@@ -4,7 +4,7 @@ import { type Draft, type Finding, finish, nameOfFunction } from "./finding.ts";
 import { keyRules } from "./key-rules.ts";
 import { annotationRules, localRules, unknownClients } from "./other-rules.ts";
 import { pathRules } from "./path-rules.ts";
-import { lower, SEVERITIES } from "./severity.ts";
+import { isGuess, lower, SEVERITIES } from "./severity.ts";
 import { surroundingRules } from "./surrounding-rules.ts";
 
 export interface EvaluateOptions {
@@ -44,16 +44,11 @@ function number(drafts: Draft[]): Finding[] {
     places.add(place);
     const ordinal = counts.get(key) ?? 0;
     counts.set(key, ordinal + 1);
-    findings.push(finish(isGuess(draft) ? { ...draft, severity: lower(draft.severity) } : draft, ordinal));
+    findings.push(
+      finish(draft.path && isGuess(draft.path) ? { ...draft, severity: lower(draft.severity) } : draft, ordinal),
+    );
   }
   return findings;
-}
-
-const MANY = 3;
-
-/** The way leads through a method of which there are many, and only one is meant. */
-function isGuess({ path }: Draft): boolean {
-  return path?.steps.some((one) => one.alternatives >= MANY) ?? false;
 }
 
 function byWeight(a: Finding, b: Finding): number {

@@ -3,14 +3,14 @@ import { nameOf } from "../boundaries/boundary.ts";
 import type { RetryPath } from "../reach/find-paths.ts";
 import { atCall, type Draft, describe } from "./finding.ts";
 import { fixesFor } from "./fixes.ts";
-import { heaviest, lower, severityOf, weightOf } from "./severity.ts";
+import { byWeight, heaviest, lower, severityOf, weightOf } from "./severity.ts";
 
 /** Keys that do not do what they are for: DUP002 to DUP006, DUP017, DUP022. */
 export function keyRules(one: AuditedBoundary): Draft[] {
   const { boundary, key, keyPaths: paths } = one;
   const name = nameOf(boundary);
-  const weight = heaviest(paths);
-  const worst = paths.toSorted((a, b) => weightOf(b) - weightOf(a))[0] ?? null;
+  const worst = paths.toSorted(byWeight)[0] ?? null;
+  const weight = worst ? weightOf(worst) : 0;
   const base = {
     at: key.at ?? atCall(boundary.call),
     path: worst,
@@ -28,7 +28,8 @@ export function keyRules(one: AuditedBoundary): Draft[] {
         {
           ...base,
           rule,
-          severity: paths.length === 0 ? lower(severity) : severity,
+          // What comes out the same anyhow does not need the key.
+          severity: boundary.natural ? "low" : paths.length === 0 ? lower(severity) : severity,
           message: `${name}: ${key.detail}`,
           missing: "a key that stays the same for every attempt",
         },
@@ -63,8 +64,6 @@ export function keyRules(one: AuditedBoundary): Draft[] {
   }
 }
 
-const MAX_SITES = 20;
-
 function omitted(one: AuditedBoundary, path: RetryPath | null): Draft[] {
   const { boundary, key, paths } = one;
   const name = nameOf(boundary);
@@ -84,11 +83,11 @@ function omitted(one: AuditedBoundary, path: RetryPath | null): Draft[] {
         missing: "a key in every case",
       },
     ];
-  return key.omittedBy.slice(0, MAX_SITES).map((call) => ({
+  return [...one.omittedPaths].map(([call, ways]) => ({
     rule: "DUP006",
-    severity,
+    severity: severityOf(one, heaviest(ways)),
     at: atCall(call),
-    path,
+    path: ways.toSorted(byWeight)[0] ?? null,
     one,
     subject: boundary.operation,
     fixes,

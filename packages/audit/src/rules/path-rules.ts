@@ -7,7 +7,7 @@ import { labelOf, type Protection, protectionOn } from "../keys/label.ts";
 import type { RetryPath } from "../reach/find-paths.ts";
 import { atCall, type Draft, describe } from "./finding.ts";
 import { fixesFor } from "./fixes.ts";
-import { lower, severityOf, weightOf } from "./severity.ts";
+import { isGuess, lower, severityOf, weightOf } from "./severity.ts";
 
 /**
  * Effects that something repeats while nothing makes them safe: DUP001, DUP007 to DUP012, DUP014, DUP021, DUP091. One
@@ -55,7 +55,7 @@ const ORDER = [
 ];
 
 function mostTelling(ways: readonly Way[]): Way | null {
-  const weight = ({ path, protection }: Way) => weightOf(path) - (RELIEF[protection] ?? 0);
+  const weight = ({ path, protection }: Way) => weightOf(path) - (RELIEF[protection] ?? 0) - (isGuess(path) ? 1 : 0);
   const rank = ({ path }: Way) => {
     const at = ORDER.findIndex((one) => one.test(path.context.family));
     return at === -1 ? ORDER.length : at;
@@ -69,7 +69,7 @@ function draftFor(one: AuditedBoundary, path: RetryPath, protection: Protection)
   const weight = weightOf(path);
   const { family } = path.context;
   const base = { at: atCall(boundary.call), path, one, subject: boundary.operation, fixes: fixesFor(boundary) };
-  const severity = severityOf(one, weight);
+  const severity = saysAgain(one, path) ? lower(severityOf(one, weight)) : severityOf(one, weight);
   if (protection === "state-check") {
     const guard = one.guards.get(family)?.find((candidate) => candidate.kind === "state-check");
     if (weight < 1) return null;
@@ -99,6 +99,8 @@ function draftFor(one: AuditedBoundary, path: RetryPath, protection: Protection)
       message: `which tool runs here is decided at run time, and ${describe(path)} repeats it`,
       missing: "a guard around every tool that writes",
     };
+  // `send(transaction, nonce)` again: of transactions with one nonce the chain takes one.
+  if (boundary.sink.kind === "chain-tx" && family === "loop:recursive" && keepsNonce(path)) return null;
   if (boundary.sink.kind === "chain-tx" && /^(?:loop|lib|tool|job|queue|langgraph)/.test(family))
     return {
       ...base,
@@ -115,6 +117,17 @@ function draftFor(one: AuditedBoundary, path: RetryPath, protection: Protection)
     message: `${name} ${rule.text(path)}`,
     missing: rule.missing,
   };
+}
+
+/** A function that calls itself with the nonce that it was given. */
+function keepsNonce({ context: { fn, at } }: RetryPath): boolean {
+  const again = fn?.file.calls.find((one) => one.pos === at.pos);
+  return again?.args.some((one) => one.k === "ref" && /^nonce$/i.test(one.b.name) && one.b.param !== null) ?? false;
+}
+
+/** A schedule that tells people about the state of things tells them again while it lasts: that is what it is for. */
+function saysAgain({ boundary }: AuditedBoundary, { context }: RetryPath): boolean {
+  return boundary.kind === "message" && context.family.startsWith("cron:");
 }
 
 function ruleFor(path: RetryPath): { id: string; text: (path: RetryPath) => string; missing: string } {
@@ -161,7 +174,8 @@ function hidden(one: AuditedBoundary): Draft[] {
   return [
     {
       rule: "DUP007",
-      severity: severityOf(one, 2),
+      // Within one call, after a lost answer: of a chat message that is rare and small.
+      severity: boundary.kind === "message" ? lower(severityOf(one, 2)) : severityOf(one, 2),
       at: atCall(boundary.call),
       path: null,
       one,

@@ -1,4 +1,5 @@
 import type { AuditedBoundary } from "../audit.ts";
+import { isRecord } from "../catalogue/refine.ts";
 import { familyOf } from "../contexts/context.ts";
 import type { RetryPath } from "../reach/find-paths.ts";
 
@@ -16,7 +17,23 @@ export function weightOf(path: RetryPath): number {
   const { weight } = familyOf(context);
   if (context.family.startsWith("job:") && context.attempts !== null && context.attempts <= 1) return 1;
   if (context.family.startsWith("lib:") && context.attempts === 0) return 0;
+  if (context.family === "lambda:async" && context.attempts === 0) return Math.min(weight, 1);
   return context.safeByProtocol ? Math.min(weight, 1) : weight;
+}
+
+const MANY = 3;
+/** With every call on the way there are more conditions that nobody has looked at. */
+const FAR = 12;
+
+/** The way is long, or it leads through a method of which there are many, and only one is meant. */
+export function isGuess({ steps }: RetryPath): boolean {
+  return steps.length > FAR || steps.some((one) => one.alternatives >= MANY);
+}
+
+/** Of two ways the one that weighs more; one that is a guess weighs less. */
+export function byWeight(a: RetryPath, b: RetryPath): number {
+  const weight = (path: RetryPath) => weightOf(path) - (isGuess(path) ? 1 : 0);
+  return weight(b) - weight(a);
 }
 
 export function heaviest(paths: readonly RetryPath[]): number {
@@ -29,6 +46,8 @@ const MILD = new Set([
   "exec",
   "llm-job",
   "job-enqueue",
+  // Receivers of webhooks are told to expect an event more than once.
+  "webhook-out",
   "tool-dispatch",
   "http-write",
   "doc",
@@ -41,10 +60,10 @@ const MILD = new Set([
 
 /** Severity by what is at stake and by how surely it is repeated. */
 export function severityOf(one: AuditedBoundary, weight: number): Severity {
-  const { tier, kind } = one.boundary;
+  const { tier, kind, sink, operation } = one.boundary;
   if (tier === "irreversible")
     return weight >= 3 ? "critical" : weight === 2 ? "high" : weight === 1 ? "medium" : "low";
-  if (MILD.has(kind)) return weight >= 2 ? "medium" : "low";
+  if (MILD.has(kind) || isRecord(sink.id, operation)) return weight >= 2 ? "medium" : "low";
   return weight >= 3 ? "high" : weight === 2 ? "medium" : "low";
 }
 

@@ -1,6 +1,6 @@
 import type { AuditedBoundary } from "../audit.ts";
 import { nameOf } from "../boundaries/boundary.ts";
-import type { CallFact, Exit, Expr, Region } from "../facts/model.ts";
+import type { CallFact, Exit, Expr, FunctionFact, Region } from "../facts/model.ts";
 import { lineAt } from "../facts/model.ts";
 import { labelOf } from "../keys/label.ts";
 import type { Evaluator } from "../values/evaluator.ts";
@@ -86,10 +86,19 @@ function exclusive(a: CallFact, b: CallFact): boolean {
   )
     return true;
   // The branch of the first ends the function.
-  return left.some(
-    (one) =>
-      !branches(b).includes(one) &&
-      a.fn.exits.some((exit) => exit.region === one && (exit.kind === "return" || exit.kind === "throw")),
+  return left.some((one) => !branches(b).includes(one) && leaves(a.fn, one));
+}
+
+/** Whoever comes into a region ends the function there: at its end, or in a try and in its catch alike. */
+function leaves(fn: FunctionFact, region: Region): boolean {
+  const ends = (one: Region) =>
+    fn.exits.some((exit) => exit.region === one && (exit.kind === "return" || exit.kind === "throw"));
+  return (
+    ends(region) ||
+    fn.exits.some(
+      ({ region: one }) =>
+        one.kind === "try" && one.parent === region && ends(one) && one.handler !== null && ends(one.handler),
+    )
   );
 }
 

@@ -10,6 +10,8 @@ const MANY: Dependencies = Object.freeze([]);
 const MAX_DEPENDENCIES = 24;
 
 export interface Answer {
+  /** Facts outlive whoever asks about them: an answer is only good for the one that gave it. */
+  readonly by: Answers | null;
   readonly values: Values;
   readonly dependencies: Dependencies;
   /** The round in which it was last known to be good. */
@@ -32,7 +34,7 @@ export class Answers {
   }
 
   /** Values that are still good; whoever asks depends on what they depend on. */
-  reuse(answer: Answer | undefined): Values | undefined {
+  reuse(answer: Answer | null | undefined): Values | undefined {
     if (!answer || !this.#isGood(answer)) return undefined;
     this.#dependencies = join(this.#dependencies, answer.dependencies);
     return answer.values;
@@ -54,10 +56,11 @@ export class Answers {
   end(outer: Dependencies, values: Values, isCut: boolean): Answer {
     const dependencies = isCut ? MANY : this.#dependencies;
     this.#dependencies = join(outer, dependencies);
-    return { values, dependencies, round: this.#round };
+    return { by: this, values, dependencies, round: this.#round };
   }
 
   #isGood(answer: Answer): boolean {
+    if (answer.by !== this) return false;
     if (answer.round === this.#round) return true;
     if (answer.dependencies === MANY) return false;
     for (const fn of answer.dependencies) if ((this.#changed.get(fn) ?? 0) > answer.round) return false;

@@ -1,6 +1,6 @@
 import type { Binding, ClassFact, Expr, TypeFact } from "../facts/model.ts";
 import type { Project } from "../project/project.ts";
-import type { Value, Values } from "./value.ts";
+import { step, type Value, type Values } from "./value.ts";
 
 type Found = { k: "expr"; e: Expr } | { k: "type"; t: TypeFact } | { k: "value"; v: Value };
 
@@ -12,6 +12,7 @@ export class ClassIndex {
   readonly #implementors: Map<Binding, ClassFact[]> = new Map();
   readonly #parents: Map<ClassFact, Values> = new Map();
   readonly #values: (expr: Expr) => Values;
+  readonly #declared: Map<Binding, Binding | null> = new Map();
   #built = false;
   readonly #project: Project;
 
@@ -53,7 +54,16 @@ export class ClassIndex {
   }
 
   /** The binding that an import stands for, if it is declared in the project. */
-  declarationOf(binding: Binding, hops = 0): Binding | null {
+  declarationOf(binding: Binding): Binding | null {
+    let declared = this.#declared.get(binding);
+    if (declared === undefined) {
+      declared = this.#declarationOf(binding, 0);
+      this.#declared.set(binding, declared);
+    }
+    return declared;
+  }
+
+  #declarationOf(binding: Binding, hops: number): Binding | null {
     const from = binding.imported;
     if (!from) return binding;
     return this.#exportedName(binding.file.path, from.from, from.name, hops + 1);
@@ -64,7 +74,7 @@ export class ClassIndex {
     const file = path === null ? undefined : this.#project.files.get(path);
     if (!file || hops > 10) return null;
     for (const one of file.exports) {
-      if (one.name === name && one.value?.k === "ref") return this.declarationOf(one.value.b, hops) ?? one.value.b;
+      if (one.name === name && one.value?.k === "ref") return this.#declarationOf(one.value.b, hops) ?? one.value.b;
       if (one.name === name && one.from !== null)
         return this.#exportedName(file.path, one.from, one.importName ?? name, hops + 1);
     }
@@ -115,7 +125,7 @@ export class ClassIndex {
         const found = own(parent.c, p);
         return found.length > 0 ? found : this.#inherited(parent.c, p, hops + 1);
       }
-      if (parent.k === "ext") return [{ k: "value", v: { ...parent, path: [...parent.path, "new", p] } }];
+      if (parent.k === "ext") return [{ k: "value", v: step(step(parent, "new"), p) }];
       return [];
     });
   }

@@ -6,7 +6,17 @@ import { type Answer, Answers } from "./answers.ts";
 import { arrayCall, isArrayCallback } from "./array-calls.ts";
 import { ClassIndex } from "./class-index.ts";
 import { typeValues } from "./type-values.ts";
-import { compact, unique, type Value, type Values } from "./value.ts";
+import {
+  compact,
+  type ExtValue,
+  extValue,
+  globalValue,
+  madeBy,
+  step,
+  unique,
+  type Value,
+  type Values,
+} from "./value.ts";
 
 const MAX_VALUES = 64;
 const MAX_FUNCTIONS = 256;
@@ -34,14 +44,18 @@ export class Evaluator {
   readonly classes: ClassIndex;
   readonly writes: WriteIndex;
   readonly #answers: Answers = new Answers();
-  readonly #known: Map<Derived | Binding, Answer> = new Map();
   readonly #properties: Map<object, Map<string, Answer>> = new Map();
   readonly #exports: Map<FileFacts, Map<string, Answer>> = new Map();
   readonly #exportIndex: Map<FileFacts, { named: Map<string, ExportFact[]>; stars: string[] }> = new Map();
+  readonly #globals: Map<string, Values> = new Map();
+  readonly #packages: Map<string, ExtValue> = new Map();
+  /** Objects whose properties are being worked out; expressions and bindings hold PENDING instead. */
   readonly #active: Set<object> = new Set();
   readonly #callbacks: Map<FunctionFact, { call: CallFact; index: number }[]> = new Map();
   #callers: Callers | null = null;
   #depth = 0;
+  /** How many questions are being worked out, each for the one before. */
+  #open = 0;
   /** Steps that the question asked from outside may still take. */
   #budget = 0;
   /** How often a cycle or the depth limit cut an answer short. */
@@ -53,10 +67,11 @@ export class Evaluator {
     this.classes = new ClassIndex(project, (expr) => this.of(expr));
     for (const file of project.files.values())
       for (const call of file.calls)
-        call.args.forEach((arg, index) => {
+        for (let index = 0; index < call.args.length; index++) {
+          const arg = call.args[index] as Expr;
           const fn = arg.k === "function" ? arg.f : arg.k === "ref" ? functionOf(arg.b) : null;
           if (fn) push(this.#callbacks, fn, { call, index });
-        });
+        }
   }
 
   /** From now on parameters are also known by what callers pass. `changed` are the functions with other callers than before. */
@@ -81,7 +96,7 @@ export class Evaluator {
       case "template":
         return expr.e.length === 0 ? [{ k: "lit", v: expr.s.join("") }] : NONE;
       case "global":
-        return [{ k: "global", path: [expr.name] }];
+        return this.#global(expr.name);
       case "this":
         return expr.cls ? [{ k: "instance", c: expr.cls }] : NONE;
       case "object":
@@ -97,42 +112,63 @@ export class Evaluator {
     }
   }
 
+  #global(name: string): Values {
+    let known = this.#globals.get(name);
+    if (!known) {
+      known = [globalValue([name])];
+      this.#globals.set(name, known);
+    }
+    return known;
+  }
+
+  /** A name of a package; "*" is the package itself. */
+  #package(pkg: string, name: string): Value {
+    let whole = this.#packages.get(pkg);
+    if (!whole) {
+      whole = extValue(pkg, []);
+      this.#packages.set(pkg, whole);
+    }
+    return name === "*" ? whole : step(whole, name);
+  }
+
   ofBinding(b: Binding): Values {
     return this.#answer(b);
   }
 
   /** What has to be worked out is worked out once. Inside a cycle the answer is cut short. */
   #answer(what: Derived | Binding): Values {
-    const known = this.#answers.reuse(this.#known.get(what));
+    const known = this.#answers.reuse(what.answer as Answer | null);
     if (known) return known;
     const cut = this.#cut;
-    if (!this.#enter(what)) return NONE;
+    if (!this.#enter(what.answer === PENDING)) return NONE;
+    what.answer = PENDING;
     const outer = this.#answers.begin();
-    const values = compact(atMost(unique("k" in what ? this.#derived(what) : this.#binding(what))));
+    const values = "k" in what ? this.#derived(what) : this.#binding(what);
     const answer = this.#answers.end(outer, values, cut !== this.#cut);
-    this.#leave(what);
+    this.#leave();
     // What was cut short and found nothing is asked again.
-    if (cut === this.#cut || values.length > 0 || this.#active.size === 0) this.#known.set(what, answer);
+    what.answer = cut === this.#cut || values.length > 0 || this.#open === 0 ? answer : null;
     return values;
   }
 
   /** Not twice into the same, not too deep, and not for too long. */
-  #enter(what: object): boolean {
-    if (this.#active.size === 0) this.#budget = MAX_STEPS;
-    if (this.#active.has(what) || this.#depth > MAX_DEPTH || --this.#budget < 0) {
+  #enter(isInside: boolean): boolean {
+    if (this.#open === 0) this.#budget = MAX_STEPS;
+    if (isInside || this.#depth > MAX_DEPTH || --this.#budget < 0) {
       this.#cut++;
       return false;
     }
-    this.#active.add(what);
+    this.#open++;
     this.#depth++;
     return true;
   }
 
-  #leave(what: object): void {
+  #leave(): void {
+    this.#open--;
     this.#depth--;
-    this.#active.delete(what);
   }
 
+  /** Like all that is answered: a list to keep. */
   #derived(expr: Derived): Values {
     switch (expr.k) {
       case "member":
@@ -142,14 +178,19 @@ export class Evaluator {
       case "array":
         return [{ k: "array", e: unique(expr.e.slice(0, MAX_ELEMENTS).flatMap((one) => this.#element(one))) }];
       case "either":
-        return (expr.op === "&&" ? expr.e.slice(-1) : expr.e).flatMap((one) => this.of(one));
+        return this.#any(expr.op === "&&" ? expr.e.slice(-1) : expr.e);
       case "super":
-        return expr.cls?.superClass ? this.of(expr.cls.superClass).flatMap((one) => instantiate(one)) : NONE;
+        return expr.cls?.superClass ? kept(this.of(expr.cls.superClass).flatMap((one) => instantiate(one))) : NONE;
       case "import":
         return expr.from.k === "lit" && typeof expr.from.v === "string"
-          ? this.imported(expr.file, expr.from.v, "*")
+          ? kept(this.imported(expr.file, expr.from.v, "*"))
           : NONE;
     }
+  }
+
+  /** What any of some expressions may be. */
+  #any(exprs: readonly Expr[]): Values {
+    return exprs.length === 1 ? this.of(exprs[0] as Expr) : kept(exprs.flatMap((one) => this.of(one)));
   }
 
   #element(expr: Expr): Values {
@@ -158,16 +199,16 @@ export class Evaluator {
   }
 
   #binding(b: Binding): Values {
-    if (b.imported) return this.imported(b.file, b.imported.from, b.imported.name);
-    const values = b.sources.flatMap((one) => this.of(one));
-    if (b.param) {
-      const typed = b.type ? this.ofType(b) : [];
-      values.push(...typed);
-      if (typed.every((one) => one.k === "shape")) values.push(...this.#passed(b));
-      return values.length > 0 ? values : [{ k: "param", b }];
+    if (b.imported) return kept(this.imported(b.file, b.imported.from, b.imported.name));
+    if (!b.param) {
+      const assigned = this.#any(b.sources);
+      return b.type && assigned.every(saysNothing) ? kept([...assigned, ...this.ofType(b)]) : assigned;
     }
-    if (b.type && values.every(saysNothing)) values.push(...this.ofType(b));
-    return values;
+    const values = b.sources.flatMap((one) => this.of(one));
+    const typed = this.ofType(b);
+    values.push(...typed);
+    if (typed.every((one) => one.k === "shape")) values.push(...this.#passed(b));
+    return values.length > 0 ? kept(values) : [{ k: "param", b }];
   }
 
   ofType(b: Binding): Values {
@@ -189,7 +230,9 @@ export class Evaluator {
     const { fn, index, rest } = b.param as NonNullable<Binding["param"]>;
     const values: Value[] = [];
     this.#answers.dependOn(fn);
-    for (const { call, offset } of this.#callers?.of(fn).slice(0, MAX_CALLERS) ?? []) {
+    const callers = this.#callers?.of(fn) ?? NONE;
+    for (let at = 0; at < callers.length && at < MAX_CALLERS; at++) {
+      const { call, offset } = callers[at] as (typeof callers)[number];
       if (rest) values.push({ k: "array", e: call.args.slice(index - offset).flatMap((one) => this.of(one)) });
       else {
         const arg = call.args[index - offset];
@@ -216,9 +259,9 @@ export class Evaluator {
     const file = path === null ? undefined : this.project.files.get(path);
     if (file) return this.exported(file, name);
     // Prisma writes its client into a folder that nobody commits.
-    if (name === "PrismaClient") return [{ k: "ext", pkg: "@prisma/client", path: [name] }];
+    if (name === "PrismaClient") return [extValue("@prisma/client", [name])];
     if (request.startsWith(".")) return [];
-    return [{ k: "ext", pkg: packageName(request), path: name === "*" ? [] : [name] }];
+    return [this.#package(packageName(request), name)];
   }
 
   exported(file: FileFacts, name: string): Values {
@@ -292,18 +335,21 @@ export class Evaluator {
   #member(expr: Extract<Expr, { k: "member" }>): Values {
     const on = this.of(expr.o);
     const writes = expr.o.k === "ref" ? this.writes.of(expr.o.b) : NONE;
-    if (on.length === 1 && writes.length === 0) return this.memberOf(on[0] as Value, expr.p);
+    if (on.length === 1 && writes.length === 0) {
+      const only = on[0] as Value;
+      return only.k === "object" ? this.#property(only.e, expr.p) : kept(this.memberOf(only, expr.p));
+    }
     const values = on.flatMap((one) => this.memberOf(one, expr.p));
     for (const write of writes) if (write.p === expr.p || expr.p === "[]") values.push(...this.of(write.value));
-    return values;
+    return kept(values);
   }
 
   memberOf(value: Value, p: string): Values {
     switch (value.k) {
       case "ext":
-        return isEndless(value.path, p, MAX_PATH) ? [] : [{ ...value, path: [...value.path, p] }];
+        return isEndless(value.path, p, MAX_PATH) ? [] : [step(value, p)];
       case "global":
-        return isEndless(value.path, p, MAX_GLOBAL_PATH) ? [] : [{ ...value, path: [...value.path, p] }];
+        return isEndless(value.path, p, MAX_GLOBAL_PATH) ? [] : [step(value, p)];
       case "namespace":
         return this.exported(value.file, p);
       case "instance":
@@ -338,7 +384,8 @@ export class Evaluator {
     if (before) return before;
     // `options = { ...options, x }`: the object is among its own spreads.
     const cut = this.#cut;
-    if (!this.#enter(object)) return NONE;
+    if (!this.#enter(this.#active.has(object))) return NONE;
+    this.#active.add(object);
     const outer = this.#answers.begin();
     const values: Value[] = [];
     for (const one of object.props) {
@@ -348,8 +395,9 @@ export class Evaluator {
         for (const from of this.of(one.value)) if (from.k !== "lit") values.push(...this.memberOf(from, p));
       } else if (one.key === p || p === "[]" || one.key === "[]") values.push(...this.of(one.value));
     }
-    this.#leave(object);
-    const found = compact(atMost(unique(values)));
+    this.#leave();
+    this.#active.delete(object);
+    const found = kept(values);
     const answer = this.#answers.end(outer, found, cut !== this.#cut);
     if (cut === this.#cut || found.length > 0) known.set(p, answer);
     return found;
@@ -361,24 +409,27 @@ export class Evaluator {
       return this.#required(c.fn.file, first.v);
     if (first && INTEROP.test(nameOf(c.callee))) return this.of(first);
     const array = arrayCall(this, c);
-    if (array) return array;
+    if (array) return kept(array);
     if (c.isNew && c.callee.k === "global") {
       // `new Proxy(client, {...})` is still the client.
       if (c.callee.name === "Proxy" && first) return this.of(first);
       if (c.callee.name === "Map") return this.#mapOf(c);
     }
+    const callees = this.of(c.callee);
+    const only = callees.length === 1 && !c.isNew ? callees[0] : undefined;
+    if (only?.k === "function") return this.returned(only.f);
     const values: Value[] = [];
-    for (const callee of this.of(c.callee)) {
+    for (const callee of callees) {
       if (c.isNew) values.push(...instantiate(callee, c));
       else if (callee.k === "function") values.push(...this.returned(callee.f));
       else if (callee.k === "ext" || callee.k === "global") {
-        values.push({ ...callee, path: [...callee.path, "()"], made: callee.made ?? c });
+        values.push(madeBy(callee, "()", c));
         // A package that takes a function usually gives it back wrapped.
         if (callee.k === "ext") for (const arg of c.args) values.push(...this.#functions(arg));
       }
       if (values.length > MAX_VALUES) break;
     }
-    return values;
+    return kept(values);
   }
 
   /** What a map holds, by its type or by the entries that it begins with. */
@@ -397,15 +448,15 @@ export class Evaluator {
   #required(file: FileFacts, request: string): Values {
     const path = this.project.resolver.resolve(file.path, request);
     const target = path === null ? undefined : this.project.files.get(path);
-    if (!target) return request.startsWith(".") ? [] : [{ k: "ext", pkg: packageName(request), path: [] }];
+    if (!target) return request.startsWith(".") ? NONE : [this.#package(packageName(request), "*")];
     const whole = this.exported(target, "default");
-    return whole.length > 0 ? whole : [{ k: "namespace", file: target }];
+    return whole.length > 0 ? kept(whole) : [{ k: "namespace", file: target }];
   }
 
   returned(fn: FunctionFact): Values {
-    const values = unique(fn.returns.flatMap((one) => this.of(one)));
+    const values = this.#any(fn.returns);
     const telling = !fn.returnType || values.some((one) => one.k !== "lit" && one.k !== "param");
-    return telling ? values : [...values, ...typeValues(this, fn.returnType as TypeFact)];
+    return telling ? values : kept([...values, ...typeValues(this, fn.returnType as TypeFact)]);
   }
 }
 
@@ -421,18 +472,22 @@ function nameOf(callee: Expr): string {
 type Derived = Extract<Expr, { k: "member" | "call" | "array" | "either" | "super" | "import" }>;
 
 /** `new x`. */
-export function instantiate(value: Value, c?: CallFact): Values {
+export function instantiate(value: Value, c: CallFact | null = null): Values {
   if (value.k === "class") return [{ k: "instance", c: value.c }];
-  if (value.k === "ext" || value.k === "global")
-    return [
-      { ...value, path: [...value.path, "new"], ...((value.made ?? c) ? { made: (value.made ?? c) as CallFact } : {}) },
-    ];
-  return [];
+  return value.k === "ext" || value.k === "global" ? [madeBy(value, "new", c)] : [];
 }
 
 /** `at = at.parent` walks on as long as it is followed. */
 function isEndless(path: readonly string[], p: string, limit: number): boolean {
   return path.length > limit || (path.at(-1) === p && path.at(-2) === p);
+}
+
+/** In place of an answer that is being worked out. */
+const PENDING: Answer = { by: null, values: NONE, dependencies: NONE, round: 0 };
+
+/** A list to keep: one of each, not too many, and no more room than they need. */
+function kept(values: Values): Values {
+  return compact(atMost(unique(values)));
 }
 
 /** A table of many functions is a dispatcher, and all of them count; a table of much else is data. */
@@ -445,7 +500,7 @@ function atMost(values: Values): Values {
 
 /** What a package hands to a callback. */
 function handed(value: Value): Values {
-  return value.k === "ext" && value.path.length < MAX_PATH ? [{ ...value, path: [...value.path, "cb"] }] : [];
+  return value.k === "ext" && value.path.length < MAX_PATH ? [step(value, "cb")] : [];
 }
 
 /** A literal, or `{}` that stands in for something else: `{} as Client`. */

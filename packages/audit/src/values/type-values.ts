@@ -1,6 +1,6 @@
 import type { Binding, Expr, TypeFact } from "../facts/model.ts";
 import type { ClassIndex } from "./class-index.ts";
-import type { Value, Values } from "./value.ts";
+import { extValue, globalValue, step, type Value, type Values } from "./value.ts";
 
 /** What types need of the evaluator. */
 export interface TypeHost {
@@ -53,13 +53,13 @@ function valuesOf(host: TypeHost, type: TypeFact, { depth, left }: Walk): Values
   if (type.members) return [{ k: "shape", members: type.members }];
   const root = type.root;
   if (!root) {
-    if (type.query) return [{ k: "global", path: [type.name, ...type.path] }];
+    if (type.query) return [globalValue([type.name, ...type.path])];
     if (type.name === "Array" || type.name === "ReadonlyArray")
       return [{ k: "array", e: type.args.slice(0, 1).flatMap(again) }];
     if (type.name === "Map" || type.name === "Record" || type.name === "WeakMap")
       return [{ k: "array", e: type.args.slice(1, 2).flatMap(again) }];
     const platform = PLATFORM_TYPES[type.name];
-    if (platform) return [{ k: "ext", pkg: platform, path: [type.name, "new"] }];
+    if (platform) return [extValue(platform, [type.name, "new"])];
     if (type.name === "ReturnType") return type.args.flatMap((one) => returnedBy(host, one));
     return TRANSPARENT.has(type.name) ? type.args.slice(0, 1).flatMap(again) : [];
   }
@@ -99,13 +99,13 @@ function returnedBy(host: TypeHost, type: TypeFact): Values {
   if (!type.query || !type.root) return [];
   return named(host, type.root, type.path).flatMap((one): Values => {
     if (one.k === "function") return one.f.returns.flatMap((value) => host.of(value));
-    return one.k === "ext" ? [{ ...one, path: [...one.path, "()"] }] : [];
+    return one.k === "ext" ? [step(one, "()")] : [];
   });
 }
 
 function instances(value: Value, names: string[]): Values {
   if (value.k === "class") return [{ k: "instance", c: value.c }];
-  if (value.k === "ext") return [{ ...value, path: [...value.path, ...names, "new"] }];
+  if (value.k === "ext") return [step(names.reduce(step, value), "new")];
   return [];
 }
 

@@ -3,13 +3,8 @@ import type { Binding, CallFact, ClassFact, Expr, FileFacts, FunctionFact, TypeF
 
 /** What an expression may be at run time, as far as the sources tell. */
 export type Value =
-  /**
-   * Something of a package. `path` is how it was come by: names, "()" for a call, "new", and "cb" for what the package
-   * hands to a callback. `new Stripe(x).refunds.create` is stripe: default new refunds create.
-   * `made` is the call that made the client, for its options.
-   */
-  | { k: "ext"; pkg: string; path: string[]; made?: CallFact }
-  | { k: "global"; path: string[]; made?: CallFact }
+  | ExtValue
+  | GlobalValue
   | { k: "function"; f: FunctionFact }
   | { k: "class"; c: ClassFact }
   | { k: "instance"; c: ClassFact }
@@ -21,6 +16,55 @@ export type Value =
   | { k: "shape"; members: ReadonlyMap<string, TypeFact> }
   /** A parameter that no known caller fills. */
   | { k: "param"; b: Binding };
+
+/**
+ * Something of a package. `path` is how it was come by: names, "()" for a call, "new", and "cb" for what the package
+ * hands to a callback. `new Stripe(x).refunds.create` is stripe: default new refunds create.
+ * `made` is the call that made the client, for its options.
+ */
+export type ExtValue = Outside<"ext">;
+/** Something that the platform declares for everybody. */
+export type GlobalValue = Outside<"global">;
+
+interface Outside<K> {
+  readonly k: K;
+  /** Of a global: empty. */
+  readonly pkg: string;
+  readonly path: readonly string[];
+  readonly made: CallFact | null;
+  /** The same for all that was come by in the same way, whoever made the client. */
+  readonly id: string;
+  /** What was come by from here, by name: each is made once. */
+  next: Map<string, Outside<K>> | null;
+}
+
+export function extValue(pkg: string, path: readonly string[], made: CallFact | null = null): ExtValue {
+  return { k: "ext", pkg, path, made, id: `${pkg}:${path.join(".")}`, next: null };
+}
+
+export function globalValue(path: readonly string[], made: CallFact | null = null): GlobalValue {
+  return { k: "global", pkg: "", path, made, id: `global:${path.join(".")}`, next: null };
+}
+
+/** `from.name`, of the same client. */
+export function step<T extends ExtValue | GlobalValue>(from: T, name: string): T {
+  const known = from.next?.get(name) as T | undefined;
+  if (known) return known;
+  const next = grown(from, name, from.made);
+  from.next ??= new Map();
+  (from.next as Map<string, T>).set(name, next);
+  return next;
+}
+
+/** `from()` or `new from`: a client that `call` has made, unless it comes from one. */
+export function madeBy<T extends ExtValue | GlobalValue>(from: T, name: "()" | "new", call: CallFact | null): T {
+  return from.made || !call ? step(from, name) : grown(from, name, call);
+}
+
+function grown<T extends ExtValue | GlobalValue>(from: T, name: string, made: CallFact | null): T {
+  const id = from.path.length === 0 ? from.id + name : `${from.id}.${name}`;
+  return { k: from.k, pkg: from.pkg, path: [...from.path, name], made, id, next: null } as ExtValue | GlobalValue as T;
+}
 
 /** Answers are kept, and given to everyone who asks. */
 export type Values = readonly Value[];
@@ -56,14 +100,9 @@ function has(seen: Set<unknown>, value: Value): boolean {
 }
 
 function isSame(a: Value, b: Value): boolean {
+  if (a === b) return true;
   if (a.k !== b.k) return false;
-  if (a.k === "ext" && b.k === "ext") return a.pkg === b.pkg && isSamePath(a.path, b.path);
-  if (a.k === "global" && b.k === "global") return isSamePath(a.path, b.path);
   return identityOf(a) === identityOf(b);
-}
-
-function isSamePath(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((one, index) => one === b[index]);
 }
 
 /** For a list that is kept: with no more room than it needs. */
@@ -74,9 +113,8 @@ export function compact(values: Values): Values {
 function identityOf(value: Value): unknown {
   switch (value.k) {
     case "ext":
-      return `${value.pkg}:${value.path.join(".")}`;
     case "global":
-      return `global:${value.path.join(".")}`;
+      return value.id;
     case "function":
       return value.f;
     case "class":
