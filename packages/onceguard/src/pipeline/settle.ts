@@ -77,7 +77,8 @@ async function nextEvent(
   // A private payload that does not open: its key is gone, or somebody has changed it. There is nothing to execute, nor to
   // ask with; a caller would bring its own.
   const isUnreadable = giveUp && definition !== null && receipt.payload === null;
-  if (isUnreadable && (receipt.state === "retry_wait" || receipt.state === "in_doubt")) {
+  const isQuestion = receipt.state === "in_doubt" && receipt.evidence === null;
+  if (isUnreadable && (receipt.state === "retry_wait" || isQuestion)) {
     return { type: "give_up", reason: "payload_unreadable", route: "operator" };
   }
   if (isUnreadable && receipt.state === "held") return null;

@@ -178,7 +178,8 @@ describe("what is private in an outcome", () => {
     const { requestId } = await made.settle(made.guard.execute("pay", { id: "1" }));
     await keys.destroy("default", "anna");
     const guard = await made.next();
-    expect(await guard.receipt(requestId)).toMatchObject({ evidence: "late", result: { omitted: "erased" } });
+    const settled = { state: "succeeded", evidence: "late", result: { omitted: "erased" } };
+    expect(await guard.receipt(requestId)).toMatchObject(settled);
     expect(readdirSync(made.spill)).toEqual([]);
     expect(JSON.stringify(await made.real.find("default", requestId))).not.toContain("ch_1");
   });
