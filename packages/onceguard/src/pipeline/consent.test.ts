@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { testGuard } from "../../test/support/guard.ts";
+import { MemoryKeys } from "../../test/support/memory-keys.ts";
 import { defineAction } from "../core/action.ts";
 import type { Notification } from "../core/notification.ts";
 import { sqliteStore } from "../stores/sqlite/sqlite-store.ts";
@@ -122,5 +123,70 @@ describe("an approval that is tampered with in the store", () => {
     expect(await guard.execute("pay", { ...PAYMENT, note: "other words" }, CALL)).toMatchObject({ status: "executed" });
     expect(paid).toEqual([{ ...PAYMENT, note: "as agreed" }]);
     expect(await guard.halts({ inForce: true })).toEqual([]);
+  });
+});
+
+describe("consent to a payload with private fields", () => {
+  const secret = (more: object) =>
+    defineAction({
+      name: "pay",
+      riskTier: "irreversible",
+      input: z.object({ orderId: z.string(), amount: z.number() }),
+      keyFields: ["orderId"],
+      privacy: { encrypt: ["amount"], ...more },
+      execute: async () => "paid",
+    });
+
+  test.each([
+    ["of a tenant", {}],
+    ["of a subject, under whose key it is fingerprinted", { subject: () => "customer:1" }],
+  ])("%s counts", async (_whose, more) => {
+    const { guard } = testGuard([secret(more)], {
+      keys: new MemoryKeys(),
+      rules: [{ verdict: "review", reason: "every payment" }],
+    });
+    const { requestId } = await guard.execute("pay", PAYMENT, CALL);
+    await guard.approve(requestId, BY_ADA);
+    await guard.reconcile();
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "succeeded" });
+    expect(await guard.execute("pay", PAYMENT, CALL)).toMatchObject({ status: "replayed" });
+  });
+
+  test("and what of it can be read counts only as it was", async () => {
+    const clock = fakeClock();
+    const database = new DatabaseSync(":memory:");
+    const { guard } = testGuard([secret({ subject: () => "customer:1" })], {
+      clock,
+      store: sqliteStore({ database, clock: clock.now }),
+      keys: new MemoryKeys(),
+      rules: [{ verdict: "review", reason: "every payment" }],
+    });
+    const { requestId } = await guard.execute("pay", PAYMENT, CALL);
+    await guard.approve(requestId, BY_ADA);
+    database.exec("UPDATE onceguard_request SET payload = json_set(payload, '$.orderId', 'A2')");
+    await guard.reconcile();
+    expect(await guard.receipt(requestId)).toMatchObject({ state: "denied", reason: "approval_tampered" });
+  });
+
+  test("another version of the action is asked for again, and is no tampering", async () => {
+    const paid: Payment[] = [];
+    const action = (version: string, volatile: readonly "note"[]) =>
+      defineAction({
+        name: "pay",
+        riskTier: "irreversible",
+        version,
+        volatile,
+        input: z.object({ orderId: z.string(), amount: z.number(), note: z.string().optional() }),
+        keyFields: ["orderId"],
+        execute: async (payment: Payment) => void paid.push(payment),
+      });
+    const options = { rules: [{ verdict: "review", reason: "every payment" }] } as const;
+    const before = testGuard([action("1", [])], options);
+    const { requestId } = await before.guard.execute("pay", { ...PAYMENT, note: "urgent" }, CALL);
+    await before.guard.approve(requestId, BY_ADA);
+    const after = testGuard([action("2", ["note"])], { ...options, store: before.store, clock: before.clock });
+    await after.guard.reconcile();
+    expect(await after.guard.receipt(requestId)).toMatchObject({ state: "held", hold: { approval: null } });
+    expect(paid).toEqual([]);
   });
 });

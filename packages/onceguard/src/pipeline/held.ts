@@ -20,7 +20,7 @@ export async function heldEvent(
 ): Promise<LifecycleEvent | null> {
   const { hold } = receipt;
   if (hold === null) return null;
-  if (isTampered(runtime, receipt, definition)) return { ...denied(TAMPERED), tampered: true };
+  if (await isTampered(runtime, receipt, definition)) return { ...denied(TAMPERED), tampered: true };
   const judgement = judgeProposal(runtime, definition, payloadOf(receipt) as JsonValue, receipt);
   if (judgement.verdict === "deny") return denied(judgement.reasons.join("; "));
   // Evidence says that it has happened, although nothing was sent: consent from before that does not count.

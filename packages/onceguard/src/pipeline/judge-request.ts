@@ -41,8 +41,8 @@ export function judgeProposal(
  *
  * @returns why it must not run; null when it may.
  */
-export function refusedNow(runtime: Runtime, receipt: Receipt, definition: AnyAction): string | null {
-  if (isTampered(runtime, receipt, definition)) return TAMPERED;
+export async function refusedNow(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<string | null> {
+  if (await isTampered(runtime, receipt, definition)) return TAMPERED;
   const { verdict } = judgeProposal(runtime, definition, payloadOf(receipt) as JsonValue, receipt);
   if (verdict === "deny") return "policy_denied";
   const approval = receipt.hold?.approval;

@@ -110,7 +110,7 @@ async function retryEvent(
     return { type: "give_up", reason: "retries_exhausted", route: "operator" };
   }
   if (!executes) return null;
-  const refused = receipt.conflict ? "conflict" : refusedNow(runtime, receipt, definition);
+  const refused = receipt.conflict ? "conflict" : await refusedNow(runtime, receipt, definition);
   if (refused !== null) return refusal(refused);
   if (!(await hasItsCase(runtime, receipt))) return { type: "give_up", reason: "case_taken", route: "operator" };
   return { type: "retry", leaseMs: runtime.leaseMs, notAfter: consentUntil(receipt) };
@@ -166,17 +166,17 @@ async function reconcileEvent(
   if (definition.probe) {
     const event = await probeEvent(runtime, receipt, definition);
     if (event.type !== "probe_cannot_tell") return event;
-    const resend = executes ? resendEvent(runtime, receipt, definition) : null;
+    const resend = executes ? await resendEvent(runtime, receipt, definition) : null;
     if (resend) return resend;
     const asksOn = sinceAttempt(receipt) < definition.retry.maxElapsedMs;
     return asksOn ? event : { type: "give_up", reason: "probe_cannot_tell", route: "operator" };
   }
   if (!isDue(receipt)) return null;
-  const resend = resendEvent(runtime, receipt, definition);
+  const resend = await resendEvent(runtime, receipt, definition);
   if (resend) return resend;
   // What only this process knows must not put the question off for the others.
   if (isPending(runtime, receipt)) return null;
-  return refusal(whyNoResend(runtime, receipt, definition));
+  return refusal(await whyNoResend(runtime, receipt, definition));
 }
 
 function refusal(reason: string): LifecycleEvent {
@@ -184,11 +184,11 @@ function refusal(reason: string): LifecycleEvent {
   return { type: "give_up", reason, route: tampered ? "security" : "operator", tampered };
 }
 
-function whyNoResend(runtime: Runtime, receipt: Receipt, definition: AnyAction): string {
+async function whyNoResend(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<string> {
   if (keyValidUntil(receipt, definition) <= receipt.readAt) return "key_expired";
   if (isRepeatedError(receipt, definition)) return "provider_repeats_errors";
   if (receipt.conflict) return "conflict";
-  return refusedNow(runtime, receipt, definition) ?? "retries_exhausted";
+  return (await refusedNow(runtime, receipt, definition)) ?? "retries_exhausted";
 }
 
 /**
@@ -206,11 +206,11 @@ export function sentKeys(receipt: Receipt): boolean {
 }
 
 /** Row 11: the same call again is safe while the other side remembers its key, counted from the first possible send. */
-function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): LifecycleEvent | null {
+async function resendEvent(runtime: Runtime, receipt: Receipt, definition: AnyAction): Promise<LifecycleEvent | null> {
   const notAfter = keyValidUntil(receipt, definition);
   if (!isDue(receipt) || notAfter <= receipt.readAt || !hasBudget(receipt, definition.retry)) return null;
   if (isPending(runtime, receipt) || isRepeatedError(receipt, definition) || receipt.conflict) return null;
-  if (refusedNow(runtime, receipt, definition) !== null) return null;
+  if ((await refusedNow(runtime, receipt, definition)) !== null) return null;
   const consent = consentUntil(receipt) ?? Number.POSITIVE_INFINITY;
   return { type: "resend", leaseMs: runtime.leaseMs, notAfter: Math.min(notAfter, consent) };
 }

@@ -195,8 +195,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/pipeline/consent.ts",
     replace: [
       [
-        "return fingerprint(runtime.hmac(tenant), name, value, volatile) !== receipt.fingerprint;",
-        "return value === undefined;",
+        "return hmac !== null && fingerprint(hmac, name, payloadOf(receipt) as JsonValue, volatile) !== receipt.fingerprint;",
+        "return hmac === undefined;",
       ],
     ],
     tests: [`${PIPELINE}consent.test.ts`],
@@ -223,7 +223,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "src/pipeline/settle.ts",
     replace: [
       [
-        'receipt.conflict ? "conflict" : refusedNow(runtime, receipt, definition);\n  if (refused !== null)',
+        'receipt.conflict ? "conflict" : await refusedNow(runtime, receipt, definition);\n  if (refused !== null)',
         'receipt.conflict ? "conflict" : null;\n  if (refused !== null)',
       ],
     ],
