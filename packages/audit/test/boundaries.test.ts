@@ -151,8 +151,94 @@ describe("what changes something outside", () => {
         "stripe rawRequest: no",
       ],
     ],
+    [
+      "clients that are called so, of packages that nobody has listed",
+      'import { Calls, toAmount } from "@acme/voice-sdk";\nimport { AcmeClient, createAcmeClient } from "acme";\nimport { ShapesApi } from "@acme/shapes";\nimport { Sheet } from "acme-sheet";\nimport type { Rest } from "acme-rest-client";\nimport { fromPromise } from "acme-result";\nconst calls = new Calls(connection);\nconst acme = new AcmeClient();\nconst made = createAcmeClient();\nexport async function a(rest: Rest) {\n  const call = await calls.createCall({});\n  await calls.listCalls();\n  await acme.orders.create({});\n  await acme.create();\n  await acme.start();\n  await acme.getSpace("1").entries.update("2", {});\n  await made.channels.hangup("1");\n  await rest.messages.create({});\n  await rest.cache.delete("1");\n  await new ShapesApi().deleteShape("1");\n  await new Sheet().rows.create({});\n  acme.setHeader("a", "b");\n  acme.orders.create({});\n  const sum = toAmount(1).add(toAmount(2));\n  await acme.getBalance("1").send();\n  await acme.tradeFee();\n  await acme.addListener("a", a);\n  return fromPromise(acme.orders.cancel("1"));\n}\n',
+      [
+        "api-client @acme/voice-sdk Calls.createCall: no",
+        "api-client acme AcmeClient.orders.create: no",
+        "api-client acme AcmeClient.getSpace.entries.update: natural",
+        "api-client acme createAcmeClient.channels.hangup: no",
+        "api-client acme-rest-client Rest.messages.create: no",
+        "api-client @acme/shapes ShapesApi.deleteShape: natural",
+        "api-client acme AcmeClient.orders.cancel: natural",
+      ],
+    ],
+    [
+      "steps of a login, tokens and what only shows that somebody types",
+      'import { AcmeClient } from "acme";\nconst acme = new AcmeClient();\nexport async function a() {\n  await acme.acceptLoginRequest("1");\n  await acme.createToken();\n  await acme.addPushToken("1");\n  await acme.sendTyping();\n  await acme.blog.posts.create({});\n}\n',
+      ["api-client acme AcmeClient.addPushToken: no", "api-client acme AcmeClient.blog.posts.create: no"],
+    ],
+    [
+      "writes of an SDK that the catalogue does not list",
+      'import Anthropic from "@anthropic-ai/sdk";\nimport OpenAI from "openai";\nimport twilio from "twilio";\nimport { TwitterApi } from "twitter-api-v2";\nconst client = twilio("a", "b");\nconst anthropic = new Anthropic();\nconst openai = new OpenAI();\nconst x = new TwitterApi("t");\nexport async function a(text: string) {\n  await client.trunking.v1.trunks.create({});\n  await client.trunking.v1.trunks("1").originationUrls.create({});\n  await client.verify.v2.services("1").verificationChecks.create({});\n  await client.trunking.v1.trunks.list();\n  await anthropic.beta.files.delete("1");\n  await anthropic.beta.messages.create({});\n  await openai.audio.transcriptions.create({});\n  await openai.beta.threads.runs.create("1", {});\n  await x.v2.retweet("1", "2");\n  await x.v2.tweetLikedBy("1");\n  x.v2.retweet("1", "2");\n}\n',
+      [
+        "twilio trunking.v1.trunks.create: no",
+        "twilio trunking.v1.trunks.originationUrls.create: no",
+        "anthropic-side beta.files.delete: natural",
+        "openai-side beta.threads.runs.create: no",
+        "twitter v2.retweet: no",
+      ],
+    ],
+    [
+      "what else a package does in this process",
+      'import { App } from "@slack/bolt";\nimport { EmbedBuilder, Client } from "discord.js";\nimport { Queue } from "bullmq";\nimport Stripe from "stripe";\nimport { createClient } from "redis";\nconst app = new App({});\nconst bot = new Client({});\nconst queue = new Queue("a");\nconst stripe = new Stripe("k");\nconst redis = createClient();\nbot.on("messageCreate", async (message) => {\n  const embed = new EmbedBuilder().setTitle("a");\n  const text = message.content.replace("a", "b");\n  await message.guild.channels.cache.delete("1");\n  await message.startThread({ name: text, embed });\n});\nexport async function a() {\n  await app.start();\n  await queue.resume();\n  await stripe.testHelpers.testClocks.create({});\n  await redis.json.merge("a", "$", {});\n}\n',
+      ["discord startThread: no"],
+    ],
+    [
+      "stubs of a service, made by gRPC",
+      'import { promisify } from "node:util";\nimport { credentials, loadPackageDefinition } from "@grpc/grpc-js";\nimport { PayoutServiceClient } from "./proto/payout_grpc_pb";\nimport { helper } from "./helper";\nconst client = new PayoutServiceClient("host", credentials.createInsecure());\nconst proto = loadPackageDefinition({});\nconst ledger = new proto.Ledger("host", credentials.createInsecure());\nexport const submitPayout = promisify(client.submitPayout.bind(client));\nexport const getPayout = promisify(client.getPayout.bind(client));\nexport async function a(request: object) {\n  await getPayout(request);\n  client.cancelPayout(request, (error) => error);\n  ledger.createEntry(request, (error, entry) => entry);\n  await helper.createEntry(request);\n  return submitPayout(request);\n}\n',
+      [
+        "api-client (stub)/payout_grpc_pb PayoutServiceClient.cancelPayout: natural",
+        "api-client @grpc/grpc-js loadPackageDefinition.Ledger.createEntry: no",
+        "api-client (stub)/payout_grpc_pb PayoutServiceClient.submitPayout: no",
+      ],
+    ],
+    [
+      "an address that begins with what is asked",
+      'export async function a($, id) {\n  await $.http.delete("?rest_route=/v2/posts/" + id);\n  await $.http.delete("?");\n}\n',
+      ["DELETE ?rest_route=/v2/posts/{}: natural"],
+    ],
   ])("%s", (_, source, expected) => {
     expect(boundaries(source)).toEqual(expected);
+  });
+
+  it("an object of which only the name is known, called after an SDK that the project depends on", () => {
+    const found = (dependencies: Record<string, string>, more = "") =>
+      runAudit(
+        temporaryFolder({
+          "package.json": JSON.stringify({ name: "a", dependencies }),
+          "src/a.js": `module.exports = async (context, mailer, order) => {\n  await context.octokit.issues.createComment({ body: order });\n  await context.octokit.issues.get({});\n  await context.stripeClient.refunds.create({ charge: order });\n  await context.striped.refunds.create({});\n  await mailer.sendMail({ to: order });\n  await mailer.sendWelcome(order);\n};\n${more}`,
+        }),
+      ).report.boundaries.map((one) => one.name);
+    expect(found({ "@octokit/rest": "1.0.0", stripe: "1.0.0", nodemailer: "1.0.0" })).toEqual([
+      "octokit-rest issues.createComment",
+      "stripe refunds.create",
+      "nodemailer sendMail",
+    ]);
+    expect(found({ lodash: "4.0.0" })).toEqual([]);
+    // The project has such a method itself: that one makes the effect.
+    expect(found({ nodemailer: "1.0.0" }, "class Mails {\n  sendMail() {}\n}\n")).toEqual([]);
+  });
+
+  it("changes of a bot by their shape, where the project makes one", () => {
+    const found = (dependencies: Record<string, string>) =>
+      runAudit(
+        temporaryFolder({
+          "package.json": JSON.stringify({ name: "a", dependencies }),
+          "src/a.js":
+            "module.exports = class {\n  async run(guild, interaction, list) {\n    await interaction.update({ components: [] });\n    await interaction.deleteReply();\n    await guild.channels.create({ name: 'a' });\n    await interaction.channel.permissionOverwrites.delete(list.id);\n    await interaction.channel.setName('a');\n    await interaction.message.react('a');\n    await list.update({});\n    await list.channels.create({});\n    await interaction.channel.fetch();\n  }\n};\n",
+        }),
+      ).report.boundaries.map((one) => `${one.name}: ${one.protection}`);
+    expect(found({ "discord.js": "14.0.0" })).toEqual([
+      "discord update: natural",
+      "discord deleteReply: natural",
+      "discord create: no",
+      "discord delete: natural",
+      "discord setName: natural",
+      "discord react: no",
+    ]);
+    expect(found({ ws: "8.0.0" })).toEqual([]);
   });
 
   it("answers of a bot by their shape, where the project makes one", () => {
@@ -178,10 +264,10 @@ describe("what changes something outside", () => {
         temporaryFolder({
           "package.json": JSON.stringify({ name: "a", dependencies }),
           "src/a.js":
-            'export async function later(queues, seen, data) {\n  const mailQueue = queues.mail;\n  await mailQueue.add("mail", data, { attempts: 3 });\n  mailQueue.add(data);\n  seen.add("mail", data);\n}\n',
+            'export async function later(queues, seen, data) {\n  const mailQueue = queues.mail;\n  await mailQueue.add("mail", data, { attempts: 3 });\n  await queues.flowProducer.add({ name: "mail", data });\n  await mailQueue.addBulk([data]);\n  mailQueue.add(data);\n  seen.add("mail", data);\n}\n',
         }),
       ).report.boundaries.map((one) => one.name);
-    expect(found({ bullmq: "5.0.0" })).toEqual(["bullmq add"]);
+    expect(found({ bullmq: "5.0.0" })).toEqual(["bullmq add", "bullmq add", "bullmq add"]);
     expect(found({ lodash: "4.0.0" })).toEqual([]);
   });
 });

@@ -3,43 +3,69 @@ import type { CallFact, Expr } from "../facts/model.ts";
 import type { Evaluator } from "../values/evaluator.ts";
 import { textOf } from "../values/text.ts";
 import type { Boundary } from "./boundary.ts";
+import { CHAIN } from "./chain-send.ts";
 import { onlyAsks } from "./http-request.ts";
 import { sdkBoundaryOf } from "./sdk-boundary.ts";
-import { unknownWrite } from "./unknown-write.ts";
+import { type UnknownWrite, unknownWrite } from "./unknown-write.ts";
+import { ASKS, isAnswered, MORE_WRITES, NATURAL_WRITES, namesEffect, WRITES } from "./write-verbs.ts";
 
 const SECRET = /api_?-?key|token|secret|credential|password|^auth$|private_?key|bearer/i;
-/** What a model says, what a search finds and what only makes an address is no effect. */
-const ASKS =
-  /chat|completion|messages?\.create$|embedding|moderation|generat|rerank|search|quer|scrape|crawl|session|token|signed|presign|authoriz|portal|checkout\.?link|link\.?token|estimate|quote|preview|validat/i;
 const MODELS =
   /openai|anthropic|groq|cohere|mistral|together|replicate|huggingface|cerebras|genai|generative-ai|ollama|fireworks|deepseek|elevenlabs|langfuse|exa-js|tavily|firecrawl|deepgram|assemblyai|fal-ai|e2b|openrouter|portkey|helicone/i;
 
-/** Of a client that talks to a service these are writes as well. */
-const WRITES =
-  /^(?:create|send|charge|refund|transfer|publish|post|submit|cancel|delete|remove|dispatch|issue|mint|withdraw|deposit|purchase|buy|sell|book|order|pay|invite|notify|enqueue|put|upload|update|upsert|register|trigger|start|stop|approve|capture|void|confirm|reply|forward|schedule|import|assign|append|archive|enroll|activate|deactivate|tweet|place|trade)(?:[A-Z_]|$)|^(?:new|add|modify|replace)_?(?:Order|Member|Contact|Payment)/;
-const NATURAL = /^(?:delete|remove|cancel|put|update|upsert|stop|void|archive|activate|deactivate)(?:[A-Z_]|$)/;
+/** A package, or what it exports, that is called after a service it talks to. */
+const SERVICE = /^@?(?:grpc|connectrpc)|^\(stub\)|(?:^|[/@-])(?:sdk|apis?|client)(?:$|[-/])|(?:sdk|-api|-client)$/i;
+const ANY = new RegExp(`${WRITES.source}|${MORE_WRITES.source}`);
+/** A function that makes one; others of the same package make values. */
+const MAKER = /^(?:default|\w*(?:create|make|build|init|new|connect|open|load|use|get)[A-Z]?\w*)$|client|api$|sdk$/i;
+/** What gives a client, or the class of one. */
+const HANDED_ON = /(?:Client|A[Pp][Ii]|S[Dd][Kk]|ClientConstructor|PackageDefinition)$|^(?:get|init|open)[A-Z]/;
+/** Of a client that nobody has listed these are as often said of something here. */
+const HERE_AS_WELL = /^(?:set|batch|bulk|like|mark|link|react)(?:[A-Z_]|$)/;
+const CLIENT = /(?:Client|A[Pp][Ii]|S[Dd][Kk])$/;
 
-/** A client that was made with a secret talks to a service: its writes change something there. */
+/** A client that was made with a secret, or that is called one, talks to a service: its writes change something there. */
 export function apiClient(evaluator: Evaluator, catalogue: Catalogue, call: CallFact): Boundary | null {
-  const found = unknownWrite(evaluator, catalogue, call, WRITES);
+  const found = unknownWrite(evaluator, catalogue, call, ANY, isAnswered);
   if (/(?:_s|S)tatus$|(?:_b|B)ook$|(?:_h|H)istory$/.test(found?.name ?? "")) return null;
-  if (!found?.made || MODELS.test(found.name) || ASKS.test(found.name)) return null;
-  // `new Acme({ apiKey })`, `createAcme(token)`; what a container resolves is something else.
-  // What comes back from a call of the client is a result, and not the client.
-  if (found.depth > 1) return null;
-  if (!found.made.isNew && found.made.callee.k === "member") return null;
-  if (!found.made.args.some((one) => holdsSecret(one, 0))) return null;
+  if (!found || MODELS.test(found.name) || ASKS.test(found.name)) return null;
+  const last = found.path.at(-1) ?? "";
+  if (!(WRITES.test(last) && isMadeWithSecret(found)) && !isCalledClient(evaluator, found, call)) return null;
   // `client.post("/accounts/1/search", {...})`: the path says what is asked.
   const first = call.args[0];
   const url = first && /[. ](?:post|put|patch|delete)$/.test(found.name) ? textOf(evaluator, first) : null;
   if (url && onlyAsks(evaluator, { method: "POST", url, body: null, options: null })) return null;
   const sink = catalogue.sinks.find((one) => one.sink.id === "api-client")?.sink;
   if (!sink) return null;
-  const last = found.name.split(/[. ]/).at(-1) ?? "";
   return sdkBoundaryOf(sink, call, found.name, {
-    natural: NATURAL.test(last),
+    natural: NATURAL_WRITES.test(last),
     made: found.made,
   });
+}
+
+/** `new Acme({ apiKey })`, `createAcme(token)`; what a container resolves is something else. */
+function isMadeWithSecret({ made, depth }: UnknownWrite): boolean {
+  // What comes back from a call of the client is a result, and not the client.
+  if (!made || depth > 1 || (!made.isNew && made.callee.k === "member")) return false;
+  return made.args.some((one) => holdsSecret(one, 0));
+}
+
+/** `new Calls(connection).createCall()` of `@acme/sdk`, `client.workflow.start()` of a `WorkflowClient`. */
+function isCalledClient(evaluator: Evaluator, { pkg, path, depth }: UnknownWrite, call: CallFact): boolean {
+  const made = path.findIndex((one) => one === "new" || one === "()");
+  const handedOn = path.filter(
+    (one, index) =>
+      one === "()" && HANDED_ON.test(path[index - 1] ?? "") && (index !== made || path.includes("new", index)),
+  );
+  // `rpc.getBalance(account).send()`
+  if (path.at(-1) === "send" && /^get[A-Z]/.test(path.at(-3) ?? "")) return false;
+  if (HERE_AS_WELL.test(path.at(-1) ?? "") || depth - handedOn.length > 1) return false;
+  // A library for a chain makes transactions, which somebody else may send. What the project calls so itself may be anything.
+  const own = evaluator.project.packages.some((one) => one.name === pkg);
+  const isService =
+    (!own && CLIENT.test(path[made - 1] ?? "")) ||
+    (SERVICE.test(pkg) && !CHAIN.test(pkg) && (path[made] === "new" || MAKER.test(path[made - 1] ?? "")));
+  return isService && namesEffect(path) && isAnswered(call);
 }
 
 function holdsSecret(expr: Expr, depth: number): boolean {

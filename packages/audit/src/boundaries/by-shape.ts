@@ -4,6 +4,7 @@ import type { Evaluator } from "../values/evaluator.ts";
 import { HOLE, textOf } from "../values/text.ts";
 import type { Value } from "../values/value.ts";
 import { isInside } from "./unknown-write.ts";
+import { isAnswered } from "./write-verbs.ts";
 
 const METHODS = new Set(["post", "put", "patch", "delete"]);
 /** What people call an HTTP client. */
@@ -63,22 +64,45 @@ export function shapedRequest(evaluator: Evaluator, call: CallFact, values: read
   return null;
 }
 
-/** What people call the things of Discord that can be answered. */
+/** What people call the things of Discord that can be answered, and those that can be changed. */
 const ANSWERED = /(?:interaction|message|msg|channel|thread|member|user)$/i;
+const ASKED = /interaction$|^i$/i;
+const THING = /(?:message|msg|channel|thread|member|webhook)$/i;
+const CHANGES =
+  /^(?:delete|edit|react|pin|unpin|crosspost|kick|ban|timeout|set(?:Name|Topic|Archived|Locked|Parent|RateLimitPerUser))$/;
+/** `guild.channels.create()` */
+const MANAGERS =
+  /^(?:channels|threads|messages|roles|members|bans|emojis|invites|permissionOverwrites|scheduledEvents)$/;
+const MANAGES = /^(?:create|delete|edit|add|remove|set|kick|ban|pin)$/;
 
 /** `interaction.followUp({...})`, `channel.send({...})`, handed about without a type in a project that makes a bot. */
 export function shapedAnswer(evaluator: Evaluator, call: CallFact, values: readonly Value[]): string | null {
   const { callee, args } = call;
-  if (callee.k !== "member" || !/^(?:send|reply|followUp|editReply)$/.test(callee.p) || args.length !== 1) return null;
-  if (!ANSWERED.test(nameOf(callee.o)) || !values.every((one) => one.k === "param")) return null;
+  if (callee.k !== "member" || !values.every((one) => one.k === "param")) return null;
   if (!call.awaited && !call.next && call.floating) return null;
+  const on = nameOf(callee.o);
+  const answers = /^(?:send|reply|followUp|editReply)$/.test(callee.p) && args.length === 1 && ANSWERED.test(on);
+  const asked = /^(?:reply|update|followUp|deleteReply|editReply)$/.test(callee.p) && ASKED.test(on);
+  const changes = isAnswered(call) && CHANGES.test(callee.p) && THING.test(on);
+  if (!answers && !asked && !changes && !(isAnswered(call) && isManaged(callee))) return null;
   return evaluator.project.packages.some((one) => one.dependencies.has("discord.js")) ? callee.p : null;
+}
+
+function isManaged({ o, p }: Extract<Expr, { k: "member" }>): boolean {
+  if (o.k !== "member" || !MANAGERS.test(o.p) || !MANAGES.test(p)) return false;
+  return /(?:guild|channel|thread|message|member)$/i.test(nameOf(o.o));
 }
 
 /** `queue.add("mail", data)`, in a project that has a queue of this shape. */
 export function shapedEnqueue(evaluator: Evaluator, call: CallFact, values: readonly Value[]): boolean {
   const { callee, args } = call;
-  if (callee.k !== "member" || callee.p !== "add" || args.length < 2 || !/queue$/i.test(nameOf(callee.o))) return false;
+  if (callee.k !== "member" || !/^add(?:Bulk)?$/.test(callee.p)) return false;
+  const name = nameOf(callee.o);
+  if (
+    !(/queue$/i.test(name) && args.length > (callee.p === "add" ? 1 : 0)) &&
+    !(/flowProducer$/i.test(name) && args.length > 0)
+  )
+    return false;
   if (!values.every((one) => one.k === "param") || args.some((one) => one.k === "function")) return false;
   return evaluator.project.packages.some((one) => one.dependencies.has("bull") || one.dependencies.has("bullmq"));
 }
@@ -97,7 +121,7 @@ function isUnknown(value: Value): boolean {
 
 function isAddress(url: string, expr: Expr): boolean {
   if (url === HOLE) return ADDRESS.test(nameOf(expr));
-  return /^(?:https?:\/\/|\{\}?\/|\/)|^(?:[\w.{}-]+\/)+[\w.{}?=&-]*$/.test(url) && !/\s/.test(url);
+  return /^(?:https?:\/\/|\{\}?\/|\/|\?[\w-]+=)|^(?:[\w.{}-]+\/)+[\w.{}?=&-]*$/.test(url) && !/\s/.test(url);
 }
 
 /** A function that is run for requests, and not one that is told how the request went. */

@@ -9,8 +9,8 @@ import { sdkBoundaryOf } from "./sdk-boundary.ts";
 
 /** Names that mean one thing in every wallet and every chain library. */
 const SENDS =
-  /^(?:sendTransaction|sendTransactions|(?:eth_)?sendRawTransaction|sendSignedTransaction|sendAndConfirm(?:Raw)?(?:Transaction)?|signAndSend(?:Transaction)?|signAndBroadcast|sendUserOperation|broadcastTransaction|broadcastTx|executeTransaction(?:Block)?|signAndExecuteTransaction(?:Block)?|signAndSubmitTransaction|writeContract|requestAirdrop)$/;
-const CHAIN =
+  /^(?:sendTransaction|sendTransactions|sendVersionedTransaction|sendLegacyTransaction|(?:eth_)?sendRawTransaction|sendSignedTransaction|sendAndConfirm(?:Raw)?(?:Transaction)?|signAndSend(?:Transaction)?|signAndBroadcast|sendUserOperation|broadcastTransaction|broadcastTx|executeTransaction(?:Block)?|signAndExecuteTransaction(?:Block)?|signAndSubmitTransaction|writeContract|requestAirdrop)$/;
+export const CHAIN: RegExp =
   /solana|ethers|viem|wagmi|web3|wallet|metaplex|umi|anchor|coral|raydium|orca|meteora|drift|coinbase|starknet|near-|aptos|mysten|\bsui\b|cosmjs|polkadot|tronweb|bitcoin|privy|thirdweb|crossmint|zerodev|alchemy|biconomy|safe-global|goat-sdk|hardhat|uniswap|(?<!lang)chain|lit-protocol|turnkey|magic-sdk|openfort|dynamic-labs/i;
 
 /** A transaction that is sent through a wallet or a library which the catalogue does not know. */

@@ -22,9 +22,11 @@ import {
   onlyAsks,
   requestOf,
 } from "./http-request.ts";
+import { namedSdk } from "./named-sdk.ts";
 import { billsAtOnce, countsUp, setsAllowance, settlesOnce, toPhone } from "./provider-details.ts";
 import { sdkBoundaryOf } from "./sdk-boundary.ts";
 import { toolDispatch } from "./tool-dispatch.ts";
+import { unlistedWrite } from "./unlisted-write.ts";
 
 export interface BoundarySearch {
   evaluator: Evaluator;
@@ -81,6 +83,9 @@ function boundaryOf(search: BoundarySearch, call: CallFact): Boundary | null {
   );
 }
 
+/** Of a thing in Discord that has a name already. */
+const SETS = /^(?:edit|delete|update|set|pin|unpin|remove)/;
+
 /** What nothing but its shape tells. */
 function byShape(search: BoundarySearch, call: CallFact, values: readonly Value[]): Boundary | null {
   const { evaluator, catalogue } = search;
@@ -89,11 +94,14 @@ function byShape(search: BoundarySearch, call: CallFact, values: readonly Value[
     if (onlyAsks(evaluator, written) || (written.body && bodyOnlyAsks(evaluator, written.body))) return null;
     return http(search, call, "http-client", written.method, written.url, written.made);
   }
+  const named = namedSdk(evaluator, catalogue, call, values);
+  const meant = named && ofPackage(search, call, named);
+  if (meant) return meant;
   const sinkOf = (id: string) => catalogue.sinks.find((one) => one.sink.id === id)?.sink;
   const answer = shapedAnswer(evaluator, call, values);
   const discord = answer ? sinkOf("discord") : undefined;
   if (answer && discord) {
-    const natural = answer === "editReply" || settlesOnce(evaluator, discord.id, call, [answer]);
+    const natural = SETS.test(answer) || settlesOnce(evaluator, discord.id, call, [answer]);
     return sdkBoundaryOf(discord, call, answer, { natural, made: null });
   }
   const queue = shapedEnqueue(evaluator, call, values) ? sinkOf("bullmq") : undefined;
@@ -108,7 +116,8 @@ function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value,
   )
     return httpBoundary(search, call, "fetch", value.made ?? null);
   const match = search.catalogue.match(value.pkg, value.path);
-  if (!match) return awsMethod(search.evaluator, search.catalogue, call, value);
+  if (!match)
+    return awsMethod(search.evaluator, search.catalogue, call, value) ?? unlistedWrite(search.catalogue, call, value);
   const { condition } = match.pattern;
   if (condition?.kind === "method") return httpBoundary(search, call, match.compiled.sink.id, value.made ?? null);
   if (condition && !conditionHolds(search.evaluator, call, condition)) return null;

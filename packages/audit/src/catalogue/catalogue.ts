@@ -44,6 +44,13 @@ export class Catalogue {
     return this.#byPackage.get(pkg) ?? this.#byPackage.get(withoutSub(pkg)) ?? [];
   }
 
+  /** Does the catalogue say that a path only reads? */
+  reads(pkg: string, path: readonly string[]): boolean {
+    return this.of(pkg).some(({ sink, read }) =>
+      operationPaths(path, sink).some((one) => read.some((pattern) => !pattern.condition && matches(pattern, one))),
+    );
+  }
+
   get packages(): string[] {
     return [...this.#byPackage.keys()];
   }

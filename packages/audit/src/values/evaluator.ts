@@ -260,7 +260,11 @@ export class Evaluator {
     if (file) return this.exported(file, name);
     // Prisma writes its client into a folder that nobody commits.
     if (name === "PrismaClient") return [extValue("@prisma/client", [name])];
-    if (request.startsWith(".")) return [];
+    if (request.startsWith(".")) {
+      // The stubs of a service are made when somebody builds: they are something outside.
+      const stub = STUBS.exec(request);
+      return stub ? [this.#package(`(stub)/${stub[1]}`, name)] : [];
+    }
     return [this.#package(packageName(request), name)];
   }
 
@@ -423,6 +427,11 @@ export class Evaluator {
       if (c.isNew) values.push(...instantiate(callee, c));
       else if (callee.k === "function") values.push(...this.returned(callee.f));
       else if (callee.k === "ext" || callee.k === "global") {
+        // `promisify(client.charge.bind(client))` is `client.charge`, but for who is told.
+        if (first && callee.path.at(-1) === "promisify") {
+          values.push(...this.of(first));
+          continue;
+        }
         values.push(madeBy(callee, "()", c));
         // A package that takes a function usually gives it back wrapped.
         if (callee.k === "ext") for (const arg of c.args) values.push(...this.#functions(arg));
@@ -459,6 +468,8 @@ export class Evaluator {
     return telling ? values : kept([...values, ...typeValues(this, fn.returnType as TypeFact)]);
   }
 }
+
+const STUBS = /([^/]+(?:_grpc_pb|_grpc|_connect|_pb))(?:\.js)?$/;
 
 /** What compilers write around `require`: `__importStar(require("x"))` is x. */
 const INTEROP = /^_{1,2}(?:importStar|importDefault|interopRequire(?:Default|Wildcard))$/;

@@ -59,7 +59,7 @@ describe("Lane", () => {
   });
 
   test("a batch is bounded, and so is the number under way", async () => {
-    const { lane: one, batches, end, endAll } = lane({ maxBatch: 2, maxInFlight: 2 });
+    const { lane: one, batches, end, endAll } = lane({ maxBatch: 2, maxInFlight: 2, leastShare: 2 });
     const answers = push(one, 1, 2, 3, 4, 5, 6, 7);
     await turn();
     expect(batches).toEqual([[1], [2, 3]]);
@@ -84,7 +84,7 @@ describe("Lane", () => {
     expect(await Promise.all(answers)).toHaveLength(14);
   });
 
-  test("fewer than that stay together", async () => {
+  test("fewer than that stay together, and wait for what is under way", async () => {
     const { lane: one, batches, end, endAll } = lane({ maxInFlight: 2 });
     const answers = push(one, 0, 0, 0);
     await turn();
@@ -93,8 +93,14 @@ describe("Lane", () => {
     answers.push(...push(one, ...Array(46).keys()));
     await turn();
     expect(batches.map((batch) => batch.length)).toEqual([1, 2, 46]);
+    answers.push(...push(one, ...Array(23).keys()));
+    await turn();
+    expect(batches.map((batch) => batch.length)).toEqual([1, 2, 46]);
+    answers.push(one.push(23));
+    await turn();
+    expect(batches.map((batch) => batch.length)).toEqual([1, 2, 46, 24]);
     await endAll();
-    expect(await Promise.all(answers)).toHaveLength(49);
+    expect(await Promise.all(answers)).toHaveLength(73);
   });
 
   test("64 in one batch unless told otherwise", async () => {

@@ -7,7 +7,7 @@ export interface LaneOptions<Item, Answer> {
   readonly maxBatch?: number;
   /** Most flushes under way. Default 1. */
   readonly maxInFlight?: number;
-  /** Where several flushes may be under way: a crowd is split evenly among them, while each share has this many. Default 24. */
+  /** Several are under way only for a crowd: it is split evenly among them while each share has this many. Default 24. */
   readonly leastShare?: number;
   /** Also a lone call waits for its turn of the event loop: for a flush that is synchronous, during which nothing arrives. Default false. */
   readonly alwaysGathers?: boolean;
@@ -73,7 +73,10 @@ export class Lane<Item, Answer> {
     const { maxBatch, maxInFlight, leastShare } = this.#options;
     while (this.#waiting.length > 0 && this.#inFlight < maxInFlight) {
       const share = Math.ceil(this.#waiting.length / (maxInFlight - this.#inFlight));
-      void this.#flush(this.#waiting.splice(0, share < leastShare ? maxBatch : Math.min(share, maxBatch)));
+      const isCrowd = share >= leastShare;
+      // A flush of a few costs nearly as much as one of many: they go together, after what is under way.
+      if (!isCrowd && this.#inFlight > 0) return;
+      void this.#flush(this.#waiting.splice(0, isCrowd ? Math.min(share, maxBatch) : maxBatch));
     }
   }
 

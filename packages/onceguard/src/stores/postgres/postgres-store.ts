@@ -98,7 +98,7 @@ class PostgresStore implements Store {
     this.#sql = statements(this.#schema);
     this.#dialect = dialectOf(this.#schema, () => options.clock?.() ?? null);
     const maxBatch = options.maxBatch ?? 64;
-    // Few flushes under way, so that what arrives meanwhile shares the next one; two, so that neither side waits for the other.
+    // One flush under way, so that what arrives meanwhile shares the next one; two of a crowd, so that neither side waits for the other.
     const maxInFlight = 2;
     this.#claims = new Lane({ flush: (batch) => this.#insert(batch), maxBatch, maxInFlight });
     this.#changes = new Lane({ flush: (batch) => this.#update(batch), maxBatch, maxInFlight });
