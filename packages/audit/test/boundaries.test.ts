@@ -186,6 +186,30 @@ describe("what changes something outside", () => {
       ["discord startThread: no"],
     ],
     [
+      "packages that are the client themselves, and a client within a client",
+      'import mailchimp from "@mailchimp/mailchimp_marketing";\nimport { App } from "@slack/bolt";\nimport { BigQuery } from "@google-cloud/bigquery";\nimport { Sender, EmailParams } from "mailersend";\nconst app = new App({});\nconst bigquery = new BigQuery();\nexport async function a() {\n  await mailchimp.lists.deleteListMember("1", "2");\n  await mailchimp.lists.getAllLists();\n  await app.client.chat.postMessage({ channel: "1", text: "a" });\n  await bigquery.createDataset("1");\n  await bigquery.createQueryJob({});\n  const params = new EmailParams().setFrom("a").setTo([]).setSubject("b");\n  return params;\n}\nexport const token = (API) => fetch(API.TOKEN, { method: "POST", body: "" });\n',
+      [
+        "mailchimp-marketing lists.deleteListMember: natural",
+        "slack-web chat.postMessage: no",
+        "api-client @google-cloud/bigquery BigQuery.createDataset: no",
+      ],
+    ],
+    [
+      "what a class has from its parent",
+      'import { AcmeClient } from "acme";\nexport class Shop extends AcmeClient {\n  async sell(id: string) {\n    await this.removeMetadata(id);\n    await this.orders.create(id);\n  }\n}\n',
+      ["api-client acme AcmeClient.orders.create: no"],
+    ],
+    [
+      "a verb in front of what would only be asked for, and what is taken away again",
+      'import { AcmeClient } from "acme";\nconst acme = new AcmeClient();\nexport async function a() {\n  await fetch("https://api.example.com/create-price", { method: "POST", body: "{}" });\n  await fetch("https://api.example.com/best-price", { method: "POST", body: "{}" });\n  await fetch("https://api.example.com/create-access-token", { method: "POST", body: "{}" });\n  await fetch("https://slack.com/api/auth.test", { method: "POST", body: "{}" });\n  await acme.checkoutLinks.create({});\n  await acme.checkoutLinks.delete("1");\n}\n',
+      ["POST https://api.example.com/create-price: no", "api-client acme AcmeClient.checkoutLinks.delete: natural"],
+    ],
+    [
+      "a request of an SDK that says that it reads",
+      'import client from "@sendgrid/client";\nexport async function a() {\n  await client.request({ method: "GET", url: "/v3/templates" });\n  await client.request({ method: "POST", url: "/v3/templates", body: {} });\n}\n',
+      ["sendgrid request: no"],
+    ],
+    [
       "stubs of a service, made by gRPC",
       'import { promisify } from "node:util";\nimport { credentials, loadPackageDefinition } from "@grpc/grpc-js";\nimport { PayoutServiceClient } from "./proto/payout_grpc_pb";\nimport { helper } from "./helper";\nconst client = new PayoutServiceClient("host", credentials.createInsecure());\nconst proto = loadPackageDefinition({});\nconst ledger = new proto.Ledger("host", credentials.createInsecure());\nexport const submitPayout = promisify(client.submitPayout.bind(client));\nexport const getPayout = promisify(client.getPayout.bind(client));\nexport async function a(request: object) {\n  await getPayout(request);\n  client.cancelPayout(request, (error) => error);\n  ledger.createEntry(request, (error, entry) => entry);\n  await helper.createEntry(request);\n  return submitPayout(request);\n}\n',
       [
@@ -219,6 +243,19 @@ describe("what changes something outside", () => {
     expect(found({ lodash: "4.0.0" })).toEqual([]);
     // The project has such a method itself: that one makes the effect.
     expect(found({ nodemailer: "1.0.0" }, "class Mails {\n  sendMail() {}\n}\n")).toEqual([]);
+  });
+
+  it("a broker by its name, where the project talks to one", () => {
+    const found = (dependencies: Record<string, string>) =>
+      runAudit(
+        temporaryFolder({
+          "package.json": JSON.stringify({ name: "a", dependencies }),
+          "src/a.js":
+            "module.exports = function (topic, bus) {\n  this.mqttClient.publish(topic, 'a');\n  this.mqttClient.publish(topic);\n  bus.publish(topic, 'a');\n};\n",
+        }),
+      ).report.boundaries.map((one) => one.name);
+    expect(found({ mqtt: "5.0.0" })).toEqual(["api-client publish"]);
+    expect(found({ nats: "2.0.0" })).toEqual([]);
   });
 
   it("changes of a bot by their shape, where the project makes one", () => {

@@ -6,15 +6,16 @@ import type { Boundary } from "./boundary.ts";
 import { CHAIN } from "./chain-send.ts";
 import { onlyAsks } from "./http-request.ts";
 import { sdkBoundaryOf } from "./sdk-boundary.ts";
-import { type UnknownWrite, unknownWrite } from "./unknown-write.ts";
-import { ASKS, isAnswered, MORE_WRITES, NATURAL_WRITES, namesEffect, WRITES } from "./write-verbs.ts";
+import { type UnknownWrite, unknownWrites } from "./unknown-write.ts";
+import { isAnswered, isOwn, MORE_WRITES, NATURAL_WRITES, namesEffect, onlyAsksFor, WRITES } from "./write-verbs.ts";
 
 const SECRET = /api_?-?key|token|secret|credential|password|^auth$|private_?key|bearer/i;
 const MODELS =
   /openai|anthropic|groq|cohere|mistral|together|replicate|huggingface|cerebras|genai|generative-ai|ollama|fireworks|deepseek|elevenlabs|langfuse|exa-js|tavily|firecrawl|deepgram|assemblyai|fal-ai|e2b|openrouter|portkey|helicone/i;
 
-/** A package, or what it exports, that is called after a service it talks to. */
-const SERVICE = /^@?(?:grpc|connectrpc)|^\(stub\)|(?:^|[/@-])(?:sdk|apis?|client)(?:$|[-/])|(?:sdk|-api|-client)$/i;
+/** A package that is called after a service it talks to, of a cloud, or of a broker. */
+const SERVICE =
+  /^@?(?:[a-z]+-)?grpc(?:$|[-/])|^@connectrpc\/|^@(?:google-cloud|azure)\/|^(?:async-)?mqtt$|^@?nats|^\(stub\)|(?:^|[/@-])(?:sdk|apis?|client)(?:$|[-/])|(?:sdk|-api|-client)$/i;
 const ANY = new RegExp(`${WRITES.source}|${MORE_WRITES.source}`);
 /** A function that makes one; others of the same package make values. */
 const MAKER = /^(?:default|\w*(?:create|make|build|init|new|connect|open|load|use|get)[A-Z]?\w*)$|client|api$|sdk$/i;
@@ -26,21 +27,28 @@ const CLIENT = /(?:Client|A[Pp][Ii]|S[Dd][Kk])$/;
 
 /** A client that was made with a secret, or that is called one, talks to a service: its writes change something there. */
 export function apiClient(evaluator: Evaluator, catalogue: Catalogue, call: CallFact): Boundary | null {
-  const found = unknownWrite(evaluator, catalogue, call, ANY, isAnswered);
-  if (/(?:_s|S)tatus$|(?:_b|B)ook$|(?:_h|H)istory$/.test(found?.name ?? "")) return null;
-  if (!found || MODELS.test(found.name) || ASKS.test(found.name)) return null;
-  const last = found.path.at(-1) ?? "";
-  if (!(WRITES.test(last) && isMadeWithSecret(found)) && !isCalledClient(evaluator, found, call)) return null;
-  // `client.post("/accounts/1/search", {...})`: the path says what is asked.
-  const first = call.args[0];
-  const url = first && /[. ](?:post|put|patch|delete)$/.test(found.name) ? textOf(evaluator, first) : null;
-  if (url && onlyAsks(evaluator, { method: "POST", url, body: null, options: null })) return null;
   const sink = catalogue.sinks.find((one) => one.sink.id === "api-client")?.sink;
   if (!sink) return null;
-  return sdkBoundaryOf(sink, call, found.name, {
-    natural: NATURAL_WRITES.test(last),
-    made: found.made,
-  });
+  const found = unknownWrites(evaluator, catalogue, call, ANY, isAnswered).find((one) =>
+    isEffect(evaluator, call, one),
+  );
+  if (!found) return null;
+  const natural = NATURAL_WRITES.test(found.path.at(-1) ?? "");
+  return sdkBoundaryOf(sink, call, found.name, { natural, made: found.made });
+}
+
+function isEffect(evaluator: Evaluator, call: CallFact, found: UnknownWrite): boolean {
+  const { name, path } = found;
+  const verb = path.at(-1) ?? "";
+  const made = path.findIndex((one) => one === "new" || one === "()");
+  const operation = path.slice(made + 1).join(".");
+  if (/(?:_s|S)tatus$|(?:_b|B)ook$|(?:_h|H)istory$/.test(verb) || MODELS.test(name) || onlyAsksFor(operation))
+    return false;
+  if (!(WRITES.test(verb) && isMadeWithSecret(found)) && !isCalledClient(evaluator, found, call)) return false;
+  // `client.post("/accounts/1/search", {...})`: the path says what is asked.
+  const first = call.args[0];
+  const url = first && /^(?:post|put|patch|delete)$/.test(verb) ? textOf(evaluator, first) : null;
+  return !url || !onlyAsks(evaluator, { method: "POST", url, body: null, options: null });
 }
 
 /** `new Acme({ apiKey })`, `createAcme(token)`; what a container resolves is something else. */
@@ -57,6 +65,7 @@ function isCalledClient(evaluator: Evaluator, { pkg, path, depth }: UnknownWrite
     (one, index) =>
       one === "()" && HANDED_ON.test(path[index - 1] ?? "") && (index !== made || path.includes("new", index)),
   );
+  if (isOwn(call)) return false;
   // `rpc.getBalance(account).send()`
   if (path.at(-1) === "send" && /^get[A-Z]/.test(path.at(-3) ?? "")) return false;
   if (HERE_AS_WELL.test(path.at(-1) ?? "") || depth - handedOn.length > 1) return false;
@@ -65,7 +74,12 @@ function isCalledClient(evaluator: Evaluator, { pkg, path, depth }: UnknownWrite
   const isService =
     (!own && CLIENT.test(path[made - 1] ?? "")) ||
     (SERVICE.test(pkg) && !CHAIN.test(pkg) && (path[made] === "new" || MAKER.test(path[made - 1] ?? "")));
-  return isService && namesEffect(path) && isAnswered(call);
+  return isService && namesEffect(path) && (WRITES.test(path.at(-1) ?? "") || isHandedOn(call));
+}
+
+/** What is only stored is as often a value: `fee.add(tip)`. */
+function isHandedOn(call: CallFact): boolean {
+  return call.awaited || call.next !== null || call.fn.returns.some((one) => one.k === "call" && one.c === call);
 }
 
 function holdsSecret(expr: Expr, depth: number): boolean {

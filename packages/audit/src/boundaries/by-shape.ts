@@ -107,6 +107,17 @@ export function shapedEnqueue(evaluator: Evaluator, call: CallFact, values: read
   return evaluator.project.packages.some((one) => one.dependencies.has("bull") || one.dependencies.has("bullmq"));
 }
 
+/** `this.mqttClient.publish(topic, text)`, in a project that talks to such a broker. */
+export function shapedPublish(evaluator: Evaluator, call: CallFact, values: readonly Value[]): boolean {
+  const { callee, args } = call;
+  if (callee.k !== "member" || callee.p !== "publish" || args.length < 2) return false;
+  const broker = /^_?(mqtt|nats)(?:client|connection)?$/i.exec(nameOf(callee.o))?.[1]?.toLowerCase();
+  if (!broker || !values.every((one) => one.k === "param")) return false;
+  return evaluator.project.packages.some((one) =>
+    [broker, `async-${broker}`].some((name) => one.dependencies.has(name)),
+  );
+}
+
 function isUnknown(value: Value): boolean {
   if (value.k === "param") return true;
   // A client that was made is one; what a package has as names or hands to callbacks may be anything.

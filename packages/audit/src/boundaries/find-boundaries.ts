@@ -10,7 +10,7 @@ import type { Value } from "../values/value.ts";
 import { apiClient } from "./api-client.ts";
 import { awsCommand, awsMethod } from "./aws-command.ts";
 import type { Boundary } from "./boundary.ts";
-import { shapedAnswer, shapedEnqueue, shapedRequest, shapedWrite } from "./by-shape.ts";
+import { shapedAnswer, shapedEnqueue, shapedPublish, shapedRequest, shapedWrite } from "./by-shape.ts";
 import { chainSend } from "./chain-send.ts";
 import { providerOf, setsState } from "./http-provider.ts";
 import {
@@ -104,6 +104,8 @@ function byShape(search: BoundarySearch, call: CallFact, values: readonly Value[
     const natural = SETS.test(answer) || settlesOnce(evaluator, discord.id, call, [answer]);
     return sdkBoundaryOf(discord, call, answer, { natural, made: null });
   }
+  const broker = shapedPublish(evaluator, call, values) ? sinkOf("api-client") : undefined;
+  if (broker) return sdkBoundaryOf(broker, call, "publish", { natural: false, made: null });
   const queue = shapedEnqueue(evaluator, call, values) ? sinkOf("bullmq") : undefined;
   return queue ? sdkBoundaryOf(queue, call, "add", { natural: false, made: null }) : null;
 }
@@ -125,8 +127,15 @@ function ofPackage(search: BoundarySearch, call: CallFact, value: Extract<Value,
   if (match.compiled.sink.kind === "http-write") return methodBoundary(search, call, match, value.made ?? null);
   if (match.operation === "rawRequest" && call.args[0] && /^get$/i.test(textOf(search.evaluator, call.args[0]) ?? ""))
     return null;
+  if (match.operation === "request" && call.args[0] && onlyReads(search.evaluator, call.args[0])) return null;
   if (call.args.some((arg) => exchangesToken(search.evaluator, bodyIn(search.evaluator, arg)))) return null;
   return toPhone(search.evaluator, sdkBoundary(search, call, match, value.made ?? null));
+}
+
+/** `client.request({ method: "GET" })` */
+function onlyReads(evaluator: Evaluator, options: Expr): boolean {
+  const method = findOption(evaluator, options, ["method"]);
+  return method !== null && /^(?:get|head)$/i.test(textOf(evaluator, method.value) ?? "");
 }
 
 /** `rest.post(path, { body })` */

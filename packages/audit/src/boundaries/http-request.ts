@@ -90,9 +90,11 @@ function methodsIn(evaluator: Evaluator, options: Expr, depth: number): Expr[] {
 /** Posts that only ask: tokens, searches, previews, model calls. Judged by the last words of the path. */
 const ASKS =
   /(?:^|[/.:_-])(?:oauth2?\/(?:v\d+\/)?(?:token|metadata)|tokens?(?:_endpoint|\/bearer)?|device[-_/]?code|request[-_]params|autodiscover\.xml|sign_?jwt|swap\/v\d+\/swap|access_?token|refresh|introspect(?:ion)?|search|_search|_msearch|query|queries|look-?up|estimates?|estimate-?gas|quotes?|previews?(?:[_-]\w+)?|validate[-\w]*|verify[-\w]*|exchange[-\w]*|scrape|screenshot|render|extract|ai-?search|check|siteverify|verification\/check|simulate|simulation|calculate|qr-?code|embeddings?|completions?|generate_?content|rerank|moderations?|count_?tokens|autocomplete|suggest|batch-?get|mget|list(?:_\w+)?(?:\/continue)?|read|fetch|export_?query|graphql_?query|get[-_A-Z][\w-]*|rpc_?query|translate|detect|classify|analyze|geocode|price|prices|rates?|remove-?bg|(?:summar(?:y|ies)|descriptions?)\/generate)(?:\.json|\.php)?\/?(?:[?#].*)?$/i;
+/** `/create-price`: the verb in front tells more than the noun behind it. A token for a token is still nothing. */
+const SAYS_WRITE = /\/(?:create|update|delete|remove|add|cancel|send)[-_](?!\w*-?token)[\w-]*\/?(?:\?.*)?$/;
 /** Methods of an RPC in the last part of the path: `users.profile.get`, `customers:listAccessible`, `oauth.v2.access`. */
 const ASKING_RPC =
-  /(?:[/.:])(?:[\w-]+[.:])*(?:get|list|search|query|find|describe|lookup|check|validate|verify|exists|count|info|history)(?:[A-Z][\w-]*)?(?:\?.*)?$|\/oauth\.(?:v2\.)?access(?:\?.*)?$/;
+  /(?:[/.:])(?:[\w-]+[.:])*(?:get|list|search|query|find|describe|lookup|check|validate|verify|exists|count|info|history|auth\.test)(?:[A-Z][\w-]*)?(?:\?.*)?$|\/oauth\.(?:v2\.)?access(?:\?.*)?$/;
 /** Steps of a login: what they make is of no use twice. */
 const LOGIN =
   /\/(?:oauth2?|oidc|connect|auth)\/[\w/-]*?(?:authorize_device|device(?:_authorization|\/code)?|device_code|revoke|introspect|userinfo|token)(?:\?.*)?$|\/(?:log-?in|sign-?in|log-?out|sign-?out)(?:\?.*)?$/i;
@@ -102,14 +104,15 @@ const MODEL_CALL =
 export function onlyAsks(evaluator: Evaluator, request: HttpRequest): boolean {
   if (request.method !== "POST") return false;
   const { url } = request;
-  if (ASKS.test(url) || ASKING_RPC.test(url) || LOGIN.test(url) || MODEL_CALL.test(url)) return true;
+  if ((ASKS.test(url) && !SAYS_WRITE.test(url)) || ASKING_RPC.test(url) || LOGIN.test(url) || MODEL_CALL.test(url))
+    return true;
   return request.body !== null && bodyOnlyAsks(evaluator, request.body);
 }
 
 /** `fetch(tokenUrl, ...)`: an address that is known by its name only. */
 export function asksForToken(address: Expr | undefined): boolean {
   const name = address?.k === "ref" ? address.b.name : address?.k === "member" ? address.p : "";
-  return /token_?(?:request)?_?(?:url|uri|endpoint)$/i.test(name);
+  return /token_?(?:request)?_?(?:url|uri|endpoint)$|^token$/i.test(name);
 }
 
 const READ_RPC = /^(?:eth_(?:call|get|block|chain|estimate|gas|fee)|net_|web3_|get[A-Z]|simulateTransaction)/;

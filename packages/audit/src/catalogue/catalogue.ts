@@ -115,6 +115,8 @@ function operationPaths(path: readonly string[], sink: Sink): string[][] {
     paths.push(rest);
     // What came out of a call has a name only where it is used: `account.swap` after `getAccount()`.
     if (at === "()" && index !== made) paths.push(["result", ...rest]);
+    // `app.client.chat.postMessage()`
+    if (rest[0] === "client" && rest.length > 2) paths.push(rest.slice(1));
     if (at === "cb" && rest.length > 1) paths.push(rest.slice(1));
   }
   // `stripe.subscriptions.update` reached through a client that was never seen being made.
