@@ -177,6 +177,22 @@ export const lonely = tool({ description: "d", inputSchema: {} as any, execute: 
     expect(called["mail.ts"]).toEqual([]);
   });
 
+  it("knows a count of tries by its name, and entries, countries and registries are none", () => {
+    const around = (loop: string) =>
+      families({
+        "mail.ts": MAIL,
+        "app.ts": `import { send } from "./mail";\nexport async function all(entries: string[], maxTries: number) {\n  let tries = 0;\n  ${loop} {\n    const sent = await send("a");\n    if (sent) return;\n  }\n}\n`,
+      })["mail.ts"];
+    for (const loop of ["while (tries++ < 3)", "for (let i = 0; i < maxTries; i++)", "for (const delay of MAX_TRIES)"])
+      expect([loop, around(loop)]).toEqual([loop, ["loop:handwritten"]]);
+    for (const loop of [
+      "for (let i = 0; i < entries.length; i++)",
+      "for (const one of aclEntries)",
+      "for (const one of COUNTRIES)",
+    ])
+      expect([loop, around(loop)]).toEqual([loop, []]);
+  });
+
   it("does not follow a helper to its other callers", () => {
     const found = families({
       "lib/retry.ts":

@@ -2,7 +2,9 @@ import { append, NONE } from "../facts/lists.ts";
 import type { CallFact, Expr, FileFacts, FunctionFact, Region } from "../facts/model.ts";
 import type { Contexts } from "./context.ts";
 
-const COUNTER = /attempt|retr(?:y|ies)|tries|backoff/i;
+/** Not the end of entries, countries or registries. */
+const TRIES = /(?<![A-Za-z])tries|Tries|(?<![A-Za-z])TRIES/;
+const COUNTER = new RegExp(`[Aa]ttempt|ATTEMPT|[Rr]etr(?:y|ies)|RETR(?:Y|IES)|[Bb]ackoff|BACKOFF|${TRIES.source}`);
 const LIMIT = /max_?(?:attempts|retries|tries)|retr(?:y|ies)|attempts/i;
 
 /** Hand-written retries: loops that go on after a failure, and functions that call themselves again. */
